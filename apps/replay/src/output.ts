@@ -1,0 +1,76 @@
+import { type Io, Interrupted } from "./io.ts";
+import { explain, type Problem } from "./problem.ts";
+import { Progress } from "./progress.ts";
+import { type ColorChoice, PLAIN, type Style, styleFor } from "./text/style.ts";
+
+const BUFFER = 64 * 1024;
+
+/** Where a command puts its data and its words: data on stdout in large pieces, all else on stderr. */
+export class Output {
+  readonly #io: Io;
+  #pieces: string[] = [];
+  #length = 0;
+  #style: Style = PLAIN;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  get style(): Style {
+    return this.#style;
+  }
+
+  setColor(choice: ColorChoice): void {
+    this.#style = styleFor(choice, this.#io.stdout, this.#io.env);
+  }
+
+  write(text: string): void {
+    this.#pieces.push(text);
+    this.#length += text.length;
+    if (this.#length >= BUFFER) this.flush();
+  }
+
+  line(text = ""): void {
+    this.write(`${text}\n`);
+  }
+
+  lines(texts: Iterable<string>): void {
+    for (const text of texts) this.line(text);
+  }
+
+  /** One JSON document, the output of --json. */
+  document(members: Readonly<Record<string, unknown>>): void {
+    this.line(JSON.stringify({ schema: 1, ...members }, null, 2));
+  }
+
+  flush(): void {
+    if (this.#length === 0) return;
+    const text = this.#pieces.join("");
+    this.#pieces = [];
+    this.#length = 0;
+    this.#io.stdout.write(text);
+  }
+
+  /** Says something that is no data: what is shown, a warning. */
+  note(text: string): void {
+    this.#io.stderr.write(`pagetrail: ${text}\n`);
+  }
+
+  problem(problem: Problem): void {
+    this.flush();
+    this.note(explain(problem));
+  }
+
+  /** Help that was not asked for, and the text of a mistake of ours. */
+  error(text: string): void {
+    this.#io.stderr.write(text);
+  }
+
+  /** A long piece of work, which shows how far it is and stops on Ctrl-C. */
+  progress(verb: string): Progress {
+    const { stderr, interrupted } = this.#io;
+    return new Progress(verb, stderr, () => {
+      if (interrupted.aborted) throw new Interrupted();
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import { type Event, hex, type OpenFile, PAGE_SIZE, type Request, UNLIMITED, type Word, wordHex } from "@pagetrail/core";
+import {
+  adviceText,
+  cloneFlagsText,
+  mapFlagsText,
+  mlockallFlagsText,
+  mlockFlagsText,
+  mremapFlagsText,
+  msyncFlagsText,
+  protText,
+  shmFlagsText,
+} from "./flags.ts";
+import { outcomeText } from "./outcome.ts";
+import type { Style } from "./style.ts";
+
+const address = (word: Word): string => (word === 0 ? "NULL" : wordHex(word));
+const size = (word: Word): string => (typeof word === "number" ? String(word) : wordHex(word));
+const page = (n: number): string => hex(n * PAGE_SIZE);
+const limit = (n: number): string => (n === UNLIMITED ? "unlimited" : String(n));
+
+/** Writes events as strace would, one a line. Files are known by the events that introduced them. */
+export class EventText {
+  readonly #files = new Map<number, OpenFile>();
+  readonly #style: Style;
+
+  constructor(style: Style) {
+    this.#style = style;
+  }
+
+  /** Takes note of what later events will name. Every event is to be passed once, in order. */
+  learn({ request }: Event): void {
+    if (request.call === "file") this.#files.set(request.file.id, request.file);
+  }
+
+  /** `   12  31  4242 mmap(NULL, 8192, rw-, private|anonymous) = 0x7f…  [model: …]` */
+  line(event: Event): string {
+    const { seq, line, tid } = event;
+    const columns = `${String(seq).padStart(6)} ${String(line ?? "·").padStart(6)} ${String(tid).padStart(7)}`;
+    return `${this.#style.dim(columns)} ${this.body(event)}`;
+  }
+
+  /** The call with its outcome, and the model's where that differs. */
+  body({ request, outcome, divergence, as, assumed }: Event): string {
+    const call = `${this.#name(request, as)}(${this.#members(request)}) = ${outcomeText(outcome)}`;
+    const model = divergence ? `  ${this.#style.changed(`[model: ${outcomeText(divergence)}]`)}` : "";
+    const guessed = assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
+    return call + model + guessed;
+  }
+
+  #name(request: Request, as: string | undefined): string {
+    return as ?? (request.call === "given" ? request.name : request.call);
+  }
+
+  #file(id: number): string {
+    if (id < 0) return "bad descriptor";
+    return this.#files.get(id)?.path ?? `file ${id}`;
+  }
+
+  #members(r: Request): string {
+    switch (r.call) {
+      case "mmap": {
+        const place = [address(r.addr), size(r.length), protText(r.prot), mapFlagsText(r.flags)];
+        return (r.file === 0 ? place : [...place, this.#file(r.file), size0x(r.offset)]).join(", ");
+      }
+      case "munmap":
+      case "mincore":
+      case "munlock":
+        return `${address(r.addr)}, ${size(r.length)}`;
+      case "mprotect":
+        return `${address(r.addr)}, ${size(r.length)}, ${protText(r.prot)}`;
+      case "mremap": {
+        const from = `${address(r.addr)}, ${size(r.oldLength)}, ${size(r.newLength)}, ${mremapFlagsText(r.flags)}`;
+        return r.newAddr === 0 ? from : `${from}, ${address(r.newAddr)}`;
+      }
+      case "brk":
+        return address(r.addr);
+      case "madvise":
+        return `${address(r.addr)}, ${size(r.length)}, ${adviceText(r.advice)}`;
+      case "mlock":
+        return `${address(r.addr)}, ${size(r.length)}${r.flags === 0 ? "" : `, ${mlockFlagsText(r.flags)}`}`;
+      case "mlockall":
+        return mlockallFlagsText(r.flags);
+      case "msync":
+        return `${address(r.addr)}, ${size(r.length)}, ${msyncFlagsText(r.flags)}`;
+      case "mseal":
+        return `${address(r.addr)}, ${size(r.length)}, ${size(r.flags)}`;
+      case "shmat":
+        return `${r.shm}, ${address(r.addr)}, ${shmFlagsText(r.flags)}`;
+      case "shmdt":
+        return address(r.addr);
+      default:
+        return this.#others(r);
+    }
+  }
+
+  #others(r: Request): string {
+    switch (r.call) {
+      case "personality":
+        return hex(r.persona);
+      case "setrlimit": {
+        const whose = r.target === 0 ? "" : `process ${r.target}, `;
+        return `${whose}${r.resource}, soft ${limit(r.soft)}, hard ${limit(r.hard)}`;
+      }
+      case "prctl":
+        return `${r.option}, ${wordHex(r.arg)}`;
+      case "clone":
+        return `${cloneFlagsText(r.flags)}, child ${r.child}`;
+      case "execve":
+        return `"${r.path}"${r.load ? `, ${r.load.comm}` : ""}`;
+      case "exit":
+      case "exit_group":
+        return String(r.code);
+      case "adopt":
+        return `${r.comm}${r.tgid === 0 ? "" : `, process ${r.tgid}`}`;
+      case "reveal": {
+        const file = r.file === 0 ? "" : `, ${this.#file(r.file)}, ${page(r.pgoff)}`;
+        return `${page(r.start)}, ${page(r.end)}, ${protText(r.prot)}${file}`;
+      }
+      case "file":
+        return `${r.file.id}, ${r.file.path}, ${r.file.kind}`;
+      case "kill":
+        return r.signal;
+      case "reap":
+        return String(r.child);
+      case "access":
+        return hex(r.addr);
+      case "shmget":
+        return `${r.key}, ${r.size}, segment ${r.shm}`;
+      case "shmrm":
+        return `segment ${r.shm}`;
+      case "unlink":
+        return r.path;
+      case "rename":
+        return `${r.from}, ${r.to}`;
+      default:
+        return "";
+    }
+  }
+}
+
+const size0x = (word: Word): string => (word === 0 ? "0" : wordHex(word));

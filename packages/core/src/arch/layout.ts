@@ -1,0 +1,81 @@
+import { alignUp, PAGE_SIZE, pageOf, type Vpn } from "../base/index.ts";
+
+/** No limit: RLIM_INFINITY. */
+export const UNLIMITED = Number.POSITIVE_INFINITY;
+
+/**
+ * The user half of an address space for one kind of task: the constants of arch/x86/include/asm/elf.h,
+ * page_64_types.h and processor.h as data. Addresses and sizes in bytes.
+ */
+export interface Layout {
+  readonly name: "x86-64";
+  /** First address that no mapping may reach: TASK_SIZE. */
+  readonly taskSize: number;
+  readonly stackTop: number;
+  /** Where exec builds the temporary stack: STACK_TOP_MAX. */
+  readonly stackTopMax: number;
+  /** ELF_ET_DYN_BASE before alignment: where a program that asks for no place is put. */
+  readonly elfEtDynBase: number;
+  /** Bytes that randomisation may take from the stack's top, kept free below it: stack_maxrandom_size. */
+  readonly stackMaxRandom: number;
+  /** MAP_32BIT's window. */
+  readonly map32: { readonly start: number; readonly end: number };
+  readonly wordSize: number;
+  /** Bytes of the auxiliary vector that exec puts on the stack. */
+  readonly auxvSize: number;
+  readonly platform: string;
+}
+
+const TASK_SIZE_47 = 2 ** 47 - PAGE_SIZE;
+
+/** x86-64 with four-level page tables: 47 bits of user space. */
+export const X86_64: Layout = {
+  name: "x86-64",
+  taskSize: TASK_SIZE_47,
+  stackTop: TASK_SIZE_47,
+  stackTopMax: TASK_SIZE_47,
+  elfEtDynBase: Math.floor(TASK_SIZE_47 / 3) * 2,
+  stackMaxRandom: 0x3fffff000,
+  map32: { start: 0x40000000, end: 0x80000000 },
+  wordSize: 8,
+  auxvSize: 368,
+  platform: "x86_64",
+};
+
+/** The stack guard gap, in pages: stack_guard_gap, mm/mmap.c. */
+export const STACK_GUARD_GAP = 256;
+
+/** Hints, searches and stack growth stay at or above this: max(vm.mmap_min_addr, the LSM's minimum). */
+export const LOW_LIMIT: Vpn = pageOf(0x10000);
+
+/** The execute-only page that every 64-bit process shows last in its maps; not a VMA. */
+export const VSYSCALL = { start: pageOf(0xffffffffff600000), end: pageOf(0xffffffffff601000) } as const;
+
+/** Pages of a 2 MiB block: HPAGE_PMD_NR. */
+export const PMD_PAGES = 512;
+
+/** Bottom-up searches begin here: TASK_UNMAPPED_BASE, arch/x86/mm/mmap.c. */
+export const legacyBase = (layout: Layout, randomPages: number): Vpn =>
+  pageOf(alignUp(Math.floor(layout.taskSize / 3), PAGE_SIZE) + randomPages * PAGE_SIZE);
+
+/**
+ * Top of the area that searches fill downward.
+ *
+ * @param stackLimit soft RLIMIT_STACK in bytes at the start of exec, UNLIMITED included
+ * @kernel mmap_base, arch/x86/mm/mmap.c (6.18)
+ */
+export function mmapBase(
+  layout: Layout,
+  stackLimit: number,
+  random: { readonly on: boolean; readonly pages: number },
+): Vpn {
+  const pad = STACK_GUARD_GAP * PAGE_SIZE + (random.on ? layout.stackMaxRandom : 0);
+  const least = 128 * 2 ** 20;
+  const most = Math.floor(layout.taskSize / 6) * 5;
+  const gap = Math.min(Math.max(stackLimit + pad, least), most);
+  return pageOf(alignUp(layout.taskSize - gap - random.pages * PAGE_SIZE, PAGE_SIZE));
+}
+
+/** The random pages that must have been drawn for the area to end at `base`; the inverse of mmapBase. */
+export const randomPagesOf = (layout: Layout, stackLimit: number, base: Vpn): number =>
+  mmapBase(layout, stackLimit, { on: true, pages: 0 }) - base;

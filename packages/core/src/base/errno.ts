@@ -1,0 +1,33 @@
+/** Error numbers that the modelled system calls can return, as in include/uapi/asm-generic/errno*.h. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  EIO: 5,
+  E2BIG: 7,
+  ENOEXEC: 8,
+  EBADF: 9,
+  ECHILD: 10,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ETXTBSY: 26,
+  EFBIG: 27,
+  ENOSPC: 28,
+  ENOSYS: 38,
+  ELOOP: 40,
+  EIDRM: 43,
+  EOVERFLOW: 75,
+  ELIBBAD: 80,
+  EOPNOTSUPP: 95,
+} as const;
+
+export type Errno = keyof typeof ERRNO;

@@ -1,0 +1,96 @@
+import { mmapBase } from "../arch/index.ts";
+import { NO_FILE, type Pid } from "../base/index.ts";
+import { emptyMm, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
+import { isLive, type Task } from "../process/index.ts";
+import { isFileId, type Outcome, type Request } from "./request.ts";
+import type { Transaction } from "./transaction.ts";
+
+type Of<C extends Request["call"]> = Request & { readonly call: C };
+
+/** A process that was there before the recording: an address space of which nothing is known yet. */
+export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outcome): Outcome {
+  const leader = r.tgid !== pid ? tx.peekTask(r.tgid) : undefined;
+  const { limits, capabilities } = tx.profile;
+  let mm = leader?.mm;
+  if (leader && mm) {
+    tx.group(leader.tgid).live += 1;
+    tx.mm(mm).mmUsers += 1;
+  } else {
+    mm = tx.newMmId();
+    const base = mmapBase(tx.layout, limits.stack.soft, { on: false, pages: 0 });
+    tx.addMm({ ...emptyMm(mm, tx.layout), mmapBase: base });
+    tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
+  }
+  tx.addTask({
+    pid,
+    tgid: leader ? leader.tgid : pid,
+    parent: 0 as Pid,
+    state: "running",
+    mm,
+    activeMm: mm,
+    comm: r.comm,
+    personality: leader?.personality ?? 0,
+    vforkParent: 0 as Pid,
+  });
+  return recorded;
+}
+
+/** Puts a mapping where the recording shows that there must be one, into what is still free. */
+export function reveal(tx: Transaction, edit: MmEdit, r: Of<"reveal">): void {
+  const file = isFileId(r.file) ? tx.peekFile(r.file) : undefined;
+  const shared = (r.flags & VM.SHARED) !== 0 ? VM.SHARED | VM.MAYSHARE : 0;
+  const flags = (r.prot & PROT_RWX) | VM_MAY | shared;
+  let at: number = r.start;
+  while (at < r.end) {
+    const next = edit.findVma(at);
+    const end = Math.min(next ? next.start : r.end, r.end);
+    if (end > at) {
+      const pgoff = file ? r.pgoff + (at - r.start) : at;
+      const ops = file ? VM_OPS.file : VM_OPS.anon;
+      const start = at as typeof r.start;
+      mergeNew(edit, new Vma(start, end as typeof r.end, flags, 0, pgoff, file?.id ?? NO_FILE, ops, 0, 0));
+    }
+    at = next ? Math.max(next.end, at + 1) : r.end;
+  }
+}
+
+/** Sets the personality and answers the old one; 0xffffffff only asks. */
+export function setPersonality(tx: Transaction, task: Task, persona: number): Outcome {
+  if (persona !== 0xffffffff) tx.task(task.pid).personality = persona;
+  return { ret: task.personality };
+}
+
+/** do_prlimit, kernel/sys.c (6.18): a soft limit above the hard one is refused. */
+export function setRlimit(tx: Transaction, task: Task, r: Of<"setrlimit">): Outcome {
+  const target = r.target === 0 ? task : tx.peekTask(r.target as Pid);
+  if (!target || !isLive(target)) return { errno: "ESRCH", why: `no process ${r.target}` };
+  if (r.soft > r.hard) return { errno: "EINVAL", why: "the soft limit exceeds the hard one" };
+  const group = tx.group(target.tgid);
+  group.limits = { ...group.limits, [r.resource]: { soft: r.soft, hard: r.hard } };
+  return { ret: 0 };
+}
+
+const PR_SET_VMA = 0x53564d41;
+const PR_SET_MDWE = 65;
+
+/** The options of prctl that this kernel's memory rules decide. */
+export function prctl(edit: MmEdit, r: Of<"prctl">): Outcome {
+  if (r.option === PR_SET_VMA) return { errno: "EINVAL", why: "anonymous VMA names are not built in" };
+  if (r.option === PR_SET_MDWE) edit.set("mdwe", r.arg !== 0);
+  return { ret: 0 };
+}
+
+/** Open files of that path lose their name: maps appends (deleted). */
+export function unlinkFiles(tx: Transaction, path: string): void {
+  for (const { file } of [...tx.files()]) {
+    if (file.path === path && !file.deleted) tx.defineFile({ ...file, deleted: true });
+  }
+}
+
+/** A file that stood at the target loses its name, the one that moved takes it. */
+export function renameFiles(tx: Transaction, from: string, to: string): void {
+  unlinkFiles(tx, to);
+  for (const { file } of [...tx.files()]) {
+    if (file.path === from && !file.deleted) tx.defineFile({ ...file, path: to });
+  }
+}

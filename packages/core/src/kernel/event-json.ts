@@ -1,0 +1,174 @@
+import { UNLIMITED } from "../arch/index.ts";
+import {
+  fail,
+  hex,
+  ok,
+  PAGE_SIZE,
+  type Pid,
+  pageOf,
+  parseWord,
+  type Result,
+  type Word,
+  wordHex,
+} from "../base/index.ts";
+import type { Event } from "./event.ts";
+import type { Call, Outcome, Request } from "./request.ts";
+
+/**
+ * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
+ * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
+ * it is, `load` an exec's record.
+ */
+type Form = "word" | "page" | "int" | "size" | "text" | "record";
+
+type Members<R> = { readonly [K in Exclude<keyof R, "call">]: Form };
+
+/** The members of every request, in the order in which a log has them. */
+const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
+  mmap: { addr: "word", length: "word", prot: "int", flags: "int", offset: "word", file: "int" },
+  munmap: { addr: "word", length: "word" },
+  mprotect: { addr: "word", length: "word", prot: "int" },
+  mremap: { addr: "word", oldLength: "word", newLength: "word", flags: "int", newAddr: "word" },
+  brk: { addr: "word" },
+  madvise: { addr: "word", length: "word", advice: "int" },
+  mlock: { addr: "word", length: "word", flags: "int" },
+  munlock: { addr: "word", length: "word" },
+  mlockall: { flags: "int" },
+  munlockall: {},
+  msync: { addr: "word", length: "word", flags: "int" },
+  mincore: { addr: "word", length: "word" },
+  mseal: { addr: "word", length: "word", flags: "word" },
+  shmat: { shm: "int", addr: "word", flags: "int" },
+  shmdt: { addr: "word" },
+  personality: { persona: "int" },
+  setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
+  prctl: { option: "int", arg: "word" },
+  clone: { flags: "int", child: "int" },
+  execve: { path: "text", load: "record" },
+  exit: { code: "int" },
+  exit_group: { code: "int" },
+  adopt: { comm: "text", tgid: "int" },
+  reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
+  file: { file: "record" },
+  kill: { signal: "text" },
+  abandon: { why: "text" },
+  reap: { child: "int" },
+  access: { addr: "word" },
+  shmget: { key: "int", size: "int", shm: "int" },
+  shmrm: { shm: "int" },
+  unlink: { path: "text" },
+  rename: { from: "text", to: "text" },
+  given: { name: "text" },
+};
+
+/** Members that a request may lack. */
+const OPTIONAL: ReadonlySet<string> = new Set(["execve.load"]);
+
+type Json = Readonly<Record<string, unknown>>;
+
+function encodeMember(form: Form, value: unknown): unknown {
+  switch (form) {
+    case "word":
+      return wordHex(value as Word);
+    case "page":
+      return hex((value as number) * PAGE_SIZE);
+    case "size":
+      return value === UNLIMITED ? "unlimited" : value;
+    default:
+      return value;
+  }
+}
+
+/** The member's value, or undefined when it is not of its form. */
+function decodeMember(form: Form, value: unknown): unknown {
+  switch (form) {
+    case "word":
+      return typeof value === "string" ? parseWord(value) : undefined;
+    case "page": {
+      const word = typeof value === "string" ? parseWord(value) : undefined;
+      return typeof word === "number" ? pageOf(word) : undefined;
+    }
+    case "size":
+      if (value === "unlimited") return UNLIMITED;
+      return typeof value === "number" ? value : undefined;
+    case "int":
+      return Number.isSafeInteger(value) ? value : undefined;
+    case "text":
+      return typeof value === "string" ? value : undefined;
+    case "record":
+      return typeof value === "object" && value !== null ? value : undefined;
+  }
+}
+
+const encodeOutcome = (o: Outcome): Json =>
+  "ret" in o ? { ret: wordHex(o.ret) } : "errno" in o ? { errno: o.errno } : { gone: o.gone };
+
+function decodeOutcome(json: Json): Outcome | undefined {
+  const { ret, errno, gone } = json;
+  if (typeof errno === "string") return { errno };
+  if (typeof gone === "string") return { gone };
+  const word = typeof ret === "string" ? parseWord(ret) : undefined;
+  return word === undefined ? undefined : { ret: word };
+}
+
+/** The event as plain JSON, `seq` first: one line of a log. */
+export function encodeEvent(event: Event): { readonly seq: number } & Json {
+  const { seq, tid, request, outcome, divergence, as, line, time, assumed } = event;
+  const members: Record<string, unknown> = {};
+  const shape: Readonly<Record<string, Form>> = SHAPES[request.call];
+  for (const [name, form] of Object.entries(shape)) {
+    const value = (request as unknown as Json)[name];
+    if (value !== undefined) members[name] = encodeMember(form, value);
+  }
+  return {
+    seq,
+    tid,
+    call: request.call,
+    ...members,
+    ...encodeOutcome(outcome),
+    ...(divergence === undefined ? {} : { model: encodeOutcome(divergence) }),
+    ...(as === undefined ? {} : { as }),
+    ...(line === undefined ? {} : { line }),
+    ...(time === undefined ? {} : { time }),
+    ...(assumed === undefined || assumed.length === 0 ? {} : { assumed }),
+  };
+}
+
+const isObject = (v: unknown): v is Json => typeof v === "object" && v !== null;
+
+/** Reads an event back; refuses, in words, what is none. */
+export function decodeEvent(json: Json): Result<Event, string> {
+  const { seq, tid, call, model, as, line, time, assumed } = json;
+  if (!Number.isSafeInteger(seq)) return fail("no seq");
+  if (!Number.isSafeInteger(tid)) return fail("no tid");
+  if (typeof call !== "string" || !Object.hasOwn(SHAPES, call))
+    return fail(`unknown call ${JSON.stringify(call)}`);
+  const request = decodeRequest(call as Call, json);
+  if (!request.ok) return request;
+  const outcome = decodeOutcome(json);
+  if (!outcome) return fail("no outcome: ret, errno or gone");
+  const divergence = isObject(model) ? decodeOutcome(model) : undefined;
+  return ok({
+    seq: seq as number,
+    tid: tid as Pid,
+    request: request.value,
+    outcome,
+    ...(divergence ? { divergence } : {}),
+    ...(typeof as === "string" ? { as } : {}),
+    ...(typeof line === "number" ? { line } : {}),
+    ...(typeof time === "number" ? { time } : {}),
+    ...(Array.isArray(assumed) ? { assumed: assumed.filter((a) => typeof a === "string") } : {}),
+  });
+}
+
+function decodeRequest(call: Call, json: Json): Result<Request, string> {
+  const request: Record<string, unknown> = { call };
+  const shape: Readonly<Record<string, Form>> = SHAPES[call];
+  for (const [name, form] of Object.entries(shape)) {
+    if (json[name] === undefined && OPTIONAL.has(`${call}.${name}`)) continue;
+    const value = decodeMember(form, json[name]);
+    if (value === undefined) return fail(`${call}: ${name} is ${JSON.stringify(json[name])}, not a ${form}`);
+    request[name] = value;
+  }
+  return ok(request as unknown as Request);
+}

@@ -1,0 +1,193 @@
+import type { Pid, Refusal, Result, Word } from "../base/index.ts";
+import {
+  brk,
+  findOrExpand,
+  type MmEdit,
+  madvise,
+  mincore,
+  mlock,
+  mlockall,
+  mmap,
+  mprotect,
+  mremap,
+  mseal,
+  msync,
+  munlock,
+  munlockall,
+  munmap,
+  pageOfWord,
+  shmat,
+  shmdt,
+  supposeTouched,
+} from "../mm/index.ts";
+import { clone, execve, exitGroup, exitTask, releaseTask, type Task } from "../process/index.ts";
+import { adopt, prctl, renameFiles, reveal, setPersonality, setRlimit, unlinkFiles } from "./bookkeeping.ts";
+import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
+import type { Transaction } from "./transaction.ts";
+
+const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });
+const valued = (ret: Word): Outcome => ({ ret });
+const answer = (result: Result<unknown>): Outcome => (result.ok ? valued(0) : refused(result.error));
+const located = (result: Result<number>): Outcome =>
+  result.ok ? valued(result.value) : refused(result.error);
+
+/**
+ * Executes one request and says what the model answers.
+ *
+ * @param recorded how the recording says it ended: the answer wherever no rule of the model decides
+ */
+export function execute(tx: Transaction, tid: Pid, request: Request, recorded: Outcome): Outcome {
+  if (request.call === "adopt") return adopt(tx, tid, request, recorded);
+  if (request.call === "file") {
+    tx.defineFile(request.file);
+    return recorded;
+  }
+  const task = tx.peekTask(tid);
+  if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
+  const mm = task.mm === 0 ? undefined : tx.mm(task.mm);
+  if (!mm) return executeProcess(tx, task, request, recorded);
+  const edit = tx.edit(mm, task);
+  const outcome = executeMemory(tx, edit, request) ?? executeProcess(tx, task, request, recorded);
+  if (edit.untouched.length > 0 && tx.touchSupposed) supposeTouched(edit);
+  return outcome;
+}
+
+/** Requests about the caller's own address space; undefined for all others. */
+function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | undefined {
+  switch (r.call) {
+    case "mmap":
+      return mmapFile(tx, edit, r);
+    case "munmap":
+      return answer(munmap(edit, r.addr, r.length));
+    case "mprotect":
+      return answer(mprotect(edit, r.addr, r.length, r.prot));
+    case "mremap":
+      return located(
+        mremap(edit, {
+          address: r.addr,
+          oldLength: r.oldLength,
+          newLength: r.newLength,
+          flags: r.flags,
+          newAddress: r.newAddr,
+        }),
+      );
+    case "brk":
+      return valued(brk(edit, r.addr).brk);
+    case "madvise":
+      return answer(madvise(edit, r.addr, r.length, r.advice));
+    case "mlock":
+      return answer(mlock(edit, r.addr, r.length, r.flags));
+    case "munlock":
+      return answer(munlock(edit, r.addr, r.length));
+    case "mlockall":
+      return answer(mlockall(edit, r.flags));
+    case "munlockall":
+      munlockall(edit);
+      return valued(0);
+    case "msync":
+      return answer(msync(edit, r.addr, r.length, r.flags));
+    case "mincore":
+      return answer(mincore(edit, r.addr, r.length));
+    case "mseal":
+      return answer(mseal(edit, r.addr, r.length, r.flags));
+    case "shmat":
+      return located(shmat(edit, tx.peekShm(r.shm), r.addr, r.flags));
+    case "shmdt":
+      return answer(shmdt(edit, r.addr));
+    case "prctl":
+      return prctl(edit, r);
+    default:
+      return undefined;
+  }
+}
+
+function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {
+  const request = { address: r.addr, length: r.length, prot: r.prot, flags: r.flags, offset: r.offset };
+  if (r.file === BAD_FILE) return located(mmap(edit, { ...request, file: "none" }));
+  const file = isFileId(r.file) ? tx.peekFile(r.file) : undefined;
+  return located(mmap(edit, file ? { ...request, file } : request));
+}
+
+/** Requests about tasks, files and the rest of the machine. */
+function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outcome): Outcome {
+  switch (r.call) {
+    case "clone": {
+      if (r.child === 0) return recorded;
+      const made = clone(tx, task, r.flags, r.child);
+      return made.ok ? valued(made.value) : refused(made.error);
+    }
+    case "execve": {
+      if (!r.load) return recorded;
+      const ended = execve(tx, task, r.load);
+      if (!ended.ok) return refused(ended.error);
+      return ended.value.killed ? { gone: "SIGSEGV" } : valued(0);
+    }
+    case "exit":
+      exitTask(tx, task.pid);
+      return recorded;
+    case "exit_group":
+    case "kill":
+    case "abandon":
+      exitGroup(tx, task.tgid);
+      return recorded;
+    case "reap": {
+      const child = tx.peekTask(r.child);
+      if (child?.state === "zombie") releaseTask(tx, child);
+      return recorded;
+    }
+    case "personality":
+      return setPersonality(tx, task, r.persona);
+    case "setrlimit":
+      return setRlimit(tx, task, r);
+    case "access":
+      if (task.mm !== 0) findOrExpand(tx.edit(tx.mm(task.mm), task), pageOfWord(r.addr));
+      return recorded;
+    case "reveal":
+      if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
+      return recorded;
+    case "shmget":
+      if (r.shm >= 0) tx.setShm({ id: r.shm, key: r.key, size: r.size });
+      return recorded;
+    case "shmrm":
+      tx.removeShm(r.shm);
+      return recorded;
+    case "unlink":
+      if ("ret" in recorded) unlinkFiles(tx, r.path);
+      return recorded;
+    case "rename":
+      if ("ret" in recorded) renameFiles(tx, r.from, r.to);
+      return recorded;
+    case "given":
+      return recorded;
+    case "adopt":
+    case "file":
+      return recorded;
+    default:
+      return memoryWithoutMm(r);
+  }
+}
+
+/** A task past exit_mm, or a kernel thread, asks about memory: nothing is mapped there. */
+function memoryWithoutMm(r: Exclude<Request, { call: ProcessCall }>): Outcome {
+  return { errno: "EFAULT", why: `${r.call} by a task without an address space` };
+}
+
+type ProcessCall =
+  | "clone"
+  | "execve"
+  | "exit"
+  | "exit_group"
+  | "kill"
+  | "abandon"
+  | "reap"
+  | "personality"
+  | "setrlimit"
+  | "access"
+  | "reveal"
+  | "shmget"
+  | "shmrm"
+  | "unlink"
+  | "rename"
+  | "given"
+  | "adopt"
+  | "file";

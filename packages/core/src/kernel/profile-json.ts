@@ -1,0 +1,85 @@
+import { UNLIMITED } from "../arch/index.ts";
+import { fail, ok, type Result } from "../base/index.ts";
+import type { Profile } from "./profile.ts";
+
+/**
+ * How a member of a profile stands in a header: `size` a number that is not negative or "unlimited",
+ * `flag` true or false, a list the values that it may have, an object further members.
+ */
+type Form = "size" | "flag" | readonly (string | number)[] | { readonly [member: string]: Form };
+
+type Shape<T> = { readonly [K in keyof T]: T[K] extends object ? Shape<T[K]> : Form };
+
+const LIMIT = { soft: "size", hard: "size" } as const;
+
+/** Every member of a profile: one that is missing here does not compile. */
+const PROFILE: Shape<Profile> = {
+  layout: ["x86-64"],
+  release: ["6.18"],
+  sysctl: {
+    maxMapCount: "size",
+    mmapMinAddr: "size",
+    overcommitMemory: [0, 1, 2],
+    overcommitRatio: "size",
+    overcommitKbytes: "size",
+    adminReserveKbytes: "size",
+    userReserveKbytes: "size",
+    legacyVaLayout: "flag",
+    randomizeVaSpace: [0, 1, 2],
+    totalPages: "size",
+    swapPages: "size",
+    hugePages: "size",
+  },
+  vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
+  limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
+  capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag" },
+  vsyscall: ["xonly", "emulate", "none"],
+  touch: ["supposed", "recorded"],
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isJson = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isChoice = (form: Form): form is readonly (string | number)[] => Array.isArray(form);
+
+/** The profile as plain JSON, for a log's header. No limit is "unlimited". */
+export const encodeProfile = (profile: Profile): Json =>
+  encodeMembers(PROFILE as Form & object, profile as unknown as Json);
+
+function encodeMembers(shape: object, members: Json): Json {
+  const json: Record<string, unknown> = {};
+  for (const [name, form] of Object.entries(shape) as [string, Form][]) {
+    const value = members[name];
+    if (typeof form === "object" && !isChoice(form)) json[name] = encodeMembers(form, value as Json);
+    else json[name] = value === UNLIMITED ? "unlimited" : value;
+  }
+  return json;
+}
+
+/** Reads a header's profile back; refuses, naming the member, what is none or not this version's. */
+export function decodeProfile(json: unknown): Result<Profile, string> {
+  const decoded = decodeMember("profile", PROFILE as Form, json);
+  return decoded.ok ? ok(decoded.value as Profile) : decoded;
+}
+
+function decodeMember(name: string, form: Form, value: unknown): Result<unknown, string> {
+  const wrong = (wanted: string): Result<never, string> =>
+    fail(`${name} is ${value === undefined ? "missing" : JSON.stringify(value)}, not ${wanted}`);
+  if (form === "size") {
+    if (value === "unlimited") return ok(UNLIMITED);
+    return typeof value === "number" && value >= 0 ? ok(value) : wrong("a size");
+  }
+  if (form === "flag") return typeof value === "boolean" ? ok(value) : wrong("true or false");
+  if (isChoice(form))
+    return form.some((choice) => choice === value) ? ok(value) : wrong(`one of ${form.join(", ")}`);
+  if (!isJson(value)) return wrong("an object");
+  const members: Record<string, unknown> = {};
+  for (const [member, inner] of Object.entries(form)) {
+    const decoded = decodeMember(`${name}.${member}`, inner, value[member]);
+    if (!decoded.ok) return decoded;
+    members[member] = decoded.value;
+  }
+  return ok(members);
+}

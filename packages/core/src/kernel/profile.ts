@@ -1,0 +1,60 @@
+import { type Layout, UNLIMITED, X86_64 } from "../arch/index.ts";
+import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
+
+/**
+ * The machine that a log was recorded on, as far as the model's rules depend on it. Part of every log's
+ * header: the same log gives the same states anywhere.
+ */
+export interface Profile {
+  readonly layout: Layout["name"];
+  /** The kernel release whose rules apply. */
+  readonly release: "6.18";
+  readonly sysctl: Sysctl;
+  readonly vdso: VdsoPages;
+  /** What the first processes of the log start with. */
+  readonly limits: Rlimits;
+  readonly capabilities: Capabilities;
+  /** The vsyscall page's line in maps: vsyscall=xonly, emulate or none. */
+  readonly vsyscall: "xonly" | "emulate" | "none";
+  /**
+   * Whether private writable memory counts as written to as soon as it is mapped: for recordings that do
+   * not show page faults.
+   */
+  readonly touch: "supposed" | "recorded";
+}
+
+const MIB = 2 ** 20;
+
+/** The reference machine: Linux 6.18 on x86-64 with four-level page tables, started by root. */
+export const REFERENCE_PROFILE: Profile = {
+  layout: "x86-64",
+  release: "6.18",
+  sysctl: {
+    maxMapCount: 65530,
+    mmapMinAddr: 4096,
+    overcommitMemory: 0,
+    overcommitRatio: 50,
+    overcommitKbytes: 0,
+    adminReserveKbytes: 8192,
+    userReserveKbytes: 131072,
+    legacyVaLayout: false,
+    randomizeVaSpace: 2,
+    totalPages: UNLIMITED,
+    swapPages: 0,
+    hugePages: 0,
+  },
+  vdso: { vvar: 4, vvarVclock: 2, vdso: 2 },
+  limits: {
+    as: { soft: UNLIMITED, hard: UNLIMITED },
+    data: { soft: UNLIMITED, hard: UNLIMITED },
+    stack: { soft: 8 * MIB, hard: UNLIMITED },
+    memlock: { soft: 8 * MIB, hard: 8 * MIB },
+  },
+  capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true },
+  vsyscall: "xonly",
+  touch: "recorded",
+};
+
+const LAYOUTS: Readonly<Record<Layout["name"], Layout>> = { "x86-64": X86_64 };
+
+export const layoutOf = (profile: Profile): Layout => LAYOUTS[profile.layout];

@@ -1,0 +1,139 @@
+import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
+import type { OpenFile } from "../mm/index.ts";
+import type { ExecRequest } from "../process/index.ts";
+
+/** No open file stands behind the descriptor. */
+export const BAD_FILE = -1;
+
+/**
+ * What was asked of the kernel. Addresses and lengths are bytes as the program passed them. Whatever the
+ * kernel was free to choose (a pid, a random base) is part of the request, so that replay is
+ * deterministic.
+ */
+export type Request =
+  | {
+      readonly call: "mmap";
+      readonly addr: Word;
+      readonly length: Word;
+      readonly prot: number;
+      readonly flags: number;
+      readonly offset: Word;
+      /** 0 for none, BAD_FILE for a descriptor that is not open. */
+      readonly file: number;
+    }
+  | { readonly call: "munmap"; readonly addr: Word; readonly length: Word }
+  | { readonly call: "mprotect"; readonly addr: Word; readonly length: Word; readonly prot: number }
+  | {
+      readonly call: "mremap";
+      readonly addr: Word;
+      readonly oldLength: Word;
+      readonly newLength: Word;
+      readonly flags: number;
+      readonly newAddr: Word;
+    }
+  | { readonly call: "brk"; readonly addr: Word }
+  | { readonly call: "madvise"; readonly addr: Word; readonly length: Word; readonly advice: number }
+  | { readonly call: "mlock"; readonly addr: Word; readonly length: Word; readonly flags: number }
+  | { readonly call: "munlock"; readonly addr: Word; readonly length: Word }
+  | { readonly call: "mlockall"; readonly flags: number }
+  | { readonly call: "munlockall" }
+  | { readonly call: "msync"; readonly addr: Word; readonly length: Word; readonly flags: number }
+  | { readonly call: "mincore"; readonly addr: Word; readonly length: Word }
+  | { readonly call: "mseal"; readonly addr: Word; readonly length: Word; readonly flags: Word }
+  | { readonly call: "shmat"; readonly shm: number; readonly addr: Word; readonly flags: number }
+  | { readonly call: "shmdt"; readonly addr: Word }
+  | { readonly call: "personality"; readonly persona: number }
+  | {
+      readonly call: "setrlimit";
+      /** The process whose limit it is; 0 is the caller's own. */
+      readonly target: number;
+      readonly resource: "as" | "data" | "stack" | "memlock";
+      readonly soft: number;
+      readonly hard: number;
+    }
+  | { readonly call: "prctl"; readonly option: number; readonly arg: Word }
+  | {
+      readonly call: "clone";
+      readonly flags: number;
+      /** The new task's pid; 0 when none was made. */
+      readonly child: Pid;
+    }
+  | ({ readonly call: "execve"; readonly path: string } & { readonly load?: ExecRequest })
+  | { readonly call: "exit"; readonly code: number }
+  | { readonly call: "exit_group"; readonly code: number }
+  | Bookkeeping;
+
+/**
+ * What is no call that changes an address space: what a recording knows from elsewhere, and calls of
+ * which only the name and the outcome matter.
+ */
+export type Bookkeeping =
+  /** A process that was there before the recording, with nothing known of its mappings. */
+  | { readonly call: "adopt"; readonly comm: string; readonly tgid: Pid }
+  /** A mapping that was there before the recording, found because something named it. */
+  | {
+      readonly call: "reveal";
+      readonly start: Vpn;
+      readonly end: Vpn;
+      readonly prot: number;
+      readonly flags: number;
+      readonly pgoff: number;
+      readonly file: number;
+    }
+  /** An open file description that mappings will name. */
+  | { readonly call: "file"; readonly file: OpenFile }
+  /** The task was ended by a signal. */
+  | { readonly call: "kill"; readonly signal: string }
+  /** The recording goes on, but the process can no longer be modelled. */
+  | { readonly call: "abandon"; readonly why: string }
+  /** A zombie child was waited for. */
+  | { readonly call: "reap"; readonly child: Pid }
+  /** Memory was touched at an address: the stack grows to it. */
+  | { readonly call: "access"; readonly addr: number }
+  | { readonly call: "shmget"; readonly key: number; readonly size: number; readonly shm: number }
+  | { readonly call: "shmrm"; readonly shm: number }
+  | { readonly call: "unlink"; readonly path: string }
+  | { readonly call: "rename"; readonly from: string; readonly to: string }
+  /** A call whose outcome the model takes as given. */
+  | { readonly call: "given"; readonly name: string };
+
+export type Call = Request["call"];
+
+/** How a call ended: a value, an errno, or not at all because the task was gone. */
+export type Outcome =
+  | { readonly ret: Word }
+  | { readonly errno: string; readonly why?: string }
+  | { readonly gone: string };
+
+export const sameOutcome = (a: Outcome, b: Outcome): boolean => {
+  if ("ret" in a) return "ret" in b && a.ret === b.ret;
+  if ("errno" in a) return "errno" in b && a.errno === b.errno;
+  return "gone" in b && a.gone === b.gone;
+};
+
+export const isFileId = (n: number): n is FileId => n > 0;
+
+/** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
+const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
+  "adopt",
+  "reveal",
+  "file",
+  "kill",
+  "abandon",
+  "reap",
+  "access",
+  "exit",
+  "exit_group",
+  "shmget",
+  "shmrm",
+  "unlink",
+  "rename",
+  "given",
+]);
+
+/** Whether the model says by itself how the call ends; only those count towards its accuracy. */
+export function isDecided(request: Request): boolean {
+  if (request.call === "clone") return request.child !== 0;
+  if (request.call === "execve") return request.load !== undefined;
+  return !UNDECIDED.has(request.call);
+}

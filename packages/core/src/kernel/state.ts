@@ -1,0 +1,52 @@
+import type { FileId, MmId, Pid } from "../base/index.ts";
+import type { MmStruct, OpenFile, ShmSegment } from "../mm/index.ts";
+import type { Task, ThreadGroup } from "../process/index.ts";
+import { Table } from "../struct/index.ts";
+import type { Profile } from "./profile.ts";
+
+/** An open file as the state keeps it: while mappings, or the recording, still name it. */
+export interface FileRecord {
+  readonly file: OpenFile;
+  /** VMAs that map it. */
+  readonly mappings: number;
+}
+
+/** The whole modelled machine at one moment: frozen, sharing what did not change with its past. */
+export interface KernelState {
+  readonly profile: Profile;
+  /** The last event that is part of this state. */
+  readonly seq: number;
+  readonly tasks: Table<Pid, Task>;
+  readonly groups: Table<Pid, ThreadGroup>;
+  readonly mms: Table<MmId, MmStruct>;
+  readonly files: Table<FileId, FileRecord>;
+  readonly shms: Table<number, ShmSegment>;
+  /** vm_committed_as, in pages. */
+  readonly committed: number;
+  readonly nextMm: number;
+  readonly nextAnonVma: number;
+  readonly nextFile: number;
+}
+
+/** Ids of files that the kernel itself makes start here; a recording numbers its own from 1. */
+export const KERNEL_FILES = 2 ** 31;
+
+export const initialState = (profile: Profile): KernelState => ({
+  profile,
+  seq: 0,
+  tasks: Table.empty(),
+  groups: Table.empty(),
+  mms: Table.empty(),
+  files: Table.empty(),
+  shms: Table.empty(),
+  committed: 0,
+  nextMm: 1,
+  nextAnonVma: 1,
+  nextFile: KERNEL_FILES,
+});
+
+/** The address space of a process; undefined for one that has none or never was. */
+export function mmOf(state: KernelState, pid: Pid): MmStruct | undefined {
+  const task = state.tasks.get(pid);
+  return task && state.mms.get(task.mm);
+}

@@ -1,0 +1,230 @@
+import { createDraft, type Draft, finishDraft, freeze } from "immer";
+import type { Layout } from "../arch/index.ts";
+import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
+import {
+  type MmDraft,
+  MmEdit,
+  type MmEnv,
+  type MmStruct,
+  type OpenFile,
+  type ShmSegment,
+  type Sysctl,
+  type VdsoPages,
+} from "../mm/index.ts";
+import type { Task, TaskDraft, ThreadGroup, ThreadGroupDraft, World } from "../process/index.ts";
+import { layoutOf, type Profile } from "./profile.ts";
+import type { FileRecord, KernelState } from "./state.ts";
+
+/** The tables of the root, each cloned when a transaction first writes to it. */
+type Tables = { -readonly [K in "tasks" | "groups" | "mms" | "files" | "shms"]: KernelState[K] };
+type TableName = keyof Tables;
+
+/**
+ * One transaction on a state: records are checked out once, changed in place, and frozen at commit.
+ * Holds one event or a thousand; either way the state that results is the same.
+ */
+export class Transaction implements World {
+  readonly layout: Layout;
+  readonly sysctl: Sysctl;
+  readonly vdso: VdsoPages;
+  readonly profile: Profile;
+  readonly commitment: { committed: number };
+  private readonly draft: Draft<KernelState>;
+  private readonly tables: Tables;
+  private readonly owned = new Set<TableName>();
+  private readonly checkedOut = {
+    tasks: new Map<Pid, TaskDraft>(),
+    groups: new Map<Pid, ThreadGroupDraft>(),
+  };
+  private readonly mmDrafts = new Map<MmId, MmDraft>();
+  private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
+
+  constructor(
+    base: KernelState,
+    private readonly journal?: Journal,
+  ) {
+    this.profile = base.profile;
+    this.layout = layoutOf(base.profile);
+    this.sysctl = base.profile.sysctl;
+    this.vdso = base.profile.vdso;
+    this.commitment = { committed: base.committed };
+    this.draft = createDraft(base);
+    const { tasks, groups, mms, files, shms } = base;
+    this.tables = { tasks, groups, mms, files, shms };
+    this.counters = { nextMm: base.nextMm, nextAnonVma: base.nextAnonVma, nextFile: base.nextFile };
+  }
+
+  /** The state with everything that was done here, as of event `seq`. The transaction ends. */
+  commit(seq: number): KernelState {
+    for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
+    for (const record of this.checkedOut.groups.values()) Object.freeze(record);
+    for (const record of this.mmDrafts.values()) Object.freeze(record);
+    Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
+    for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
+    return finishDraft(this.draft) as KernelState;
+  }
+
+  /** Whether memory counts as touched without a page fault in the recording. */
+  get touchSupposed(): boolean {
+    return this.profile.touch === "supposed";
+  }
+
+  peekTask(pid: Pid): Task | undefined {
+    return this.tables.tasks.get(pid);
+  }
+
+  task(pid: Pid): TaskDraft {
+    const mine = this.checkedOut.tasks.get(pid);
+    if (mine) return mine;
+    const record = this.tables.tasks.get(pid);
+    assert(record, `task ${pid}`);
+    const copy = { ...record };
+    this.checkedOut.tasks.set(pid, copy);
+    this.own("tasks").set(pid, copy);
+    return copy;
+  }
+
+  tasks(): Iterable<Task> {
+    return this.tables.tasks.values();
+  }
+
+  addTask(task: Task): void {
+    const copy = { ...task };
+    this.checkedOut.tasks.set(task.pid, copy);
+    this.own("tasks").set(task.pid, copy);
+    this.journal?.note({ kind: "task", before: undefined, after: task });
+  }
+
+  removeTask(pid: Pid): void {
+    const before = this.tables.tasks.get(pid);
+    this.checkedOut.tasks.delete(pid);
+    this.own("tasks").delete(pid);
+    this.journal?.note({ kind: "task", before, after: undefined });
+  }
+
+  peekGroup(tgid: Pid): ThreadGroup | undefined {
+    return this.tables.groups.get(tgid);
+  }
+
+  group(tgid: Pid): ThreadGroupDraft {
+    const mine = this.checkedOut.groups.get(tgid);
+    if (mine) return mine;
+    const record = this.tables.groups.get(tgid);
+    assert(record, `thread group ${tgid}`);
+    const copy = { ...record };
+    this.checkedOut.groups.set(tgid, copy);
+    this.own("groups").set(tgid, copy);
+    return copy;
+  }
+
+  addGroup(group: ThreadGroup): void {
+    const copy = { ...group };
+    this.checkedOut.groups.set(group.tgid, copy);
+    this.own("groups").set(group.tgid, copy);
+  }
+
+  removeGroup(tgid: Pid): void {
+    this.checkedOut.groups.delete(tgid);
+    this.own("groups").delete(tgid);
+  }
+
+  newMmId(): MmId {
+    return this.counters.nextMm++ as MmId;
+  }
+
+  mm(id: MmId): MmDraft {
+    const mine = this.mmDrafts.get(id);
+    if (mine) return mine;
+    const record = this.tables.mms.get(id);
+    assert(record, `mm ${id}`);
+    const copy: MmDraft = { ...record, vmas: record.vmas.clone() };
+    this.mmDrafts.set(id, copy);
+    this.own("mms").set(id, copy);
+    return copy;
+  }
+
+  addMm(mm: MmStruct): void {
+    const copy: MmDraft = { ...mm };
+    this.mmDrafts.set(mm.id, copy);
+    this.own("mms").set(mm.id, copy);
+  }
+
+  removeMm(id: MmId): void {
+    this.mmDrafts.delete(id);
+    this.own("mms").delete(id);
+  }
+
+  edit(mm: MmDraft, task: Task): MmEdit {
+    return new MmEdit(mm, this.env(task), this.journal);
+  }
+
+  makeFile(file: Omit<OpenFile, "id">): OpenFile {
+    const made: OpenFile = { ...file, id: this.counters.nextFile++ as FileId };
+    this.defineFile(made);
+    return made;
+  }
+
+  /** Introduces an open file, or says again what is known of it. */
+  defineFile(file: OpenFile): void {
+    const mappings = this.tables.files.get(file.id)?.mappings ?? 0;
+    this.own("files").set(file.id, freeze({ file, mappings }, true));
+  }
+
+  peekFile(id: FileId): OpenFile | undefined {
+    return this.tables.files.get(id)?.file;
+  }
+
+  files(): Iterable<FileRecord> {
+    return this.tables.files.values();
+  }
+
+  peekShm(id: number): ShmSegment | undefined {
+    return this.tables.shms.get(id);
+  }
+
+  setShm(segment: ShmSegment): void {
+    this.own("shms").set(segment.id, freeze(segment));
+  }
+
+  removeShm(id: number): void {
+    this.own("shms").delete(id);
+  }
+
+  /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
+  private fileMapped(id: FileId, count: number): void {
+    const record = this.tables.files.get(id);
+    assert(record, `file ${id}`);
+    const mappings = record.mappings + count;
+    if (mappings > 0) this.own("files").set(id, Object.freeze({ file: record.file, mappings }));
+    else this.own("files").delete(id);
+  }
+
+  private env(task: Task): MmEnv {
+    const group = this.tables.groups.get(task.tgid);
+    assert(group, `thread group ${task.tgid}`);
+    return {
+      limits: group.limits,
+      capabilities: group.capabilities,
+      personality: task.personality,
+      sysctl: this.sysctl,
+      commitment: this.commitment,
+      file: (id) => {
+        const file = this.peekFile(id);
+        assert(file, `file ${id}`);
+        return file;
+      },
+      makeFile: (file) => this.makeFile(file),
+      fileMapped: (id, count) => this.fileMapped(id, count),
+      nextAnonVma: () => this.counters.nextAnonVma++,
+    };
+  }
+
+  /** The table, this transaction's own copy of it from the first write on. */
+  private own<N extends TableName>(name: N): Tables[N] {
+    if (!this.owned.has(name)) {
+      this.owned.add(name);
+      this.tables[name] = this.tables[name].clone() as Tables[N];
+    }
+    return this.tables[name];
+  }
+}

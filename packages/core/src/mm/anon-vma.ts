@@ -1,0 +1,40 @@
+import type { MmEdit } from "./mm-edit.ts";
+import { VM_ACCESS_FLAGS, VM_STICKY } from "./vm-flags.ts";
+import type { Vma } from "./vma.ts";
+
+/** Whether two neighbours may share one anon_vma: anon_vma_compatible, mm/vma.c (6.18). */
+const compatible = (a: Vma, b: Vma): boolean =>
+  a.end === b.start &&
+  a.file === b.file &&
+  a.high === b.high &&
+  ((a.flags ^ b.flags) & ~(VM_ACCESS_FLAGS | VM_STICKY)) === 0 &&
+  b.pgoff === a.pgoff + a.pages;
+
+const reusable = (v: Vma | undefined): v is Vma => v !== undefined && v.anonVma !== 0 && v.chain === 1;
+
+/**
+ * Gives a VMA its anon_vma, as the first write fault does: a compatible neighbour's, else a new one.
+ *
+ * @kernel __anon_vma_prepare, mm/rmap.c; find_mergeable_anon_vma, mm/vma.c (6.18)
+ */
+export function anonVmaPrepare(edit: MmEdit, vma: Vma): Vma {
+  if (vma.anonVma !== 0) return vma;
+  const next = edit.findVma(vma.end);
+  const previous = edit.previous(vma);
+  let anon = 0;
+  if (reusable(next) && compatible(vma, next)) anon = next.anonVma;
+  else if (reusable(previous) && compatible(previous, vma)) anon = previous.anonVma;
+  const prepared = vma.withAnon(anon || edit.env.nextAnonVma(), 1);
+  edit.replaceVmas([vma], [prepared]);
+  return prepared;
+}
+
+/**
+ * Supposes that the program wrote to what the last operation gave it, in a recording that does not show
+ * page faults: every new private writable VMA gets its anon_vma.
+ */
+export function supposeTouched(edit: MmEdit): void {
+  for (const vma of edit.untouched.splice(0)) {
+    if (edit.mm.vmas.find(vma.start) === vma) anonVmaPrepare(edit, vma);
+  }
+}

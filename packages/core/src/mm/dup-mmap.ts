@@ -1,0 +1,60 @@
+import type { MmId } from "../base/index.ts";
+import { ok, type Result } from "../base/index.ts";
+import { charge } from "./limits.ts";
+import { MmEdit } from "./mm-edit.ts";
+import { emptyMm, type MmStruct } from "./mm-struct.ts";
+import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
+import type { Vma } from "./vma.ts";
+
+/**
+ * A copy of the parent's address space, as fork makes it.
+ *
+ * @refuses ENOMEM when the accounted memory cannot be charged twice; nothing stays charged
+ * @kernel dup_mm, kernel/fork.c; dup_mmap, mm/mmap.c (6.18)
+ */
+export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
+  const child = new MmEdit({ ...parent.mm, ...freshCounters(id, parent.mm) }, parent.env, undefined);
+  const copies: Vma[] = [];
+  for (const vma of parent.mm.vmas.items()) {
+    if ((vma.flags & VM.DONTCOPY) !== 0) continue;
+    if ((vma.flags & VM.ACCOUNT) !== 0) {
+      const charged = charge(parent, vma.pages);
+      if (!charged.ok) {
+        parent.env.commitment.committed -= copies.reduce((n, v) => n + accounted(v), 0);
+        return charged;
+      }
+    }
+    copies.push(inherited(child, vma));
+  }
+  child.replaceVmas([], copies);
+  return ok({ ...child.mm, hiwaterVm: child.mm.totalVm });
+}
+
+const accounted = (v: Vma): number => ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0);
+
+function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
+  const {
+    vmas,
+    mmUsers,
+    mmCount,
+    totalVm,
+    lockedVm,
+    pinnedVm,
+    dataVm,
+    execVm,
+    stackVm,
+    rssAnon,
+    rssFile,
+    rssShmem,
+  } = emptyMm(id, parent.layout);
+  const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm, rssAnon, rssFile, rssShmem };
+  return { id, vmas, mmUsers, mmCount, ...counters, defFlags: parent.defFlags & VM.NOHUGEPAGE };
+}
+
+/** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */
+function inherited(child: MmEdit, vma: Vma): Vma {
+  const unlocked = (vma.flags & VM_LOCKED_MASK) === 0 ? vma : vma.reflagged(vma.flags & ~VM_LOCKED_MASK);
+  if (vma.anonVma === 0) return unlocked;
+  if ((vma.flags & VM.WIPEONFORK) !== 0) return unlocked.withAnon(0, 0);
+  return unlocked.withAnon(child.env.nextAnonVma(), vma.chain + 1);
+}

@@ -1,0 +1,67 @@
+import { done, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import type { MmEdit } from "./mm-edit.ts";
+import type { MmEnv } from "./mm-env.ts";
+import { statOf } from "./vma.ts";
+
+const inPages = (bytes: number): number => Math.floor(bytes / PAGE_SIZE);
+
+/**
+ * Whether `pages` more of a mapping with these flags stay inside RLIMIT_AS and RLIMIT_DATA.
+ *
+ * @refuses ENOMEM
+ * @kernel may_expand_vm, mm/vma.c (6.18)
+ */
+export function mayExpandVm(edit: MmEdit, flags: number, pages: number): Result<void> {
+  const { mm, env } = edit;
+  const { as, data } = env.limits;
+  if (mm.totalVm + pages > inPages(as.soft))
+    return refuse("ENOMEM", `RLIMIT_AS: ${mm.totalVm} + ${pages} pages > ${inPages(as.soft)}`);
+  if (statOf(flags) !== "data" || mm.dataVm + pages <= inPages(data.soft)) return done;
+  // A limit of 0 is what old static binaries set; it falls back to the hard limit.
+  if (data.soft === 0 && mm.dataVm + pages <= inPages(data.hard)) return done;
+  return refuse("ENOMEM", `RLIMIT_DATA: ${mm.dataVm} + ${pages} pages > ${inPages(data.soft)}`);
+}
+
+/** can_do_mlock: a limit above zero, or CAP_IPC_LOCK. */
+export const canDoMlock = (env: MmEnv): boolean => env.limits.memlock.soft !== 0 || env.capabilities.ipcLock;
+
+/** Whether `pages` more may be locked: RLIMIT_MEMLOCK, which CAP_IPC_LOCK lifts. */
+export const mayLock = (edit: MmEdit, pages: number): boolean =>
+  edit.env.capabilities.ipcLock || edit.mm.lockedVm + pages <= inPages(edit.env.limits.memlock.soft);
+
+/**
+ * Charges `pages` of committed memory.
+ *
+ * @refuses ENOMEM; nothing is charged then
+ * @kernel __vm_enough_memory, mm/util.c (6.18)
+ */
+export function charge(edit: MmEdit, pages: number): Result<void> {
+  const { sysctl, commitment, capabilities } = edit.env;
+  if (sysctl.overcommitMemory === 0 && pages > sysctl.totalPages + sysctl.swapPages)
+    return refuse("ENOMEM", `overcommit: ${pages} pages exceed RAM and swap`);
+  if (sysctl.overcommitMemory === 2) {
+    const left = commitLimit(edit, capabilities.sysAdmin);
+    if (commitment.committed + pages >= left)
+      return refuse(
+        "ENOMEM",
+        `overcommit: ${commitment.committed} + ${pages} pages reach the limit of ${left}`,
+      );
+  }
+  commitment.committed += pages;
+  return done;
+}
+
+function commitLimit(edit: MmEdit, admin: boolean): number {
+  const { sysctl } = edit.env;
+  const pagesOfKb = (kb: number): number => Math.floor(kb / 4);
+  const base = sysctl.overcommitKbytes
+    ? pagesOfKb(sysctl.overcommitKbytes)
+    : Math.floor(((sysctl.totalPages - sysctl.hugePages * 512) * sysctl.overcommitRatio) / 100);
+  const reserve = admin ? 0 : pagesOfKb(sysctl.adminReserveKbytes);
+  const user = Math.min(Math.floor(edit.mm.totalVm / 32), pagesOfKb(sysctl.userReserveKbytes));
+  return base + sysctl.swapPages - reserve - user;
+}
+
+export const uncharge = (edit: MmEdit, pages: number): void => {
+  edit.env.commitment.committed -= pages;
+};

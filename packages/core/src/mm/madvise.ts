@@ -1,0 +1,190 @@
+import {
+  done,
+  isAligned,
+  PAGE_SIZE,
+  type Result,
+  refuse,
+  type Word,
+  wrapAdd,
+  wrapAlignUp,
+} from "../base/index.ts";
+import { anonVmaPrepare } from "./anon-vma.ts";
+import type { MmEdit } from "./mm-edit.ts";
+import { MADV } from "./mman.ts";
+import { isSealed } from "./munmap.ts";
+import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
+import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
+import { vmaModify } from "./vma-merge.ts";
+import { pageOfWord, walkVmas } from "./vma-walk.ts";
+
+const KNOWN: ReadonlySet<number> = new Set(
+  Object.values(MADV).filter((a) => a !== MADV.HWPOISON && a !== MADV.SOFT_OFFLINE),
+);
+
+/** Advice that throws contents away: what a seal forbids on memory that cannot be written. */
+const DESTRUCTIVE: ReadonlySet<number> = new Set([
+  MADV.FREE,
+  MADV.DONTNEED,
+  MADV.DONTNEED_LOCKED,
+  MADV.REMOVE,
+  MADV.DONTFORK,
+  MADV.WIPEONFORK,
+  MADV.GUARD_INSTALL,
+]);
+
+/**
+ * Gives advice about [address, address + length).
+ *
+ * @refuses EINVAL, EPERM, EACCES, EAGAIN; a hole is passed over and refused with ENOMEM at the end
+ * @kernel do_madvise, mm/madvise.c (6.18)
+ */
+export function madvise(edit: MmEdit, address: Word, length: Word, advice: number): Result<void> {
+  if (!KNOWN.has(advice)) return refuse("EINVAL", `unknown advice ${advice}`);
+  if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
+  const bytes = wrapAlignUp(length, PAGE_SIZE);
+  if (length !== 0 && bytes === 0) return refuse("EINVAL", "length wraps");
+  const end = wrapAdd(address, bytes);
+  if (end < address) return refuse("EINVAL", "range wraps");
+  if (end === address) return done;
+  const from = pageOfWord(address);
+  const to = pageOfWord(end);
+  if (advice === MADV.POPULATE_READ || advice === MADV.POPULATE_WRITE)
+    return populate(edit, from, to, advice);
+  return walkVmas(edit, from, to, (vma, s, e) => adviseVma(edit, vma, s, e, advice));
+}
+
+/** madvise_populate: prefaults, stopping at the first hole. */
+function populate(edit: MmEdit, from: number, to: number, advice: number): Result<void> {
+  const write = advice === MADV.POPULATE_WRITE;
+  for (let at = from; at < to; ) {
+    const vma = edit.lookup(at);
+    if (!vma) return refuse("ENOMEM", "the range has a hole");
+    const needed = write ? VM.WRITE : VM.READ;
+    if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
+      return refuse("EINVAL", "the mapping does not allow this access");
+    if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+    at = vma.end;
+  }
+  return done;
+}
+
+function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: number): Result<unknown> {
+  if (isSealed(vma) && DESTRUCTIVE.has(advice) && isAnonymous(vma) && (vma.flags & VM.WRITE) === 0)
+    return refuse("EPERM", "the mapping is sealed");
+  const pageAdvice = advisePages(edit, vma, start, end, advice);
+  if (pageAdvice) return pageAdvice;
+  const flags = advisedFlags(vma, advice);
+  if (!flags.ok) return flags;
+  if (flags.value === vma.flags) return done;
+  const modified = vmaModify(edit, vma, start, end, vma.reflagged(flags.value));
+  return modified.ok || modified.error.errno !== "ENOMEM" ? modified : refuse("EAGAIN", modified.error.why);
+}
+
+/** Advice about pages rather than flags; undefined for the other kind. */
+function advisePages(
+  edit: MmEdit,
+  vma: Vma,
+  start: number,
+  end: number,
+  advice: number,
+): Result<unknown> | undefined {
+  const has = (flags: number): boolean => (vma.flags & flags) !== 0;
+  switch (advice) {
+    case MADV.WILLNEED:
+      return done;
+    case MADV.DONTNEED:
+      return has(VM.LOCKED | VM.PFNMAP) ? refuse("EINVAL", "locked or special memory") : done;
+    case MADV.DONTNEED_LOCKED:
+      return has(VM.PFNMAP) ? refuse("EINVAL", "special memory") : done;
+    case MADV.FREE:
+      if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
+      return has(VM.LOCKED | VM.PFNMAP | VM.HUGETLB) ? refuse("EINVAL", "locked or special memory") : done;
+    case MADV.COLD:
+    case MADV.PAGEOUT:
+      return has(VM.LOCKED | VM.PFNMAP | VM.HUGETLB) ? refuse("EINVAL", "locked or special memory") : done;
+    case MADV.REMOVE:
+      return removePages(edit, vma);
+    case MADV.COLLAPSE:
+      return collapse(vma, start, end);
+    case MADV.GUARD_INSTALL:
+      return installGuards(edit, vma);
+    case MADV.GUARD_REMOVE:
+      return has(VM_SPECIAL | VM.HUGETLB) ? refuse("EINVAL", "special memory holds no guards") : done;
+    default:
+      return undefined;
+  }
+}
+
+function removePages(edit: MmEdit, vma: Vma): Result<void> {
+  if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
+  const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
+  if (!file || isAnonymous(vma)) return refuse("EINVAL", "no file to punch a hole in");
+  if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
+    return refuse("EACCES", "the mapping cannot write its file");
+  return done;
+}
+
+function collapse(vma: Vma, start: number, end: number): Result<void> {
+  const aligned = Math.ceil(start / 512) * 512 + 512 <= Math.floor(end / 512) * 512;
+  if (!isAnonymous(vma) || isSpecial(vma)) return refuse("EINVAL", "not a mapping of huge pages");
+  return aligned ? done : refuse("EINVAL", "no aligned 2 MiB inside");
+}
+
+/** madvise_guard_install: marks the whole VMA; anonymous memory gets its anon_vma. */
+function installGuards(edit: MmEdit, vma: Vma): Result<void> {
+  if ((vma.flags & (VM_SPECIAL | VM.HUGETLB | VM.LOCKED)) !== 0)
+    return refuse("EINVAL", "locked or special memory holds no guards");
+  const prepared = isAnonymous(vma) ? anonVmaPrepare(edit, vma) : vma;
+  if ((prepared.flags & VM.MAYBE_GUARD) === 0)
+    edit.replaceVmas([prepared], [prepared.reflagged(prepared.flags | VM.MAYBE_GUARD)]);
+  return done;
+}
+
+/** madvise_vma_behavior's flag changes. */
+function advisedFlags(vma: Vma, advice: number): Result<number> {
+  const { flags } = vma;
+  const given = (set: number, clear: number): Result<number> => ({ ok: true, value: (flags & ~clear) | set });
+  switch (advice) {
+    case MADV.NORMAL:
+      return given(0, VM.RAND_READ | VM.SEQ_READ);
+    case MADV.SEQUENTIAL:
+      return given(VM.SEQ_READ, VM.RAND_READ);
+    case MADV.RANDOM:
+      return given(VM.RAND_READ, VM.SEQ_READ);
+    case MADV.DONTFORK:
+      return given(VM.DONTCOPY, 0);
+    case MADV.DOFORK:
+      return (flags & VM.IO) !== 0 ? refuse("EINVAL", "device memory") : given(0, VM.DONTCOPY);
+    case MADV.WIPEONFORK:
+      if (vma.file !== 0 || (flags & VM.SHARED) !== 0)
+        return refuse("EINVAL", "not private anonymous memory");
+      return given(VM.WIPEONFORK, 0);
+    case MADV.KEEPONFORK:
+      if ((vma.high & VMH.DROPPABLE) !== 0) return refuse("EINVAL", "droppable memory is always wiped");
+      return given(0, VM.WIPEONFORK);
+    case MADV.DONTDUMP:
+      return given(VM.DONTDUMP, 0);
+    case MADV.DODUMP:
+      if (((flags & VM_SPECIAL) !== 0 && (flags & VM.HUGETLB) === 0) || (vma.high & VMH.DROPPABLE) !== 0)
+        return refuse("EINVAL", "special or droppable memory");
+      return given(0, VM.DONTDUMP);
+    case MADV.MERGEABLE:
+      return { ok: true, value: canKsm(vma) ? flags | VM.MERGEABLE : flags };
+    case MADV.UNMERGEABLE:
+      return given(0, VM.MERGEABLE);
+    case MADV.HUGEPAGE:
+      return given(VM.HUGEPAGE, VM.NOHUGEPAGE);
+    case MADV.NOHUGEPAGE:
+      return given(VM.NOHUGEPAGE, VM.HUGEPAGE);
+    default:
+      return { ok: true, value: flags };
+  }
+}
+
+/** vma_ksm_compatible, mm/ksm.c. */
+const canKsm = (vma: Vma): boolean =>
+  (vma.flags & (VM.SHARED | VM.MAYSHARE | VM.HUGETLB | VM_SPECIAL)) === 0 && (vma.high & VMH.DROPPABLE) === 0;
+
+/** Whether process_madvise of another process knows the advice: process_madvise_remote_valid. */
+export const adviceForOthers = (advice: number): boolean =>
+  advice === MADV.COLD || advice === MADV.PAGEOUT || advice === MADV.WILLNEED || advice === MADV.COLLAPSE;

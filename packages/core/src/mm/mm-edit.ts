@@ -1,0 +1,137 @@
+import {
+  addressOf,
+  assert,
+  type Journal,
+  type MmId,
+  NO_FILE,
+  pageOf,
+  type Step,
+  type Vpn,
+} from "../base/index.ts";
+import type { MmEnv } from "./mm-env.ts";
+import type { MmDraft, MmScalar, MmStruct } from "./mm-struct.ts";
+import { VM } from "./vm-flags.ts";
+import { statOf, type Vma } from "./vma.ts";
+
+/** Neighbouring VMAs were put in the place of others. Its inverse swaps the two sides. */
+export interface VmaStep extends Step {
+  readonly kind: "vma";
+  readonly mm: MmId;
+  readonly before: readonly Vma[];
+  readonly after: readonly Vma[];
+}
+
+/** One field of an mm changed. */
+export interface MmStep extends Step {
+  readonly kind: "mm";
+  readonly mm: MmId;
+  readonly field: MmScalar;
+}
+
+/**
+ * A checked-out address space with what its operations need. Its methods are the primitives: they never
+ * refuse, keep every total equal to the sum it abbreviates, and leave a step.
+ */
+export class MmEdit {
+  /** VMAs made or changed by the current operation that no page fault has touched yet. */
+  readonly untouched: Vma[] = [];
+
+  constructor(
+    readonly mm: MmDraft,
+    readonly env: MmEnv,
+    private readonly journal: Journal | undefined,
+  ) {}
+
+  /** Puts `after` where `before` was; both sorted, and `before` as it stands in the tree. */
+  replaceVmas(before: readonly Vma[], after: readonly Vma[]): void {
+    for (const v of before) this.account(v, -1);
+    for (const v of after) {
+      this.account(v, 1);
+      if (v.anonVma === 0 && (v.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE) this.untouched.push(v);
+    }
+    this.countFiles(before, after);
+    this.mm.vmas.splice(before, after);
+    if (this.journal) {
+      const step: VmaStep = { kind: "vma", mm: this.mm.id, before, after };
+      this.journal.note(step);
+    }
+  }
+
+  set<F extends MmScalar>(field: F, value: MmStruct[F]): void {
+    const before = this.mm[field];
+    if (before === value) return;
+    (this.mm as Record<F, MmStruct[F]>)[field] = value;
+    if (this.journal) {
+      const step: MmStep = { kind: "mm", mm: this.mm.id, field, before, after: value };
+      this.journal.note(step);
+    }
+  }
+
+  /** Peaks are taken just before a range goes: update_hiwater_vm. */
+  noteHighWater(): void {
+    if (this.mm.totalVm > this.mm.hiwaterVm) this.set("hiwaterVm", this.mm.totalVm);
+  }
+
+  /** find_vma: the first VMA that ends above `page`. */
+  findVma(page: number): Vma | undefined {
+    return this.mm.vmas.findFrom(page);
+  }
+
+  /** vma_lookup: the VMA that contains `page`. */
+  lookup(page: number): Vma | undefined {
+    return this.mm.vmas.find(page);
+  }
+
+  previous(v: { readonly start: Vpn }): Vma | undefined {
+    return this.mm.vmas.findBefore(v.start);
+  }
+
+  get mapCount(): number {
+    return this.mm.vmas.size;
+  }
+
+  /** Keeps what each file has mapped; almost always all the VMAs are of one file, or of none. */
+  private countFiles(before: readonly Vma[], after: readonly Vma[]): void {
+    const file = (before[0] ?? after[0])?.file ?? NO_FILE;
+    if (before.every((v) => v.file === file) && after.every((v) => v.file === file)) {
+      if (file !== NO_FILE && before.length !== after.length)
+        this.env.fileMapped(file, after.length - before.length);
+      return;
+    }
+    for (const v of after) if (v.file !== NO_FILE) this.env.fileMapped(v.file, 1);
+    for (const v of before) if (v.file !== NO_FILE) this.env.fileMapped(v.file, -1);
+  }
+
+  private account(v: Vma, sign: 1 | -1): void {
+    const { mm } = this;
+    const n = sign * v.pages;
+    mm.totalVm += n;
+    if ((v.flags & VM.LOCKED) !== 0) mm.lockedVm += n;
+    switch (statOf(v.flags)) {
+      case "exec":
+        mm.execVm += n;
+        break;
+      case "stack":
+        mm.stackVm += n;
+        break;
+      case "data":
+        mm.dataVm += n;
+        break;
+      case "none":
+        break;
+    }
+  }
+}
+
+/** TASK_SIZE in pages. */
+export const taskPages = (mm: MmStruct): number => mm.layout.taskSize / 4096;
+
+/** Pages of the break's VMA range as brk rounds it up. */
+export const brkPage = (bytes: number): Vpn => pageOf(bytes + addressOf(1) - 1);
+
+/** Steps taken back: the same primitives with the sides swapped. */
+export function undoStep(edit: MmEdit, step: VmaStep | MmStep): void {
+  assert(step.mm === edit.mm.id, "a step is undone on its own mm");
+  if (step.kind === "vma") edit.replaceVmas(step.after, step.before);
+  else edit.set(step.field, step.before as never);
+}

@@ -1,0 +1,105 @@
+import type { Layout } from "../arch/index.ts";
+import type { MmId, Vpn } from "../base/index.ts";
+import { GapTree } from "../struct/index.ts";
+import type { Vma } from "./vma.ts";
+
+/**
+ * mm_struct: one address space. Sizes and limits are in pages, `brk` and the program's own ranges in
+ * bytes. A committed one is frozen; inside a transaction its checked-out copy is yours to change.
+ */
+export interface MmStruct {
+  readonly id: MmId;
+  readonly layout: Layout;
+  /** mm_mt: the VMAs by address. */
+  readonly vmas: GapTree<Vma>;
+  readonly mmapBase: Vpn;
+  readonly mmapLegacyBase: Vpn;
+  /** Searches go upward from the legacy base: the ADDR_COMPAT_LAYOUT personality at exec. */
+  readonly bottomUp: boolean;
+
+  readonly mmUsers: number;
+  readonly mmCount: number;
+
+  readonly totalVm: number;
+  readonly lockedVm: number;
+  readonly pinnedVm: number;
+  readonly dataVm: number;
+  readonly execVm: number;
+  readonly stackVm: number;
+  readonly hiwaterVm: number;
+  /** vm_flags that every new mapping gets: VM_LOCKED after mlockall(MCL_FUTURE). */
+  readonly defFlags: number;
+
+  readonly startCode: number;
+  readonly endCode: number;
+  readonly startData: number;
+  readonly endData: number;
+  readonly startBrk: number;
+  readonly brk: number;
+  readonly startStack: number;
+  readonly argStart: number;
+  readonly argEnd: number;
+  readonly envStart: number;
+  readonly envEnd: number;
+
+  /** Where the vdso sits: mm->context.vdso. */
+  readonly vdso: Vpn;
+  /** PR_SET_MDWE refuses memory that is or becomes writable and executable. */
+  readonly mdwe: boolean;
+
+  /** Page tables and resident pages, kept by the page model: pgd and the RSS counters. */
+  readonly pgd: number;
+  readonly rssAnon: number;
+  readonly rssFile: number;
+  readonly rssShmem: number;
+  readonly swapEnts: number;
+  readonly hiwaterRss: number;
+}
+
+/** A checked-out mm: the same record, open for changes. */
+export type MmDraft = { -readonly [K in keyof MmStruct]: MmStruct[K] };
+
+/** The fields that a program or the loader sets as plain values. */
+export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas">;
+
+/** map_count: the number of VMAs. */
+export const mapCount = (mm: MmStruct): number => mm.vmas.size;
+
+/** A new, empty address space with one user: mm_init, kernel/fork.c. */
+export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
+  id,
+  layout,
+  vmas: GapTree.empty<Vma>(),
+  mmapBase: 0 as Vpn,
+  mmapLegacyBase: 0 as Vpn,
+  bottomUp: false,
+  mmUsers: 1,
+  mmCount: 1,
+  totalVm: 0,
+  lockedVm: 0,
+  pinnedVm: 0,
+  dataVm: 0,
+  execVm: 0,
+  stackVm: 0,
+  hiwaterVm: 0,
+  defFlags: 0,
+  startCode: 0,
+  endCode: 0,
+  startData: 0,
+  endData: 0,
+  startBrk: 0,
+  brk: 0,
+  startStack: 0,
+  argStart: 0,
+  argEnd: 0,
+  envStart: 0,
+  envEnd: 0,
+  vdso: 0 as Vpn,
+  mdwe: false,
+  pgd: 0,
+  rssAnon: 0,
+  rssFile: 0,
+  rssShmem: 0,
+  swapEnts: 0,
+  hiwaterRss: 0,
+});

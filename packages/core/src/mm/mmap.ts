@@ -1,0 +1,363 @@
+import { LOW_LIMIT, PERSONALITY, PMD_PAGES } from "../arch/index.ts";
+import {
+  addressOf,
+  done,
+  isAligned,
+  NO_FILE,
+  ok,
+  PAGE_SIZE,
+  pageOf,
+  type Result,
+  refuse,
+  type Vpn,
+  type Word,
+  wrapAlignUp,
+} from "../base/index.ts";
+import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
+import type { MmEdit } from "./mm-edit.ts";
+import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
+import { accountedPages, gatherVmas, removeVmas } from "./munmap.ts";
+import type { OpenFile } from "./open-file.ts";
+import { mmPopulate } from "./populate.ts";
+import { getUnmappedArea } from "./unmapped-area.ts";
+import { VM, VM_MAY, VMH } from "./vm-flags.ts";
+import { VM_OPS, Vma, type VmOps } from "./vma.ts";
+import { mergeNew } from "./vma-merge.ts";
+
+export interface MmapRequest {
+  readonly address: Word;
+  readonly length: Word;
+  readonly prot: number;
+  readonly flags: number;
+  /** Bytes. */
+  readonly offset: Word;
+  /** The open file behind the descriptor; "none" when the descriptor is not open. */
+  readonly file?: OpenFile | "none";
+}
+
+/** A mapping as its type and file allow it. */
+interface Kind {
+  readonly flags: number;
+  readonly high: number;
+  readonly pgoff: number;
+  readonly file: OpenFile | undefined;
+  readonly ops: VmOps;
+}
+
+/** file_mmap_size_max: device files and what cannot be mapped at all have the whole of 64 bits. */
+const maxFileBytes = (file: OpenFile): bigint =>
+  file.kind === "zero" || file.kind === "unmappable" ? 2n ** 64n - 1n : 2n ** 63n - 1n;
+
+/**
+ * Maps `length` bytes and answers the address in bytes.
+ *
+ * @refuses in the kernel's order: EINVAL, EBADF, ENOMEM, EPERM, EEXIST, EAGAIN, EOVERFLOW, EACCES, ENODEV …;
+ * a refusal by a limit leaves the boundary splits of MAP_FIXED in place, as the kernel does
+ * @kernel ksys_mmap_pgoff, do_mmap, mm/mmap.c; __mmap_region, mm/vma.c (6.18)
+ */
+export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
+  const backing = chooseBacking(edit, request);
+  if (!backing.ok) return backing;
+  const { file, length } = backing.value;
+  if (length === 0) return refuse("EINVAL", "length is zero");
+  const bytes = wrapAlignUp(length, PAGE_SIZE);
+  if (bytes === 0) return refuse("ENOMEM", "length wraps");
+  if (edit.mapCount > edit.env.sysctl.maxMapCount)
+    return refuse("ENOMEM", `more mappings than max_map_count (${edit.env.sysctl.maxMapCount})`);
+
+  const flags = normalFlags(request.flags);
+  const prot = impliedProt(edit, request.prot, file);
+  const place = choosePlace(edit, { ...request, flags }, bytes, file);
+  if (!place.ok) return place;
+  const start = place.value;
+  const end = start + Number(bytes) / PAGE_SIZE;
+  if ((flags & MAP.FIXED_NOREPLACE) !== 0 && edit.mm.vmas.overlaps(start, end))
+    return refuse("EEXIST", "MAP_FIXED_NOREPLACE over an existing mapping");
+
+  const wanted = vmFlags(edit, prot, flags);
+  const lock = checkLock(edit, flags, wanted, end - start);
+  if (!lock.ok) return lock;
+  const kind = file
+    ? fileKind(file, { ...request, flags }, prot, wanted, bytes)
+    : anonymousKind(edit, flags, wanted, start, end);
+  if (!kind.ok) return kind;
+  const mapped = mmapRegion(edit, start, end, withReserve(edit, kind.value, flags));
+  if (!mapped.ok) return mapped;
+  const populates = (flags & (MAP.POPULATE | MAP.NONBLOCK)) === MAP.POPULATE;
+  if (populates || (wanted & VM.LOCKED) !== 0) mmPopulate(edit, start, end, "ignore");
+  return ok(addressOf(start));
+}
+
+/** The file behind the mapping and the length that it makes of the one asked for. */
+function chooseBacking(
+  edit: MmEdit,
+  request: MmapRequest,
+): Result<{ readonly file: OpenFile | undefined; readonly length: Word }> {
+  const { flags, length } = request;
+  if (!isAligned(request.offset, PAGE_SIZE)) return refuse("EINVAL", "offset is not page-aligned");
+  if ((flags & MAP.ANONYMOUS) === 0) {
+    const file = request.file;
+    if (file === undefined || file === "none") return refuse("EBADF", "the descriptor is not open");
+    if (file.kind === "hugetlb")
+      return ok({ file, length: wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE) });
+    if ((flags & MAP.HUGETLB) !== 0) return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
+    return ok({ file, length });
+  }
+  if ((flags & MAP.HUGETLB) === 0) return ok({ file: undefined, length });
+  return hugetlbBacking(edit, flags, length);
+}
+
+/** hugetlb_file_setup: an unlinked file of huge pages, reserved from the pool at once. */
+function hugetlbBacking(
+  edit: MmEdit,
+  flags: number,
+  length: Word,
+): Result<{ readonly file: OpenFile; readonly length: Word }> {
+  const code = hugeSizeCode(flags);
+  if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
+  const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
+  const rounded = wrapAlignUp(length, hugePages * PAGE_SIZE);
+  const free = code === 30 ? 0 : edit.env.sysctl.hugePages;
+  if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
+    return refuse("ENOMEM", `${free} free huge pages in the pool`);
+  const file = edit.env.makeFile({
+    path: "/anon_hugepage",
+    kind: "hugetlb",
+    readable: true,
+    writable: true,
+    deleted: true,
+    hugePages,
+  });
+  return ok({ file, length: rounded });
+}
+
+const normalFlags = (flags: number): number =>
+  (flags & MAP.FIXED_NOREPLACE) !== 0 ? flags | MAP.FIXED : flags;
+
+/** READ_IMPLIES_EXEC adds execution to readable memory, except where the mount forbids it. */
+function impliedProt(edit: MmEdit, prot: number, file: OpenFile | undefined): number {
+  const implied = (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0 && (prot & PROT.READ) !== 0;
+  return implied && !file?.noexec ? prot | PROT.EXEC : prot;
+}
+
+function choosePlace(
+  edit: MmEdit,
+  request: MmapRequest,
+  bytes: Word,
+  file: OpenFile | undefined,
+): Result<Vpn> {
+  const { taskSize } = edit.mm.layout;
+  if (bytes > taskSize) return refuse("ENOMEM", "longer than the address space");
+  const pages = Number(bytes) / PAGE_SIZE;
+  if ((request.flags & MAP.FIXED) === 0) {
+    return getUnmappedArea(edit, {
+      pages,
+      hint: roundHint(request.address, taskSize),
+      flags: request.flags,
+      pgoff: file ? Number(request.offset) / PAGE_SIZE : 0,
+      file,
+    });
+  }
+  const { address } = request;
+  if (address > taskSize - Number(bytes)) return refuse("ENOMEM", "the range leaves user space");
+  const { mmapMinAddr } = edit.env.sysctl;
+  if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "MAP_FIXED address is not page-aligned");
+  if (file?.kind === "hugetlb" && !isAligned(address, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE))
+    return refuse("EINVAL", "address is not aligned to the huge page size");
+  if (address < mmapMinAddr && !edit.env.capabilities.sysRawio)
+    return refuse("EPERM", `below vm.mmap_min_addr (${mmapMinAddr}) without CAP_SYS_RAWIO`);
+  return ok(pageOf(Number(address)));
+}
+
+/** round_hint_to_min: hints start at a page, and never below what may be mapped. */
+function roundHint(address: Word, taskSize: number): number {
+  const page = address > taskSize ? taskSize / PAGE_SIZE : pageOf(Number(address));
+  return page > 0 && page < LOW_LIMIT ? LOW_LIMIT : page;
+}
+
+/** calc_vm_prot_bits, calc_vm_flag_bits and what every mapping gets. */
+function vmFlags(edit: MmEdit, prot: number, flags: number): number {
+  let vm = (prot & (PROT.READ | PROT.WRITE | PROT.EXEC)) | VM_MAY | edit.mm.defFlags;
+  if ((flags & MAP.GROWSDOWN) !== 0) vm |= VM.GROWSDOWN;
+  if ((flags & MAP.LOCKED) !== 0) vm |= VM.LOCKED;
+  if ((flags & MAP.SYNC) !== 0) vm |= VM.SYNC;
+  if ((flags & MAP.STACK) !== 0) vm |= VM.NOHUGEPAGE;
+  return vm;
+}
+
+function checkLock(edit: MmEdit, flags: number, vm: number, pages: number): Result<void> {
+  if ((flags & MAP.LOCKED) !== 0 && !canDoMlock(edit.env)) return refuse("EPERM", "RLIMIT_MEMLOCK is 0");
+  if ((vm & VM.LOCKED) !== 0 && !mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
+  return done;
+}
+
+function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, end: number): Result<Kind> {
+  const type = flags & MAP.TYPE;
+  const grows = (flags & MAP.GROWSDOWN) !== 0;
+  switch (type) {
+    case MAP.SHARED:
+      if (grows) return refuse("EINVAL", "MAP_GROWSDOWN cannot be shared");
+      return sharedAnonymous(edit, flags, vm, end - start);
+    case MAP.PRIVATE:
+      return ok({ flags: vm, high: 0, pgoff: start, file: undefined, ops: VM_OPS.anon });
+    case MAP.DROPPABLE:
+      if (grows || (flags & (MAP.LOCKED | MAP.HUGETLB)) !== 0)
+        return refuse("EINVAL", "MAP_DROPPABLE with LOCKED, HUGETLB or GROWSDOWN");
+      return ok({
+        flags: (vm | VM.NORESERVE | VM.WIPEONFORK | VM.DONTDUMP) & ~(VM.LOCKED | VM.LOCKONFAULT),
+        high: VMH.DROPPABLE,
+        pgoff: start,
+        file: undefined,
+        ops: VM_OPS.anon,
+      });
+    default:
+      return refuse("EINVAL", `mapping type ${type} is none for anonymous memory`);
+  }
+}
+
+/** shmem_zero_setup: shared anonymous memory is an unlinked shmem file, charged whole. */
+function sharedAnonymous(edit: MmEdit, flags: number, vm: number, pages: number): Result<Kind> {
+  if ((flags & MAP.NORESERVE) === 0 || edit.env.sysctl.overcommitMemory === 2) {
+    const charged = charge(edit, pages);
+    if (!charged.ok) return charged;
+  }
+  const file = edit.env.makeFile({
+    path: "/dev/zero",
+    kind: "shmem",
+    readable: true,
+    writable: true,
+    deleted: true,
+    device: "00:01",
+    size: pages * PAGE_SIZE,
+  });
+  return ok({ flags: vm | VM.SHARED | VM.MAYSHARE, high: 0, pgoff: 0, file, ops: VM_OPS.shmem });
+}
+
+/** The checks of a file mapping in do_mmap's order. */
+function fileKind(
+  file: OpenFile,
+  request: MmapRequest,
+  prot: number,
+  wanted: number,
+  bytes: Word,
+): Result<Kind> {
+  if (BigInt(request.offset) + BigInt(bytes) > maxFileBytes(file))
+    return refuse("EOVERFLOW", "the mapping passes the largest file offset");
+  const pgoff = Number(BigInt(request.offset) / BigInt(PAGE_SIZE));
+  const type = request.flags & MAP.TYPE;
+  let vm = wanted;
+  if (type === MAP.SHARED || type === MAP.SHARED_VALIDATE) {
+    const shared = sharedFileFlags(file, request.flags, prot, vm);
+    if (!shared.ok) return shared;
+    vm = shared.value;
+  } else if (type !== MAP.PRIVATE) {
+    return refuse("EINVAL", `mapping type ${type} is none for a file`);
+  }
+  if (!file.readable) return refuse("EACCES", "the file is not open for reading");
+  if (file.noexec) {
+    if ((prot & PROT.EXEC) !== 0) return refuse("EPERM", "the file is on a noexec mount");
+    vm &= ~VM.MAYEXEC;
+  }
+  if (file.kind === "unmappable") return refuse("ENODEV", "this kind of file cannot be mapped");
+  if ((request.flags & MAP.GROWSDOWN) !== 0) return refuse("EINVAL", "MAP_GROWSDOWN on a file");
+  if (file.writeSealed && (vm & VM.SHARED) !== 0) {
+    if ((vm & VM.WRITE) !== 0) return refuse("EPERM", "the memfd is sealed against writing");
+    vm &= ~VM.MAYWRITE;
+  }
+  return ok(fileOps(file, vm, pgoff));
+}
+
+function sharedFileFlags(file: OpenFile, flags: number, prot: number, vm: number): Result<number> {
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK & ~MAP.SHARED_VALIDATE) !== 0)
+    return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
+  if ((prot & PROT.WRITE) !== 0 && !file.writable)
+    return refuse("EACCES", "shared and writable, but the file is not open for writing");
+  const shared = vm | VM.SHARED | VM.MAYSHARE;
+  return ok(file.writable ? shared : shared & ~(VM.MAYWRITE | VM.SHARED));
+}
+
+function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
+  const high = 0;
+  switch (file.kind) {
+    case "zero":
+      // A private mapping of /dev/zero is anonymous memory that keeps its file's name.
+      return (flags & VM.MAYSHARE) === 0
+        ? { flags, high, pgoff, file, ops: VM_OPS.anon }
+        : { flags, high, pgoff: 0, file, ops: VM_OPS.shmem };
+    case "shmem":
+      return { flags, high, pgoff, file, ops: VM_OPS.shmem };
+    case "hugetlb":
+      return { flags: flags | VM.HUGETLB | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.hugetlb };
+    default:
+      return { flags, high, pgoff, file, ops: VM_OPS.file };
+  }
+}
+
+function withReserve(edit: MmEdit, kind: Kind, flags: number): Kind {
+  if ((flags & MAP.NORESERVE) === 0) return kind;
+  const keeps = edit.env.sysctl.overcommitMemory !== 2 || kind.file?.kind === "hugetlb";
+  return keeps ? { ...kind, flags: kind.flags | VM.NORESERVE } : kind;
+}
+
+/** accountable_mapping: private, writable, and not excused from overcommit. */
+const isAccountable = (kind: Kind): boolean =>
+  kind.file?.kind !== "hugetlb" && (kind.flags & (VM.NORESERVE | VM.SHARED | VM.WRITE)) === VM.WRITE;
+
+/** __mmap_region: replaces what stood in [start, end) by one new mapping. */
+function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  if (edit.mm.mdwe && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
+    return refuse("EACCES", "PR_SET_MDWE: writable and executable");
+  const gathered = gatherVmas(edit, start, end);
+  if (!gathered.ok) return gathered;
+  const old = gathered.value;
+  const pages = end - start;
+  const replaced = old.reduce((n, v) => n + v.pages, 0);
+  const expand = mayExpandVm(edit, kind.flags, pages - replaced);
+  if (!expand.ok) return expand;
+  let { flags } = kind;
+  if (isAccountable(kind)) {
+    const charged = charge(edit, pages - accountedPages(old));
+    if (!charged.ok) return charged;
+    edit.env.commitment.committed += accountedPages(old);
+    flags |= VM.ACCOUNT;
+  }
+  if (old.length > 0) removeVmas(edit, old);
+  if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  const file = sharedZero(edit, kind, pages);
+  mergeNew(
+    edit,
+    new Vma(
+      start as Vpn,
+      end as Vpn,
+      lockable(flags),
+      kind.high,
+      kind.pgoff,
+      file?.id ?? NO_FILE,
+      kind.ops,
+      0,
+      0,
+    ),
+  );
+  return done;
+}
+
+/** A shared mapping of /dev/zero becomes shared anonymous memory: shmem_zero_setup in its mmap hook. */
+function sharedZero(edit: MmEdit, kind: Kind, pages: number): OpenFile | undefined {
+  const { file } = kind;
+  if (file?.kind !== "zero" || kind.ops !== VM_OPS.shmem) return file;
+  return edit.env.makeFile({
+    path: "/dev/zero",
+    kind: "shmem",
+    readable: true,
+    writable: true,
+    deleted: true,
+    device: "00:01",
+    size: pages * PAGE_SIZE,
+  });
+}
+
+/** Special and hugetlb mappings are never locked. */
+const lockable = (flags: number): number =>
+  (flags & (VM.DONTEXPAND | VM.PFNMAP | VM.IO | VM.MIXEDMAP)) !== 0
+    ? flags & ~(VM.LOCKED | VM.LOCKONFAULT)
+    : flags;

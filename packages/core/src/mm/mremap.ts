@@ -1,0 +1,270 @@
+import { PMD_PAGES } from "../arch/index.ts";
+import {
+  addressOf,
+  done,
+  isAligned,
+  ok,
+  PAGE_SIZE,
+  pageOf,
+  pageRange,
+  type Result,
+  refuse,
+  type Vpn,
+  type Word,
+  wrapAlignUp,
+} from "../base/index.ts";
+import { charge, mayExpandVm, mayLock } from "./limits.ts";
+import { type MmEdit, taskPages } from "./mm-edit.ts";
+import { MAP, MREMAP } from "./mman.ts";
+import { accountedPages, isSealed, munmapRange } from "./munmap.ts";
+import { mmPopulate } from "./populate.ts";
+import { getUnmappedArea } from "./unmapped-area.ts";
+import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
+import { isAnonymous, type Vma } from "./vma.ts";
+import { maySplit, mergeNew } from "./vma-merge.ts";
+
+export interface MremapRequest {
+  readonly address: Word;
+  readonly oldLength: Word;
+  readonly newLength: Word;
+  readonly flags: number;
+  readonly newAddress: Word;
+}
+
+/** A move or resize in pages; `to` is where the caller wants it, 0 when anywhere. */
+interface Remap {
+  readonly from: number;
+  readonly oldPages: number;
+  readonly newPages: number;
+  readonly flags: number;
+  readonly to: number;
+}
+
+/**
+ * Resizes or moves a mapping and answers its address in bytes.
+ *
+ * @refuses EINVAL, ENOMEM, EFAULT, EPERM, EAGAIN, in the kernel's order; a move of several VMAs keeps
+ * those already moved
+ * @kernel do_mremap, mm/mremap.c (6.18)
+ */
+export function mremap(edit: MmEdit, request: MremapRequest): Result<number> {
+  const checked = checkParams(edit, request);
+  if (!checked.ok) return checked;
+  const remap = checked.value;
+  const moved =
+    (remap.flags & MREMAP.FIXED) !== 0 && remap.oldPages === remap.newPages
+      ? moveSeveral(edit, remap)
+      : remapOne(edit, remap);
+  return moved.ok ? ok(addressOf(moved.value)) : moved;
+}
+
+/** check_mremap_params. */
+function checkParams(edit: MmEdit, request: MremapRequest): Result<Remap> {
+  const { address, flags, newAddress } = request;
+  const { taskSize } = edit.mm.layout;
+  if ((flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0)
+    return refuse("EINVAL", "unknown flags");
+  if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
+  const oldBytes = wrapAlignUp(request.oldLength, PAGE_SIZE);
+  const newBytes = wrapAlignUp(request.newLength, PAGE_SIZE);
+  if (newBytes === 0) return refuse("EINVAL", "new length is zero");
+  if (newBytes > taskSize) return refuse("EINVAL", "new length exceeds the address space");
+  const target = { address, oldBytes, newBytes: Number(newBytes), flags, newAddress };
+  if ((flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0) {
+    const legal = checkTarget(edit, target);
+    if (!legal.ok) return legal;
+  }
+  const given = (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
+  return ok({
+    from: address > taskSize ? taskSize / PAGE_SIZE : pageOf(Number(address)),
+    oldPages: Number(oldBytes) / PAGE_SIZE,
+    newPages: Number(newBytes) / PAGE_SIZE,
+    flags,
+    to: given ? pageOf(Number(newAddress)) : 0,
+  });
+}
+
+function checkTarget(
+  edit: MmEdit,
+  t: { address: Word; oldBytes: Word; newBytes: number; flags: number; newAddress: Word },
+): Result<void> {
+  const { taskSize } = edit.mm.layout;
+  if (t.newAddress > taskSize - t.newBytes) return refuse("EINVAL", "the new range leaves user space");
+  if (!isAligned(t.newAddress, PAGE_SIZE)) return refuse("EINVAL", "new address is not page-aligned");
+  if ((t.flags & MREMAP.MAYMOVE) === 0) return refuse("EINVAL", "a given address needs MREMAP_MAYMOVE");
+  if ((t.flags & MREMAP.DONTUNMAP) !== 0 && t.oldBytes !== t.newBytes)
+    return refuse("EINVAL", "MREMAP_DONTUNMAP cannot resize");
+  const from = Number(t.address);
+  const to = Number(t.newAddress);
+  if (from + Number(t.oldBytes) > to && to + t.newBytes > from)
+    return refuse("EINVAL", "old and new ranges overlap");
+  if (edit.mapCount + 2 >= edit.env.sysctl.maxMapCount - 3)
+    return refuse("ENOMEM", "a move needs mappings to spare below max_map_count");
+  return done;
+}
+
+/** remap_move: several VMAs move together, keeping their distances. */
+function moveSeveral(edit: MmEdit, remap: Remap): Result<Vpn> {
+  const end = remap.from + remap.oldPages;
+  const pieces = edit.mm.vmas.collect(remap.from, end);
+  const first = pieces[0];
+  if (!first || first.start > remap.from) return refuse("EFAULT", "no mapping at the old address");
+  for (const vma of pieces) {
+    const from = Math.max(vma.start, remap.from);
+    const pages = Math.min(vma.end, end) - from;
+    const to = remap.to + (from - remap.from);
+    const moved = remapOne(edit, { ...remap, from, oldPages: pages, newPages: pages, to });
+    if (!moved.ok) return moved;
+  }
+  return ok(remap.to as Vpn);
+}
+
+function remapOne(edit: MmEdit, asked: Remap): Result<Vpn> {
+  const vma = edit.lookup(asked.from);
+  if (!vma) return refuse("EFAULT", "no mapping at the old address");
+  const checked = checkVma(edit, vma, asked);
+  if (!checked.ok) return checked;
+  const remap = checked.value;
+  const given = (remap.flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
+  return given ? remapTo(edit, vma, remap) : remapAt(edit, vma, remap);
+}
+
+/** check_prep_vma. */
+function checkVma(edit: MmEdit, vma: Vma, asked: Remap): Result<Remap> {
+  if (isSealed(vma)) return refuse("EPERM", "the mapping is sealed");
+  const huge = checkHuge(vma, asked);
+  if (!huge.ok) return huge;
+  const remap = huge.value;
+  const { from, oldPages, newPages } = remap;
+  const given = (remap.flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
+  if (newPages <= oldPages && !given) return ok(remap);
+  if (oldPages === 0 && (vma.flags & (VM.SHARED | VM.MAYSHARE)) === 0)
+    return refuse("EINVAL", "old length 0 duplicates shared mappings only");
+  if ((remap.flags & MREMAP.DONTUNMAP) !== 0 && (vma.flags & (VM.DONTEXPAND | VM.PFNMAP)) !== 0)
+    return refuse("EINVAL", "MREMAP_DONTUNMAP of a special mapping");
+  if (Math.min(oldPages, newPages) > vma.end - from) return refuse("EFAULT", "the range crosses mappings");
+  if (newPages <= oldPages) return ok(remap);
+  const grown = newPages - oldPages;
+  if ((vma.flags & (VM.DONTEXPAND | VM.PFNMAP)) !== 0) return refuse("EFAULT", "the mapping may not grow");
+  if ((vma.flags & VM.LOCKED) !== 0 && !mayLock(edit, grown)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
+  const expand = mayExpandVm(edit, vma.flags, grown);
+  return expand.ok ? ok(remap) : expand;
+}
+
+function checkHuge(vma: Vma, asked: Remap): Result<Remap> {
+  if ((vma.flags & VM.HUGETLB) === 0) return ok(asked);
+  const up = (n: number): number => Math.ceil(n / PMD_PAGES) * PMD_PAGES;
+  const remap = { ...asked, oldPages: up(asked.oldPages), newPages: up(asked.newPages) };
+  if (asked.from % PMD_PAGES !== 0 || asked.to % PMD_PAGES !== 0)
+    return refuse("EINVAL", "not aligned to the huge page size");
+  return remap.newPages > remap.oldPages ? refuse("EINVAL", "hugetlb mappings cannot grow") : ok(remap);
+}
+
+/** mremap_at: in place, or anywhere if it may move. */
+function remapAt(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
+  const { from, oldPages, newPages } = remap;
+  if (newPages === oldPages) return ok(from as Vpn);
+  if (newPages < oldPages) {
+    const cut = munmapRange(edit, from + newPages, from + oldPages);
+    return cut.ok ? ok(from as Vpn) : cut;
+  }
+  const end = from + newPages;
+  const fits =
+    from + oldPages === vma.end && end <= taskPages(edit.mm) && !edit.mm.vmas.overlaps(vma.end, end);
+  if (fits && oldPages > 0) return expandInPlace(edit, vma, remap);
+  if ((remap.flags & MREMAP.MAYMOVE) === 0) return refuse("ENOMEM", "no room to grow in place");
+  return findAndMove(edit, vma, remap, 0);
+}
+
+function expandInPlace(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
+  const grown = remap.newPages - remap.oldPages;
+  if ((vma.flags & VM.ACCOUNT) !== 0) {
+    const charged = charge(edit, grown);
+    if (!charged.ok) return charged;
+  }
+  mergeNew(edit, vma.resized(vma.end, vma.end + grown));
+  if ((vma.flags & VM.LOCKED) !== 0) mmPopulate(edit, vma.end, vma.end + grown, "ignore");
+  return ok(remap.from as Vpn);
+}
+
+/** mremap_to: at the address given, or (DONTUNMAP alone) with it as a hint. */
+function remapTo(edit: MmEdit, vma: Vma, asked: Remap): Result<Vpn> {
+  let remap = asked;
+  const fixed = (remap.flags & MREMAP.FIXED) !== 0;
+  if (fixed) {
+    const cleared = munmapRange(edit, remap.to, remap.to + remap.newPages);
+    if (!cleared.ok) return cleared;
+  }
+  if (remap.newPages < remap.oldPages) {
+    const cut = munmapRange(edit, remap.from + remap.newPages, remap.from + remap.oldPages);
+    if (!cut.ok) return cut;
+    remap = { ...remap, oldPages: remap.newPages };
+  }
+  // The unmapping may have split the source.
+  const source = edit.lookup(remap.from) ?? vma;
+  if ((remap.flags & MREMAP.DONTUNMAP) !== 0) {
+    const expand = mayExpandVm(edit, source.flags, remap.oldPages);
+    if (!expand.ok) return expand;
+  }
+  return fixed ? moveVma(edit, source, remap, remap.to) : findAndMove(edit, source, remap, remap.to);
+}
+
+function findAndMove(edit: MmEdit, vma: Vma, remap: Remap, hint: number): Result<Vpn> {
+  const file = vma.file === 0 || isAnonymous(vma) ? undefined : edit.env.file(vma.file);
+  const place = getUnmappedArea(edit, {
+    pages: remap.newPages,
+    hint,
+    flags: (vma.flags & VM.MAYSHARE) !== 0 ? MAP.SHARED : MAP.PRIVATE,
+    pgoff: vma.pgoff + (remap.from - vma.start),
+    file,
+  });
+  return place.ok ? moveVma(edit, vma, remap, place.value) : place;
+}
+
+/** move_vma, mm/mremap.c: a copy at the new place, then the old range goes or stays empty. */
+function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> {
+  const { from, oldPages, newPages } = remap;
+  const keep = (remap.flags & MREMAP.DONTUNMAP) !== 0;
+  if (edit.mapCount >= edit.env.sysctl.maxMapCount - 3)
+    return refuse("ENOMEM", "a move needs mappings to spare below max_map_count");
+  if (
+    (from !== vma.start && !maySplit(vma, from)) ||
+    (from + oldPages !== vma.end && oldPages > 0 && !maySplit(vma, from + oldPages))
+  )
+    return refuse("EINVAL", "a part of this mapping cannot move");
+  const charged = (vma.flags & VM.ACCOUNT) !== 0 ? (keep ? newPages : newPages - oldPages) : 0;
+  const paid = charge(edit, charged);
+  if (!paid.ok) return paid;
+
+  const highest = edit.mm.hiwaterVm;
+  // Memory that no fault has touched is as if it had been made at its new place.
+  const fresh = isAnonymous(vma) && vma.anonVma === 0 && vma.file === 0;
+  const pgoff = fresh ? to : vma.pgoff + (from - vma.start);
+  mergeNew(edit, vma.movedTo(pageRange(to, to + newPages), pgoff));
+  if (keep) emptySource(edit, from, oldPages);
+  else unmapSource(edit, from, oldPages);
+  edit.set("hiwaterVm", highest);
+  if ((vma.flags & VM.LOCKED) !== 0 && newPages > oldPages)
+    mmPopulate(edit, to + oldPages, to + newPages, "ignore");
+  return ok(to as Vpn);
+}
+
+/** The old range goes; what it was charged went along with the copy. */
+function unmapSource(edit: MmEdit, from: number, pages: number): void {
+  if (pages === 0) return;
+  const before = accountedPages(edit.mm.vmas.collect(from, from + pages));
+  const gone = munmapRange(edit, from, from + pages);
+  if (gone.ok && before > 0) edit.env.commitment.committed += pages;
+}
+
+/** dontunmap_complete: the source keeps its range, loses its locks, and if whole its anon_vma. */
+function emptySource(edit: MmEdit, from: number, pages: number): void {
+  const source = edit.lookup(from);
+  if (!source) return;
+  const whole = source.start === from && source.end === from + pages;
+  const unlocked = source.reflagged(source.flags & ~VM_LOCKED_MASK);
+  const locked = edit.mm.lockedVm;
+  edit.replaceVmas([source], [whole ? unlocked.withAnon(0, 0) : unlocked]);
+  // The kernel forgets to take the unlocked pages off the count.
+  edit.set("lockedVm", locked);
+}

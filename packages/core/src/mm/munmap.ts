@@ -1,0 +1,78 @@
+import {
+  done,
+  isAligned,
+  PAGE_SIZE,
+  pageOf,
+  type Result,
+  refuse,
+  type Word,
+  wrapAlignUp,
+} from "../base/index.ts";
+import { uncharge } from "./limits.ts";
+import type { MmEdit } from "./mm-edit.ts";
+import { VM, VMH } from "./vm-flags.ts";
+import type { Vma } from "./vma.ts";
+import { cutVma } from "./vma-merge.ts";
+
+/**
+ * Removes the mappings of [address, address + length).
+ *
+ * @refuses EINVAL; ENOMEM (a hole cut at max_map_count); EPERM (sealed); the first boundary's split stays
+ * @kernel __vm_munmap, do_vmi_munmap, mm/vma.c (6.18)
+ */
+export function munmap(edit: MmEdit, address: Word, length: Word): Result<void> {
+  const { taskSize } = edit.mm.layout;
+  if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
+  if (typeof address !== "number" || address > taskSize || length > taskSize - address)
+    return refuse("EINVAL", "range leaves user space");
+  const bytes = Number(wrapAlignUp(length, PAGE_SIZE));
+  if (bytes === 0) return refuse("EINVAL", "length is zero");
+  const start = pageOf(address);
+  return munmapRange(edit, start, start + bytes / PAGE_SIZE);
+}
+
+/** do_vmi_align_munmap: the same for a page range that is known to be legal. */
+export function munmapRange(edit: MmEdit, start: number, end: number): Result<void> {
+  const gathered = gatherVmas(edit, start, end);
+  if (!gathered.ok) return gathered;
+  if (gathered.value.length > 0) removeVmas(edit, gathered.value);
+  return done;
+}
+
+/**
+ * Splits at both ends of the range so that whole VMAs fill it, and refuses what may not go.
+ * What was split before a refusal stays split.
+ *
+ * @kernel vms_gather_munmap_vmas, mm/vma.c (6.18)
+ */
+export function gatherVmas(edit: MmEdit, start: number, end: number): Result<readonly Vma[]> {
+  const first = edit.findVma(start);
+  if (!first || first.start >= end) return { ok: true, value: [] };
+  if (first.start < start) {
+    if (end < first.end && edit.mapCount >= edit.env.sysctl.maxMapCount)
+      return refuse("ENOMEM", `a hole would pass max_map_count (${edit.env.sysctl.maxMapCount})`);
+    if (isSealed(first)) return refuse("EPERM", "the mapping is sealed");
+    const split = cutVma(edit, first, start);
+    if (!split.ok) return split;
+  }
+  for (const v of edit.mm.vmas.collect(start, end)) {
+    if (isSealed(v)) return refuse("EPERM", "the mapping is sealed");
+    if (v.end > end) {
+      const split = cutVma(edit, v, end);
+      if (!split.ok) return split;
+    }
+  }
+  return { ok: true, value: edit.mm.vmas.collect(start, end) };
+}
+
+/** Takes whole VMAs out, with their committed pages. */
+export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
+  edit.noteHighWater();
+  uncharge(edit, accountedPages(vmas));
+  edit.replaceVmas(vmas, []);
+}
+
+export const accountedPages = (vmas: readonly Vma[]): number =>
+  vmas.reduce((n, v) => n + ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0), 0);
+
+export const isSealed = (v: Vma): boolean => (v.high & VMH.SEALED) !== 0;

@@ -1,0 +1,30 @@
+import type { FileId } from "../base/index.ts";
+
+/**
+ * What stands behind a mapping of a file, as far as mmap asks:
+ * `disk` a file system with THP-aware placement (ext4, xfs, btrfs …), `plain` any other that can be
+ * mapped, `shmem` tmpfs, memfd, SysV and shared anonymous memory, `hugetlb`, `zero` the device
+ * /dev/zero, `unmappable` a directory, pipe, socket or the like.
+ */
+export type FileKind = "disk" | "plain" | "shmem" | "hugetlb" | "zero" | "unmappable";
+
+/** One open file description (struct file) and what mappings need of its inode. */
+export interface OpenFile {
+  readonly id: FileId;
+  /** As /proc/PID/maps prints it, without " (deleted)". */
+  readonly path: string;
+  readonly kind: FileKind;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly deleted: boolean;
+  /** "fe:00", as maps prints it; absent when no source knew. */
+  readonly device?: string;
+  readonly inode?: number;
+  /** Bytes, when known. */
+  readonly size?: number;
+  readonly noexec?: boolean;
+  /** F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set on a memfd. */
+  readonly writeSealed?: boolean;
+  /** Pages of one huge page, for hugetlb. */
+  readonly hugePages?: number;
+}

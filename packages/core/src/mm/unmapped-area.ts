@@ -1,0 +1,85 @@
+import { LOW_LIMIT, PMD_PAGES, STACK_GUARD_GAP } from "../arch/index.ts";
+import { ok, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
+import { type MmEdit, taskPages } from "./mm-edit.ts";
+import { MAP } from "./mman.ts";
+import type { OpenFile } from "./open-file.ts";
+import { startGap } from "./vma.ts";
+
+/** A mapping that looks for its place. Pages throughout; `hint` 0 is none. */
+export interface Wanted {
+  readonly pages: number;
+  readonly hint: number;
+  readonly flags: number;
+  readonly pgoff: number;
+  readonly file: OpenFile | undefined;
+}
+
+const noRoom = (pages: number): Result<Vpn> => refuse("ENOMEM", `no free range of ${pages} pages`);
+
+/**
+ * Chooses where a mapping goes when the caller does not fix it.
+ *
+ * @refuses ENOMEM when no gap is long enough
+ * @kernel __get_unmapped_area, mm/mmap.c; arch_get_unmapped_area(_topdown), arch/x86/kernel/sys_x86_64.c (6.18)
+ */
+export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
+  if (want.pages > taskPages(edit.mm)) return refuse("ENOMEM", "longer than the address space");
+  const { file } = want;
+  if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
+  const anonymous = file === undefined && (want.flags & MAP.SHARED) === 0;
+  if (anonymous && want.hint === 0 && want.pages % PMD_PAGES === 0) return thpSearch(edit, want, 0);
+  if (file?.kind === "disk" || file?.kind === "zero") return thpSearch(edit, want, want.pgoff);
+  return plainSearch(edit, want, 1);
+}
+
+/** thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's. */
+function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
+  const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
+  if (pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
+  const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
+  if (!padded.ok) return plainSearch(edit, want, 1);
+  if (padded.value === want.hint) return padded;
+  const shift = (((pgoff - padded.value) % PMD_PAGES) + PMD_PAGES) % PMD_PAGES;
+  const topDown = !edit.mm.bottomUp;
+  return ok((padded.value + (shift === 0 && topDown ? PMD_PAGES : shift)) as Vpn);
+}
+
+/** Whether the hint's range is free, with the guard gap of a stack above it: the hint rule of every search. */
+function hintFits(edit: MmEdit, hint: number, pages: number, end: number): boolean {
+  if (hint === 0 || end - pages < hint) return false;
+  const next = edit.findVma(hint);
+  return next === undefined || startGap(next, STACK_GUARD_GAP) >= hint + pages;
+}
+
+function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
+  const { mm } = edit;
+  if (mm.bottomUp || (want.flags & MAP["32BIT"]) !== 0) return bottomUp(edit, want, align);
+  if (hintFits(edit, want.hint, want.pages, taskPages(mm))) return ok(want.hint as Vpn);
+  const low = (want.flags & MAP.ABOVE4G) !== 0 ? pageOf(2 ** 32) : LOW_LIMIT;
+  let high: number = mm.mmapBase;
+  for (;;) {
+    const gap = mm.vmas.highestGap(want.pages + align - 1, low, high);
+    if (!gap) return bottomUp(edit, want, align);
+    const at = Math.floor((gap.end - want.pages) / align) * align;
+    const next = edit.findVma(gap.end);
+    if (!next || startGap(next, STACK_GUARD_GAP) >= gap.end) return ok(at as Vpn);
+    high = startGap(next, STACK_GUARD_GAP);
+  }
+}
+
+function bottomUp(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
+  const { mm } = edit;
+  const in32 = (want.flags & MAP["32BIT"]) !== 0;
+  const end = in32 ? pageOf(mm.layout.map32.end) : taskPages(mm);
+  if (want.pages > end) return noRoom(want.pages);
+  if (hintFits(edit, want.hint, want.pages, end)) return ok(want.hint as Vpn);
+  let begin: number = in32 ? pageOf(mm.layout.map32.start) : mm.mmapLegacyBase;
+  for (;;) {
+    const gap = mm.vmas.lowestGap(want.pages + align - 1, begin, end);
+    if (!gap) return noRoom(want.pages);
+    const at = Math.ceil(gap.start / align) * align;
+    const next = edit.findVma(at);
+    if (!next || startGap(next, STACK_GUARD_GAP) >= at + want.pages) return ok(at as Vpn);
+    begin = next.end;
+  }
+}

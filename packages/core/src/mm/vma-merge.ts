@@ -1,0 +1,147 @@
+import { type Result, refuse } from "../base/index.ts";
+import type { MmEdit } from "./mm-edit.ts";
+import { VM_STICKY } from "./vm-flags.ts";
+import { isForkChild, isSpecial, type Vma } from "./vma.ts";
+
+/** Whether two VMAs' anon_vmas let one VMA stand for both: is_mergeable_anon_vma. */
+function anonCompatible(n: Vma, x: Vma): boolean {
+  if (n.anonVma === 0) return x.anonVma === 0 || !isForkChild(x);
+  if (x.anonVma === 0) return !isForkChild(n);
+  return n.anonVma === x.anonVma;
+}
+
+/** Whether proposed `x` could be one with neighbour `n`, offsets aside: is_mergeable_vma, mm/vma.c (6.18). */
+const attributesMatch = (n: Vma, x: Vma): boolean =>
+  ((n.flags ^ x.flags) & ~VM_STICKY) === 0 &&
+  n.high === x.high &&
+  n.file === x.file &&
+  n.ops === x.ops &&
+  anonCompatible(n, x);
+
+const mergesBefore = (n: Vma | undefined, x: Vma): n is Vma =>
+  n !== undefined && n.end === x.start && n.pgoff + n.pages === x.pgoff && attributesMatch(n, x);
+
+const mergesAfter = (n: Vma | undefined, x: Vma): n is Vma =>
+  n !== undefined && n.start === x.end && x.pgoff + x.pages === n.pgoff && attributesMatch(n, x);
+
+const sameOrNoAnon = (a: Vma, b: Vma): boolean =>
+  a.anonVma === 0 || b.anonVma === 0 || a.anonVma === b.anonVma;
+
+/** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
+function stretched(target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
+  const donor = target.anonVma !== 0 ? target : (parts.find((p) => p.anonVma !== 0) ?? target);
+  const sticky = parts.reduce((flags, p) => flags | (p.flags & VM_STICKY), target.flags);
+  return target.resized(start, end).reflagged(sticky).withAnon(donor.anonVma, donor.chain);
+}
+
+/**
+ * Puts the new VMA `x` into a free range, as one with its neighbours where they are compatible.
+ *
+ * @returns the VMA that now covers the range
+ * @kernel vma_merge_new_range, mm/vma.c (6.18)
+ */
+export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both"): Vma {
+  const before = edit.previous(x);
+  const after = edit.findVma(x.end);
+  const free = isSpecial(x);
+  const left = !free && mergesBefore(before, x) ? before : undefined;
+  let right = !free && only === "both" && mergesAfter(after, x) ? after : undefined;
+  // A neighbour with a close hook cannot be swallowed, and two anon_vmas cannot become one.
+  if (left && right && (right.ops.close || !sameOrNoAnon(left, right))) right = undefined;
+  let merged = x;
+  if (left) merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
+  else if (right) merged = stretched(right, x.start, right.end, [x]);
+  edit.replaceVmas(present(left, right), [merged]);
+  return merged;
+}
+
+const present = (...vmas: readonly (Vma | undefined)[]): Vma[] => vmas.filter((v) => v !== undefined);
+
+/**
+ * Gives the pages [start, end) of `vma` the attributes of `changed` (the same VMA with other flags),
+ * merging with neighbours that have them already, else splitting.
+ *
+ * @returns the VMA that now covers the range
+ * @refuses ENOMEM when a split would pass max_map_count; a first split is not taken back
+ * @kernel vma_modify, vma_merge_existing_range, mm/vma.c (6.18)
+ */
+export function vmaModify(edit: MmEdit, vma: Vma, start: number, end: number, changed: Vma): Result<Vma> {
+  const merged = mergeExisting(edit, vma, changed.resized(start, end));
+  if (merged) return { ok: true, value: merged };
+  let middle = vma;
+  if (start > middle.start) {
+    const split = splitVma(edit, middle, start);
+    if (!split.ok) return split;
+    middle = split.value.after;
+  }
+  if (end < middle.end) {
+    const split = splitVma(edit, middle, end);
+    if (!split.ok) return split;
+    middle = split.value.before;
+  }
+  const result = middle.reflagged(changed.flags, changed.high);
+  edit.replaceVmas([middle], [result]);
+  return { ok: true, value: result };
+}
+
+function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
+  const atStart = x.start === vma.start;
+  const atEnd = x.end === vma.end;
+  if (isSpecial(x) || !(atStart || atEnd)) return undefined;
+  const before = atStart ? edit.previous(vma) : undefined;
+  const after = atEnd ? edit.findVma(vma.end) : undefined;
+  const left = mergesBefore(before, x) ? before : undefined;
+  let right = mergesAfter(after, x) ? after : undefined;
+  if (left && right && !sameOrNoAnon(left, right)) right = undefined;
+  if (!left && !right) return undefined;
+  if (atStart && atEnd && vma.ops.close) return undefined;
+  if (left && right?.ops.close) right = undefined;
+
+  if (left) {
+    const merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
+    const rest = atEnd ? [] : [vma.resized(x.end, vma.end)];
+    edit.replaceVmas(present(left, vma, right), [merged, ...rest]);
+    return merged;
+  }
+  if (!right) return undefined;
+  const merged = stretched(right, x.start, right.end, [x]);
+  const rest = atStart ? [] : [vma.resized(vma.start, x.start)];
+  edit.replaceVmas([vma, right], [...rest, merged]);
+  return merged;
+}
+
+/** Whether a boundary may be made at `page`: vm_ops->may_split. */
+export const maySplit = (vma: Vma, page: number): boolean =>
+  vma.ops.splitPages > 0 && page % vma.ops.splitPages === 0;
+
+/**
+ * Cuts `vma` in two at `page`.
+ *
+ * @refuses ENOMEM at max_map_count, EINVAL when the mapping cannot be split there
+ * @kernel split_vma, mm/vma.c (6.18)
+ */
+export function splitVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
+  if (edit.mapCount >= edit.env.sysctl.maxMapCount)
+    return refuse("ENOMEM", `a split would pass max_map_count (${edit.env.sysctl.maxMapCount})`);
+  return cutVma(edit, vma, page);
+}
+
+/** __split_vma: the same without the limit, for callers that have looked at it themselves. */
+export function cutVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
+  if (!maySplit(vma, page)) return refuse("EINVAL", `${vma.ops.label ?? vma.ops.name} cannot be split`);
+  const before = vma.resized(vma.start, page);
+  const after = vma.resized(page, vma.end);
+  edit.replaceVmas([vma], [before, after]);
+  return { ok: true, value: { before, after } };
+}
+
+/** VMAs that cover [start, end) without a hole, or where the first hole is. */
+export function coveringVmas(edit: MmEdit, start: number, end: number): Result<readonly Vma[]> {
+  const vmas = edit.mm.vmas.collect(start, end);
+  let at = start;
+  for (const v of vmas) {
+    if (v.start > at) break;
+    at = v.end;
+  }
+  return at >= end ? { ok: true, value: vmas } : refuse("ENOMEM", "the range has a hole");
+}

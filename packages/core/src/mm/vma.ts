@@ -1,0 +1,140 @@
+import { assert, type FileId, NO_FILE, type PageRange, pageRange, type Vpn } from "../base/index.ts";
+import { VM, VM_SPECIAL } from "./vm-flags.ts";
+
+/** vm_operations_struct as far as the model asks it: chosen by the kind of mapping. */
+export interface VmOps {
+  readonly name: string;
+  /** A close hook: such a VMA can grow in a merge but not be swallowed by one. */
+  readonly close: boolean;
+  /** Pages that every boundary must be a multiple of; 0 refuses any split (may_split). */
+  readonly splitPages: number;
+  /** The name in maps of a VMA that no file names: [vdso]. */
+  readonly label?: string;
+}
+
+const ops = (name: string, more: Partial<VmOps> = {}): VmOps => ({
+  name,
+  close: false,
+  splitPages: 1,
+  ...more,
+});
+
+export const VM_OPS = {
+  anon: ops("anon"),
+  file: ops("file"),
+  shmem: ops("shmem"),
+  shm: ops("shm", { close: true }),
+  hugetlb: ops("hugetlb", { close: true, splitPages: 512 }),
+  vvar: ops("vvar", { close: true, splitPages: 0, label: "[vvar]" }),
+  vvarVclock: ops("vvarVclock", { close: true, splitPages: 0, label: "[vvar_vclock]" }),
+  vdso: ops("vdso", { close: true, splitPages: 0, label: "[vdso]" }),
+} as const satisfies Record<string, VmOps>;
+
+/**
+ * vm_area_struct: pages [start, end) with one set of attributes. Never changed once made; an edit puts
+ * another in its place.
+ */
+export class Vma implements PageRange {
+  constructor(
+    readonly start: Vpn,
+    readonly end: Vpn,
+    readonly flags: number,
+    readonly high: number,
+    /** Page offset in the file; for private anonymous memory the page number where it was made. */
+    readonly pgoff: number,
+    readonly file: FileId,
+    readonly ops: VmOps,
+    /** The anon_vma, a number that names it; 0 until the first write fault. */
+    readonly anonVma: number,
+    /** Length of the anon_vma chain: above 1 the VMA was inherited through fork. */
+    readonly chain: number,
+  ) {
+    assert(start < end, "a VMA has pages");
+  }
+
+  /** The part [start, end) of this VMA, or its extension: pgoff moves with the start. */
+  resized(start: number, end: number): Vma {
+    const pgoff = this.pgoff + (start - this.start);
+    return new Vma(
+      start as Vpn,
+      end as Vpn,
+      this.flags,
+      this.high,
+      pgoff,
+      this.file,
+      this.ops,
+      this.anonVma,
+      this.chain,
+    );
+  }
+
+  reflagged(flags: number, high: number = this.high): Vma {
+    return new Vma(
+      this.start,
+      this.end,
+      flags,
+      high,
+      this.pgoff,
+      this.file,
+      this.ops,
+      this.anonVma,
+      this.chain,
+    );
+  }
+
+  withAnon(anonVma: number, chain: number): Vma {
+    return new Vma(
+      this.start,
+      this.end,
+      this.flags,
+      this.high,
+      this.pgoff,
+      this.file,
+      this.ops,
+      anonVma,
+      chain,
+    );
+  }
+
+  /** The same mapping at another place and offset, as copy_vma makes it. */
+  movedTo(range: PageRange, pgoff: number): Vma {
+    return new Vma(
+      range.start,
+      range.end,
+      this.flags,
+      this.high,
+      pgoff,
+      this.file,
+      this.ops,
+      this.anonVma,
+      this.chain,
+    );
+  }
+
+  get pages(): number {
+    return this.end - this.start;
+  }
+
+  get range(): PageRange {
+    return pageRange(this.start, this.end);
+  }
+}
+
+/** vma_is_anonymous: no vm_ops. A private mapping of /dev/zero is one although it keeps its file. */
+export const isAnonymous = (v: Vma): boolean => v.ops === VM_OPS.anon;
+export const isForkChild = (v: Vma): boolean => v.chain > 1;
+export const isSpecial = (v: Vma): boolean => (v.flags & VM_SPECIAL) !== 0;
+export const isAccessible = (v: Vma): boolean => (v.flags & (VM.READ | VM.WRITE | VM.EXEC)) !== 0;
+
+/** First page that must stay free below a mapping that grows down: vm_start_gap. */
+export const startGap = (v: Vma, guardPages: number): number =>
+  (v.flags & VM.GROWSDOWN) !== 0 ? Math.max(0, v.start - guardPages) : v.start;
+
+/** Which counter of mm_struct a VMA's pages belong to besides total_vm: vm_stat_account. */
+export function statOf(flags: number): "exec" | "stack" | "data" | "none" {
+  if ((flags & (VM.EXEC | VM.WRITE | VM.GROWSDOWN)) === VM.EXEC) return "exec";
+  if ((flags & VM.GROWSDOWN) !== 0) return "stack";
+  return (flags & (VM.WRITE | VM.SHARED)) === VM.WRITE ? "data" : "none";
+}
+
+export const hasFile = (v: Vma): boolean => v.file !== NO_FILE;

@@ -1,0 +1,13 @@
+/** Flags of clone and clone3 that the model reads, as in include/uapi/linux/sched.h. */
+export const CLONE = {
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  PIDFD: 0x1000,
+  VFORK: 0x4000,
+  PARENT: 0x8000,
+  THREAD: 0x10000,
+  NEWNS: 0x20000,
+  SETTLS: 0x80000,
+} as const;

@@ -1,0 +1,173 @@
+import { legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
+import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { emptyMm, MAP, type MmEdit, mapVdso, mmap, mseal, type OpenFile, PROT } from "../mm/index.ts";
+import type { ElfImage } from "./elf-image.ts";
+import { elfLoad, maximumAlignment } from "./elf-load.ts";
+import { exitTask, releaseVforkParent } from "./exit.ts";
+import { mmput } from "./mm-refs.ts";
+import { type ArgSizes, initialStackPointer, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
+import { isLive, NO_MM, type Task } from "./task.ts";
+import type { World } from "./world.ts";
+
+/** An ELF file as exec opens it. */
+export interface ProgramFile {
+  readonly file: Omit<OpenFile, "id" | "kind" | "readable" | "writable" | "deleted">;
+  readonly image: ElfImage;
+}
+
+/** What the kernel draws at random, in bytes; absent where it drew nothing. */
+export interface ExecChoices {
+  /** Pages that mmap_base lies lower. */
+  readonly mmapPages?: number;
+  readonly stackTop?: number;
+  readonly programBase?: number;
+  readonly startBrk?: number;
+}
+
+export interface ExecRequest {
+  readonly program: ProgramFile;
+  readonly interpreter?: ProgramFile;
+  readonly comm: string;
+  readonly sizes: ArgSizes;
+  readonly randomized: boolean;
+  readonly choices: ExecChoices;
+}
+
+/** How an exec ended: a refusal before the point of no return, or death after it. */
+export type ExecEnd = Result<{ readonly killed?: string }>;
+
+/**
+ * Replaces the task's address space by a program's.
+ *
+ * @refuses ENOEXEC, ELIBBAD, ENOMEM, E2BIG before the point of no return, with nothing changed
+ * @kernel bprm_execve, begin_new_exec, fs/exec.c; load_elf_binary, fs/binfmt_elf.c (6.18)
+ */
+export function execve(world: World, caller: Task, request: ExecRequest): ExecEnd {
+  const fit = checkImages(request);
+  if (!fit.ok) return fit;
+  const sizes = checkSizes(world, caller, request.sizes);
+  if (!sizes.ok) return sizes;
+
+  const task = deThread(world, caller);
+  const mm = { ...emptyMm(world.newMmId(), world.layout) };
+  execMmap(world, task, mm.id);
+  world.addMm(mm);
+  const edit = world.edit(world.mm(mm.id), world.task(task.pid));
+  const loaded = loadElfBinary(world, edit, request);
+  return ok(loaded.ok ? {} : { killed: loaded.error.why });
+}
+
+function checkImages({ program, interpreter }: ExecRequest): Result<void> {
+  if (program.image.machine !== "x86-64" || program.image.class !== 64)
+    return refuse("ENOEXEC", "not an x86-64 program: this profile loads no other");
+  if (interpreter && interpreter.image.machine !== program.image.machine)
+    return refuse("ELIBBAD", "the interpreter is for another machine");
+  return done;
+}
+
+const MAX_ARG_STRLEN_LIMIT = 6 * 2 ** 20;
+const ARG_FLOOR = 131072;
+
+/** bprm_stack_limits: strings and pointers within a quarter of RLIMIT_STACK, 6 MiB at most. */
+function checkSizes(world: World, caller: Task, s: ArgSizes): Result<void> {
+  const soft = world.peekGroup(caller.tgid)?.limits.stack.soft ?? 0;
+  const limit = Math.max(Math.min(MAX_ARG_STRLEN_LIMIT, Math.floor(soft / 4)), ARG_FLOOR);
+  const strings = limit - 8 * (Math.max(s.argc, 1) + s.envc);
+  return s.nameBytes + s.argBytes + s.envBytes <= strings
+    ? done
+    : refuse("E2BIG", "arguments and environment");
+}
+
+/** de_thread: the other threads die and the caller takes the leader's place. */
+function deThread(world: World, caller: Task): Task {
+  for (const t of [...world.tasks()]) {
+    if (t.tgid !== caller.tgid || t.pid === caller.pid) continue;
+    if (isLive(t)) exitTask(world, t.pid);
+    if (world.peekTask(t.pid)) world.removeTask(t.pid);
+  }
+  if (caller.pid === caller.tgid) return caller;
+  const { parent } = caller;
+  const leader = { ...world.task(caller.pid), pid: caller.tgid, parent };
+  world.removeTask(caller.pid);
+  world.addTask(leader);
+  return leader;
+}
+
+/** exec_mmap: the new address space is in place before the old one is let go. */
+function execMmap(world: World, caller: Task, id: Task["mm"]): void {
+  const task = world.task(caller.pid);
+  const old = task.mm;
+  releaseVforkParent(world, task);
+  task.mm = id;
+  task.activeMm = id;
+  if (old !== NO_MM) mmput(world, old, task);
+}
+
+function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result<void> {
+  const { program, interpreter, choices, sizes } = request;
+  pickMmapLayout(edit, request);
+  const top = choices.stackTop ?? edit.mm.layout.stackTop;
+  placeStrings(edit, top, sizes);
+  const stack = setupArgPages(edit, top, stackIsExecutable(program.image));
+  if (!stack.ok) return stack;
+
+  const base = loadBase(edit, request);
+  const image = elfLoad(edit, openProgram(world, program), program.image, base);
+  if (!image.ok) return image;
+  const { startCode, endCode, startData, endData } = image.value;
+  setFields(edit, { startCode, endCode, startData, endData });
+  if (interpreter) {
+    const loaded = elfLoad(edit, openProgram(world, interpreter), interpreter.image, undefined);
+    if (!loaded.ok) return loaded;
+  }
+  const vdso = mapVdso(edit, world.vdso);
+  if (!vdso.ok) return vdso;
+  edit.set("startStack", initialStackPointer(edit, sizes));
+  // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
+  const moved = program.image.type === "DYN" && !interpreter;
+  const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.value.end, PAGE_SIZE);
+  const startBrk = choices.startBrk ?? end;
+  setFields(edit, { startBrk, brk: startBrk });
+  return (edit.env.personality & PERSONALITY.MMAP_PAGE_ZERO) !== 0 ? mapPageZero(edit) : done;
+}
+
+/** arch_pick_mmap_layout, arch/x86/mm/mmap.c. */
+function pickMmapLayout(edit: MmEdit, { randomized, choices }: ExecRequest): void {
+  const { layout } = edit.mm;
+  const { personality, sysctl, limits } = edit.env;
+  const pages = choices.mmapPages ?? 0;
+  const legacy = legacyBase(layout, pages);
+  const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0 || sysctl.legacyVaLayout;
+  edit.set("mmapLegacyBase", legacy);
+  edit.set("bottomUp", bottomUp);
+  edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, limits.stack.soft, { on: randomized, pages }));
+}
+
+/** PT_GNU_STACK decides; without it the 64-bit default is no execution. */
+const stackIsExecutable = (image: ElfImage): boolean =>
+  image.segments.some((s) => s.type === "GNU_STACK" && s.flags.includes("x"));
+
+/** Where the first segment of a program that is linked at 0 goes; undefined leaves it to the search. */
+function loadBase(edit: MmEdit, { program, interpreter, choices }: ExecRequest): number | undefined {
+  if (program.image.type !== "DYN" || !interpreter) return undefined;
+  const base = choices.programBase ?? edit.mm.layout.elfEtDynBase;
+  return alignDown(base, maximumAlignment(program.image));
+}
+
+const openProgram = (world: World, program: ProgramFile): OpenFile =>
+  world.makeFile({ ...program.file, kind: "disk", readable: true, writable: false, deleted: false });
+
+function setFields(
+  edit: MmEdit,
+  fields: Partial<Record<"startCode" | "endCode" | "startData" | "endData" | "startBrk" | "brk", number>>,
+): void {
+  for (const [name, value] of Object.entries(fields)) edit.set(name as keyof typeof fields, value);
+}
+
+/** The MMAP_PAGE_ZERO personality: one sealed page at address 0, as SVr4 programs expect. */
+function mapPageZero(edit: MmEdit): Result<void> {
+  const flags = MAP.FIXED | MAP.PRIVATE | MAP.ANONYMOUS;
+  const mapped = mmap(edit, { address: 0, length: PAGE_SIZE, prot: PROT.READ | PROT.EXEC, flags, offset: 0 });
+  if (mapped.ok) mseal(edit, 0, PAGE_SIZE, 0);
+  return done;
+}

@@ -1,0 +1,66 @@
+import { assert, ok, type Pid, type Result, refuse } from "../base/index.ts";
+import { dupMmap } from "../mm/index.ts";
+import { CLONE } from "./clone-flags.ts";
+import { releaseTask } from "./exit.ts";
+import { mmget } from "./mm-refs.ts";
+import { advance, NO_MM, type Task } from "./task.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Makes a new task: fork, vfork, clone and clone3 are this with other flags.
+ *
+ * @param child the pid that the kernel chose
+ * @refuses EINVAL for flags that contradict each other, ENOMEM when the address space cannot be copied
+ * @kernel copy_process, copy_mm, kernel/fork.c (6.18)
+ */
+export function clone(world: World, parent: Task, flags: number, child: Pid): Result<Pid> {
+  const legal = checkFlags(flags);
+  if (!legal.ok) return legal;
+  const stale = world.peekTask(child);
+  if (stale) releaseTask(world, stale);
+  const thread = (flags & CLONE.THREAD) !== 0;
+  const mm = copyMm(world, parent, flags);
+  if (!mm.ok) return mm;
+  const tgid = thread ? parent.tgid : child;
+  const sibling = thread || (flags & CLONE.PARENT) !== 0;
+  const vfork = (flags & CLONE.VFORK) !== 0;
+  world.addTask({
+    pid: child,
+    tgid,
+    parent: sibling ? parent.parent : parent.tgid,
+    state: "running",
+    mm: mm.value,
+    activeMm: mm.value,
+    comm: parent.comm,
+    personality: parent.personality,
+    vforkParent: vfork ? parent.pid : (0 as Pid),
+  });
+  if (thread) world.group(tgid).live += 1;
+  else {
+    const group = world.peekGroup(parent.tgid);
+    assert(group, `thread group ${parent.tgid}`);
+    world.addGroup({ ...group, tgid, live: 1 });
+  }
+  if (vfork) advance(world.task(parent.pid), "vfork");
+  return ok(child);
+}
+
+function checkFlags(flags: number): Result<void> {
+  const has = (f: number): boolean => (flags & f) !== 0;
+  if (has(CLONE.NEWNS) && has(CLONE.FS)) return refuse("EINVAL", "CLONE_NEWNS with CLONE_FS");
+  if (has(CLONE.THREAD) && !has(CLONE.SIGHAND)) return refuse("EINVAL", "CLONE_THREAD without CLONE_SIGHAND");
+  if (has(CLONE.SIGHAND) && !has(CLONE.VM)) return refuse("EINVAL", "CLONE_SIGHAND without CLONE_VM");
+  return ok(undefined);
+}
+
+function copyMm(world: World, parent: Task, flags: number): Result<Task["mm"]> {
+  if (parent.mm === NO_MM) return ok(NO_MM);
+  if ((flags & CLONE.VM) !== 0) {
+    mmget(world, parent.mm);
+    return ok(parent.mm);
+  }
+  const copy = dupMmap(world.edit(world.mm(parent.mm), parent), world.newMmId());
+  if (!copy.ok) return refuse("ENOMEM", copy.error.why);
+  world.addMm(copy.value);
+  return ok(copy.value.id);
+}

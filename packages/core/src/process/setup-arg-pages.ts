@@ -1,0 +1,72 @@
+import { STACK_GUARD_GAP } from "../arch/index.ts";
+import { alignDown, done, NO_FILE, PAGE_SIZE, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
+import { charge, type MmEdit, mayExpandVm, VM, VM_DATA_DEFAULT, VM_OPS, VM_STACK, Vma } from "../mm/index.ts";
+
+/** What exec copies onto the stack: counts, and bytes with their terminating zeros. */
+export interface ArgSizes {
+  readonly argc: number;
+  readonly argBytes: number;
+  readonly envc: number;
+  readonly envBytes: number;
+  /** The file name that AT_EXECFN points at. */
+  readonly nameBytes: number;
+}
+
+/** Pages that exec adds below the strings: 128 KiB, setup_arg_pages. */
+const STACK_EXPAND = 32;
+const RANDOM_BYTES = 16;
+
+/**
+ * Lays the strings out from the top of the stack down: 8 zero bytes, the file name, the environment,
+ * the arguments.
+ *
+ * @kernel copy_strings, fs/exec.c (6.18)
+ */
+export function placeStrings(edit: MmEdit, top: number, sizes: ArgSizes): void {
+  const envEnd = top - 8 - sizes.nameBytes;
+  const envStart = envEnd - sizes.envBytes;
+  edit.set("envEnd", envEnd);
+  edit.set("envStart", envStart);
+  edit.set("argEnd", envStart);
+  edit.set("argStart", envStart - sizes.argBytes);
+}
+
+/**
+ * Makes the stack VMA that ends at `top`: the strings' pages and 128 KiB, within RLIMIT_STACK.
+ *
+ * @refuses ENOMEM, EFAULT; exec is past its point of no return then
+ * @kernel setup_arg_pages, fs/exec.c (6.18)
+ */
+export function setupArgPages(edit: MmEdit, top: number, executable: boolean): Result<void> {
+  const { soft } = edit.env.limits.stack;
+  const end = pageOf(top);
+  const strings = end - pageOf(edit.mm.argStart);
+  const limit = Math.floor(Math.min(soft, Number.MAX_SAFE_INTEGER) / PAGE_SIZE);
+  const pages = Math.max(strings, Math.min(limit, strings + STACK_EXPAND));
+  const start = (end - pages) as Vpn;
+  const flags = (VM_DATA_DEFAULT | VM_STACK | edit.mm.defFlags | (executable ? VM.EXEC : 0)) & ~VM.LOCKED;
+  const expand = mayExpandVm(edit, flags, pages);
+  if (!expand.ok) return expand;
+  if (pages * PAGE_SIZE > soft) return refuse("EFAULT", "RLIMIT_STACK is below the arguments");
+  const previous = edit.mm.vmas.findBefore(start);
+  if (previous && start - previous.end < STACK_GUARD_GAP && (previous.flags & VM.GROWSDOWN) === 0)
+    return refuse("ENOMEM", "the stack guard gap would close");
+  const charged = charge(edit, pages);
+  if (!charged.ok) return charged;
+  const stack = new Vma(start, end, flags, 0, start, NO_FILE, VM_OPS.anon, edit.env.nextAnonVma(), 1);
+  edit.replaceVmas([], [stack]);
+  return done;
+}
+
+/**
+ * The first stack pointer, below pointers and auxiliary vector: recorded as start_stack.
+ *
+ * @kernel create_elf_tables, fs/binfmt_elf.c (6.18)
+ */
+export function initialStackPointer(edit: MmEdit, sizes: ArgSizes): number {
+  const { layout, argStart } = edit.mm;
+  const platform = layout.platform.length + 1;
+  const belowStrings = alignDown(argStart, 16) - platform - RANDOM_BYTES - layout.auxvSize;
+  const pointers = (sizes.argc + 1 + sizes.envc + 1 + 1) * layout.wordSize;
+  return alignDown(belowStrings - pointers, 16);
+}

@@ -1,0 +1,67 @@
+import { VSYSCALL } from "../arch/index.ts";
+import { PAGE_SIZE } from "../base/index.ts";
+import type { KernelState } from "../kernel/index.ts";
+import { type MmStruct, VM, type Vma } from "../mm/index.ts";
+
+/** Column at which names begin on a 64-bit kernel: seq_setwidth in show_vma_header_prefix. */
+const NAME_COLUMN = 73;
+
+/** A page's address as hex text of at least eight digits. */
+const address = (page: number): string => `${page.toString(16)}000`.padStart(8, "0");
+
+/** r, w, x, and p for private or s for shared. */
+export function permissions(v: Vma): string {
+  const has = (flag: number, letter: string): string => ((v.flags & flag) !== 0 ? letter : "-");
+  return (
+    has(VM.READ, "r") + has(VM.WRITE, "w") + has(VM.EXEC, "x") + ((v.flags & VM.MAYSHARE) !== 0 ? "s" : "p")
+  );
+}
+
+/**
+ * The name that maps prints for a VMA, empty for none.
+ *
+ * @kernel get_vma_name, fs/proc/task_mmu.c (6.18)
+ */
+export function vmaName(state: KernelState, mm: MmStruct, v: Vma): string {
+  if (v.file !== 0) {
+    const file = state.files.get(v.file)?.file;
+    if (file) return file.path.replaceAll("\n", "\\012") + (file.deleted ? " (deleted)" : "");
+  }
+  if (v.ops.label) return v.ops.label;
+  if (v.start * PAGE_SIZE < mm.brk && v.end * PAGE_SIZE > mm.startBrk) return "[heap]";
+  const inStack = v.start * PAGE_SIZE <= mm.startStack && v.end * PAGE_SIZE >= mm.startStack;
+  return inStack && mm.startStack > 0 ? "[stack]" : "";
+}
+
+/** One line of maps without its newline: show_map_vma. */
+export function mapsLine(state: KernelState, mm: MmStruct, v: Vma): string {
+  const file = v.file === 0 ? undefined : state.files.get(v.file)?.file;
+  const offset = v.file === 0 ? "00000000" : address(v.pgoff);
+  const device = file?.device ?? "00:00";
+  const prefix = `${address(v.start)}-${address(v.end)} ${permissions(v)} ${offset} ${device} ${file?.inode ?? 0} `;
+  const name = vmaName(state, mm, v);
+  if (name === "") return prefix;
+  return (prefix.length < NAME_COLUMN ? prefix.padEnd(NAME_COLUMN) : `${prefix} `) + name;
+}
+
+function vsyscallLine(state: KernelState): string {
+  const { vsyscall } = state.profile;
+  if (vsyscall === "none") return "";
+  const access = vsyscall === "xonly" ? "--xp" : "r-xp";
+  const range = `${address(VSYSCALL.start)}-${address(VSYSCALL.end)}`;
+  return `${`${range} ${access} 00000000 00:00 0 `.padEnd(NAME_COLUMN)}[vsyscall]\n`;
+}
+
+/**
+ * /proc/PID/maps, byte for byte. A task without an address space prints nothing.
+ *
+ * @kernel show_map, fs/proc/task_mmu.c (6.18)
+ */
+export function maps(state: KernelState, mm: MmStruct | undefined): string {
+  if (!mm) return "";
+  const lines: string[] = [];
+  mm.vmas.forEach((v) => {
+    lines.push(mapsLine(state, mm, v), "\n");
+  });
+  return lines.join("") + vsyscallLine(state);
+}

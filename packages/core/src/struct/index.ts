@@ -1,0 +1,4 @@
+export type { DiffVisitor } from "./gap-diff.ts";
+export type { Span } from "./gap-node.ts";
+export { diffTrees, GapTree } from "./gap-tree.ts";
+export { Table, type TableVisitor } from "./table.ts";

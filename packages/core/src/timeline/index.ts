@@ -1,0 +1,2 @@
+export * from "./maps-diff.ts";
+export * from "./timeline.ts";

@@ -1,0 +1,97 @@
+import { alignUp, PAGE_SIZE } from "@pagetrail/core";
+import { MAP, PROT, type StraceCall } from "../text/index.ts";
+import { Arguments } from "../translate/arguments.ts";
+
+/** Bytes [start, start + length). */
+export interface Span {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** A program has shown what it will of its layout after this many calls. */
+const MAX_CALLS = 200;
+const MAP_FIXED_BITS = (MAP.MAP_FIXED ?? 0) + (MAP.MAP_FIXED_NOREPLACE ?? 0);
+const USER_TOP = 2 ** 47;
+/** Nothing but the stack lies this close below the top of user space. */
+const STACK_REGION = USER_TOP - 2 ** 35;
+
+/**
+ * What a program's first calls tell of where exec put things: fed with the calls of the task that did the
+ * exec, in order, until nothing more is to be learnt.
+ */
+export class ExecHints {
+  /** The first brk(NULL): start_brk. */
+  startBrk: number | undefined;
+  /** The first mapping that the kernel placed itself. */
+  firstPlaced: Span | undefined;
+  /** Read-only protections of ranges that this image did not map itself: RELRO of program, then loader. */
+  readonly relros: Span[] = [];
+  /** Lowest and highest argument that points into the region of stacks. */
+  lowestPointer: number | undefined;
+  highestPointer: number | undefined;
+  /** A call that only 32-bit programs make. */
+  looks32 = false;
+  complete = false;
+  #calls = 0;
+  readonly #mapped: Span[] = [];
+
+  /** The task exits, execs again, or the trace ends. */
+  close(): void {
+    this.complete = true;
+  }
+
+  feed(call: StraceCall): void {
+    if (this.complete) return;
+    const a = new Arguments(call);
+    if (call.name === "brk") this.#brk(a);
+    else if (call.name === "mmap") this.#mmap(a);
+    else if (call.name === "mprotect") this.#mprotect(a);
+    else this.#other(call);
+    this.#calls += 1;
+    const learnt = this.relros.length >= 2 && this.startBrk !== undefined && this.firstPlaced !== undefined;
+    if (this.#calls >= MAX_CALLS || (learnt && this.highestPointer !== undefined)) this.complete = true;
+  }
+
+  #brk(a: Arguments): void {
+    if (this.startBrk === undefined && a.number(0) === 0 && a.call.result.kind === "value")
+      this.startBrk = a.call.result.value;
+  }
+
+  #mmap(a: Arguments): void {
+    const { result } = a.call;
+    const length = a.number(1);
+    const flags = a.flags(3, MAP);
+    if (result.kind !== "value" || result.value === undefined || length === undefined || flags === undefined)
+      return;
+    const span = { start: result.value, length: alignUp(length, PAGE_SIZE) };
+    this.#mapped.push(span);
+    const placed = a.number(0) === 0 && (flags & MAP_FIXED_BITS) === 0;
+    if (placed && this.firstPlaced === undefined) this.firstPlaced = span;
+  }
+
+  #mprotect(a: Arguments): void {
+    const start = a.number(0);
+    const length = a.number(1);
+    if (start === undefined || length === undefined || a.flags(2, PROT) !== PROT.PROT_READ) return;
+    const own = this.#mapped.some((m) => start >= m.start && start < m.start + m.length);
+    if (!own) this.relros.push({ start, length });
+  }
+
+  #other(call: StraceCall): void {
+    if (call.name === "mmap2" || call.name === "set_thread_area") this.looks32 = true;
+    for (const text of call.args) {
+      const pointer = stackPointer(text);
+      if (pointer === undefined) continue;
+      this.lowestPointer = Math.min(this.lowestPointer ?? pointer, pointer);
+      this.highestPointer = Math.max(this.highestPointer ?? pointer, pointer);
+    }
+  }
+}
+
+/** An argument that is a plain pointer near the top of user space; undefined for all others. */
+export function stackPointer(text: string): number | undefined {
+  const [, digits] = /^0x(7ff[0-9a-f]{9})(?: |$)/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  const pointer = Number.parseInt(digits, 16);
+  return pointer >= STACK_REGION && pointer < USER_TOP ? pointer : undefined;
+}

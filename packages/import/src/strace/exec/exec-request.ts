@@ -1,0 +1,114 @@
+import type { ExecRequest, KernelState, Pid, ProgramFile } from "@pagetrail/core";
+import { joinPath } from "../files/paths.ts";
+import type { StraceCall } from "../text/index.ts";
+import { type ExecCall, environmentBytes, readExecCall, totalBytes } from "./exec-call.ts";
+import type { ExecHints } from "./exec-hints.ts";
+import { guessProgram } from "./guess-program.ts";
+import { inferLayout } from "./layout-inference.ts";
+import type { FoundProgram, Programs } from "./programs.ts";
+
+/** A successful exec as the model takes it, or why the model cannot follow it. */
+export type TranslatedExec =
+  | {
+      readonly kind: "load";
+      readonly path: string;
+      readonly load: ExecRequest;
+      readonly assumed: readonly string[];
+      /** What the user should know about it. */
+      readonly note?: string;
+    }
+  | { readonly kind: "foreign"; readonly why: string };
+
+/** Where the task stood when it called exec. */
+export interface ExecPlace {
+  /** Its directory, "" while unknown. */
+  readonly cwd: string;
+  /** The program it ran, when known. */
+  readonly self: string | undefined;
+}
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+const COMM_LENGTH = 15;
+
+/** Reads an exec, finds its program, and infers from what follows where the kernel put it. */
+export function translateExec(
+  state: KernelState,
+  call: StraceCall,
+  place: ExecPlace,
+  programs: Programs,
+  hints: ExecHints,
+): TranslatedExec {
+  const exec = readExecCall(call) ?? UNREADABLE;
+  const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
+  const found = hints.looks32 ? foreign32(path) : programs.find(path);
+  if (found.kind === "foreign")
+    return { kind: "foreign", why: `${found.path} is a ${found.machine} program` };
+  const images = found.kind === "elf" ? found : guessed(path, programs, hints);
+  const environment = environmentBytes(exec);
+  const args = scriptArguments(exec, found);
+  const open: ExecRequest = {
+    program: images.program,
+    ...(images.interpreter ? { interpreter: images.interpreter } : {}),
+    comm: baseName(exec.path).slice(0, COMM_LENGTH),
+    sizes: { ...args, envc: exec.envc, envBytes: environment.bytes, nameBytes: exec.path.length + 1 },
+    randomized: false,
+    choices: {},
+  };
+  const tid = (call.formerTid ?? call.tid) as Pid;
+  const layout = inferLayout(state, tid, open, hints);
+  const assumed = [
+    ...layout.assumed,
+    ...(exec.cut ? ["args"] : []),
+    ...(environment.guessed ? ["env"] : []),
+    ...(found.kind === "missing" ? ["program"] : []),
+  ];
+  const { randomized, choices } = layout;
+  const note =
+    found.kind === "missing"
+      ? `the headers of ${found.path} were not to be had (${found.why}); its segments are guessed`
+      : undefined;
+  return {
+    kind: "load",
+    path: exec.path,
+    load: { ...open, randomized, choices },
+    assumed,
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+const UNREADABLE: ExecCall = {
+  path: "",
+  directory: undefined,
+  args: [],
+  envc: 0,
+  env: undefined,
+  cut: true,
+};
+
+const foreign32 = (path: string): FoundProgram => ({ kind: "foreign", path, machine: "32-bit" });
+
+function guessed(
+  path: string,
+  programs: Programs,
+  hints: ExecHints,
+): { readonly program: ProgramFile; readonly interpreter?: ProgramFile } {
+  const program = guessProgram(path, hints);
+  const loader = program.image.interp === undefined ? undefined : programs.loader();
+  return loader ? { program, interpreter: loader } : { program };
+}
+
+/** Counts and bytes of the arguments: a script's interpreter puts its own before them. */
+function scriptArguments(
+  exec: ExecCall,
+  found: FoundProgram,
+): { readonly argc: number; readonly argBytes: number } {
+  const own = { argc: exec.args.length, argBytes: totalBytes(exec.args) };
+  if (found.kind !== "elf" || found.prepended.length === 0) return own;
+  const [first] = exec.args;
+  const replaced = first ? totalBytes([first]) : 0;
+  const added = found.prepended.reduce((n, s) => n + s.length + 1, 0);
+  return {
+    argc: own.argc - (first ? 1 : 0) + found.prepended.length,
+    argBytes: own.argBytes - replaced + added,
+  };
+}

@@ -1,0 +1,147 @@
+import { type Event, type KernelState, type Outcome, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
+import { ExecHints } from "./exec/exec-hints.ts";
+import { Interpreter } from "./interpreter.ts";
+import { Session } from "./session.ts";
+import { Tally } from "./tally.ts";
+import { type StraceCall, StraceReader, type StraceRecord } from "./text/index.ts";
+import { isFork } from "./translate/system.ts";
+
+/** The file system of the machine that imports, as far as a recording may ask it. All paths absolute. */
+export interface SystemFiles {
+  /** The path after symbolic links; undefined when there is no such file. */
+  realpath(path: string): string | undefined;
+  /** Up to `length` bytes of a regular file from `offset`; undefined when it cannot be read. */
+  read(path: string, offset: number, length: number): Uint8Array | undefined;
+}
+
+/** Where an import's results go, in order: `start` once, then the events. */
+export interface ImportSink {
+  start(profile: Profile, source: Readonly<Record<string, unknown>>): void;
+  event(event: Event, state: KernelState): void;
+}
+
+/** A line that could not be read. */
+export interface UnreadableLine {
+  readonly line: number;
+  readonly text: string;
+  readonly why: string;
+}
+
+/** What an import found, for the person who ran it. */
+export interface ImportSummary {
+  readonly lines: number;
+  readonly unreadable: { readonly count: number; readonly first: readonly UnreadableLine[] };
+  readonly events: number;
+  readonly processes: number;
+  /** Calls that a rule of the model decides, and those among them that it predicted right. */
+  readonly decided: number;
+  readonly predicted: number;
+  readonly divergences: {
+    readonly count: number;
+    readonly first: readonly {
+      readonly line: number;
+      readonly call: string;
+      readonly recorded: Outcome;
+      readonly predicted: Outcome;
+    }[];
+  };
+  /** What the recording did not say and was estimated, each said once, with how often. */
+  readonly notes: readonly { readonly note: string; readonly count: number }[];
+}
+
+/** Records that may wait for what comes after them. */
+const LOOK_AHEAD = 50_000;
+
+/**
+ * Imports the text of strace: chunks in, events out, in bounded memory.
+ *
+ * An exec waits until the calls after it show where the kernel put things, and a task's first call for the
+ * return of the fork that made it, as far as `LOOK_AHEAD` records reach.
+ */
+export class StraceImporter {
+  readonly #reader: StraceReader;
+  readonly #tally = new Tally();
+  readonly #interpreter: Interpreter;
+  #queue: StraceRecord[] = [];
+  #head = 0;
+  readonly #forks = new Map<number, StraceCall>();
+  readonly #hints = new Map<StraceCall, ExecHints>();
+  readonly #learning = new Map<number, ExecHints>();
+
+  constructor({ system, sink, defaultTid, cwd = "" }: ImportOptions) {
+    this.#reader = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
+    const profile: Profile = { ...REFERENCE_PROFILE, touch: "supposed" };
+    sink.start(profile, { format: "strace" });
+    const session = new Session(profile, sink, this.#tally);
+    this.#interpreter = new Interpreter({ system, cwd }, session, this.#tally, {
+      forkOf: (tid) => this.#forks.get(tid),
+      hintsOf: (call) => this.#hints.get(call) ?? new ExecHints(),
+    });
+  }
+
+  /** @param chunk bytes of the trace, one character each */
+  push(chunk: string): void {
+    for (const record of this.#reader.push(chunk)) this.#enqueue(record);
+    this.#drain(false);
+  }
+
+  end(): ImportSummary {
+    for (const record of this.#reader.end()) this.#enqueue(record);
+    this.#drain(true);
+    return this.#tally.summary(this.#reader.lines);
+  }
+
+  #enqueue(record: StraceRecord): void {
+    this.#queue.push(record);
+    if (record.kind === "exit") this.#learning.get(record.tid)?.close();
+    if (record.kind !== "call") return;
+    const { tid, name, result } = record;
+    if (isFork(name) && result.kind === "value" && result.value) this.#forks.set(result.value, record);
+    const execs = (name === "execve" || name === "execveat") && result.kind === "value";
+    if (execs) {
+      this.#learning.get(tid)?.close();
+      const hints = new ExecHints();
+      this.#hints.set(record, hints);
+      this.#learning.set(tid, hints);
+    } else this.#learning.get(tid)?.feed(record);
+  }
+
+  #drain(all: boolean): void {
+    while (this.#head < this.#queue.length) {
+      const record = this.#queue[this.#head];
+      if (!record) break;
+      const waiting = this.#queue.length - this.#head;
+      if (!all && waiting < LOOK_AHEAD && !this.#isReady(record)) break;
+      this.#head += 1;
+      this.#interpreter.record(record);
+      if (record.kind === "call") this.#forget(record);
+    }
+    if (this.#head === this.#queue.length || this.#head > LOOK_AHEAD) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #isReady(record: StraceRecord): boolean {
+    if (record.kind !== "call") return true;
+    const hints = this.#hints.get(record);
+    if (hints) return hints.complete;
+    return this.#interpreter.knows(record.formerTid ?? record.tid) || this.#forks.has(record.tid);
+  }
+
+  #forget(call: StraceCall): void {
+    this.#hints.delete(call);
+    if (isFork(call.name) && call.result.kind === "value" && call.result.value) {
+      if (this.#forks.get(call.result.value) === call) this.#forks.delete(call.result.value);
+    }
+  }
+}
+
+export interface ImportOptions {
+  readonly system: SystemFiles;
+  readonly sink: ImportSink;
+  /** The pid of lines that name none, as in the files of -ff. */
+  readonly defaultTid?: number;
+  /** The directory in which the traced command started, where it is known. */
+  readonly cwd?: string;
+}

@@ -1,0 +1,59 @@
+import { type Event, isDecided, type Outcome } from "@pagetrail/core";
+import type { ImportSummary, UnreadableLine } from "./importer.ts";
+
+/** How many of anything a summary shows in full. */
+const SHOWN = 10;
+
+/** Counts what an import meets, for its summary. */
+export class Tally {
+  #events = 0;
+  #decided = 0;
+  #predicted = 0;
+  #divergences = 0;
+  #unreadable = 0;
+  readonly #firstUnreadable: UnreadableLine[] = [];
+  readonly #firstDivergences: ImportSummary["divergences"]["first"][number][] = [];
+  readonly #notes = new Map<string, number>();
+  readonly #processes = new Set<number>();
+
+  event(event: Event): void {
+    this.#events += 1;
+    if (event.line === undefined || !isDecided(event.request)) return;
+    this.#decided += 1;
+    if (event.divergence === undefined) this.#predicted += 1;
+    else this.#diverged(event.line, event, event.divergence);
+  }
+
+  process(tgid: number): void {
+    this.#processes.add(tgid);
+  }
+
+  unreadable(line: UnreadableLine): void {
+    this.#unreadable += 1;
+    if (this.#firstUnreadable.length < SHOWN) this.#firstUnreadable.push(line);
+  }
+
+  note(note: string): void {
+    this.#notes.set(note, (this.#notes.get(note) ?? 0) + 1);
+  }
+
+  summary(lines: number): ImportSummary {
+    return {
+      lines,
+      unreadable: { count: this.#unreadable, first: this.#firstUnreadable },
+      events: this.#events,
+      processes: this.#processes.size,
+      decided: this.#decided,
+      predicted: this.#predicted,
+      divergences: { count: this.#divergences, first: this.#firstDivergences },
+      notes: [...this.#notes].map(([note, count]) => ({ note, count })),
+    };
+  }
+
+  #diverged(line: number, event: Event, predicted: Outcome): void {
+    this.#divergences += 1;
+    if (this.#firstDivergences.length >= SHOWN) return;
+    const call = event.as ?? event.request.call;
+    this.#firstDivergences.push({ line, call, recorded: event.outcome, predicted });
+  }
+}

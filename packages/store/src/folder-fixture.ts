@@ -1,0 +1,28 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { StoreUnderTest } from "./contract.ts";
+import { FileLogWriter, type FileOptions } from "./file-log-writer.ts";
+import { readLog } from "./read-log.ts";
+
+/** A folder of its own for the running test. */
+export function testFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "pagetrail-store-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The logs of one folder, as a store. */
+export function folderStore(folder: string, options: FileOptions = {}): StoreUnderTest {
+  const path = (name: string): string => join(folder, name);
+  return {
+    store: {
+      create: (name, header, how) => FileLogWriter.create(path(name), header, { ...options, ...how }),
+      append: (name) => FileLogWriter.append(path(name), options),
+      read: (name) => readLog(path(name)),
+    },
+    text: (name) => readFileSync(path(name), "utf8"),
+    setText: (name, text) => writeFileSync(path(name), text),
+  };
+}

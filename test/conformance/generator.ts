@@ -1,0 +1,399 @@
+import { MADV, MAP, MCL, type MmStruct, MREMAP, MS, mmOf, PAGE_SIZE, PERSONALITY, PROT, SHM, type Word } from "@pagetrail/core";
+import { fileOf, type ModelRun, type ModelStep } from "./model-run.ts";
+import type { Random } from "./random.ts";
+
+/** One command for the program and what it is for the model. */
+export interface Operation {
+  readonly line: string;
+  readonly step: ModelStep;
+}
+
+/** What a run is about: each feature makes some operations possible. */
+export interface Features {
+  readonly locks: boolean;
+  /** Guard markers are pages, of which the model knows nothing: such runs populate nothing. */
+  readonly guards: boolean;
+  readonly seals: boolean;
+  readonly limits: boolean;
+  readonly forks: boolean;
+  /** Mappings of megabytes and terabytes, which may not be populated. */
+  readonly large: boolean;
+  readonly special: boolean;
+  readonly stacks: boolean;
+  readonly persona: boolean;
+}
+
+export function someFeatures(random: Random): Features {
+  const locks = random.chance(0.4);
+  return {
+    locks,
+    guards: !locks && random.chance(0.3),
+    seals: random.chance(0.25),
+    limits: random.chance(0.3),
+    forks: random.chance(0.4),
+    large: !locks && random.chance(0.4),
+    special: random.chance(0.15),
+    stacks: random.chance(0.4),
+    persona: random.chance(0.15),
+  };
+}
+
+const WINDOW = 0x20000000;
+const WINDOW_PAGES = 24;
+const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
+
+const NR = {
+  mmap: 9,
+  mprotect: 10,
+  munmap: 11,
+  brk: 12,
+  mremap: 25,
+  msync: 26,
+  madvise: 28,
+  shmdt: 67,
+  personality: 135,
+  mlock: 149,
+  munlock: 150,
+  mlockall: 151,
+  munlockall: 152,
+  prctl: 157,
+  mlock2: 325,
+  mseal: 462,
+} as const;
+
+const SPAN = 1n << 64n;
+const hex = (n: Word): string => BigInt.asUintN(64, BigInt(n)).toString(16);
+const system = (nr: number, ...args: readonly Word[]): string => ["s", ...[nr, ...args].map(hex)].join(" ");
+
+/** Draws operations that suit the model's present address space, and that the program survives. */
+export class Generator {
+  constructor(
+    private readonly random: Random,
+    private readonly features: Features,
+    private readonly run: ModelRun,
+  ) {}
+
+  next(): Operation {
+    const f = this.features;
+    const kinds: (readonly [number, () => Operation | undefined])[] = [
+      [22, () => this.mmap()],
+      [12, () => this.munmap()],
+      [14, () => this.mprotect()],
+      [10, () => this.mremap()],
+      [8, () => this.madvise()],
+      [14, () => this.touch()],
+      [6, () => this.brk()],
+      [2, () => this.mincore()],
+      [2, () => this.msync()],
+      [3, () => this.shm()],
+      [f.locks ? 10 : 0, () => this.lock()],
+      [f.seals ? 3 : 0, () => this.mseal()],
+      [f.limits ? 5 : 0, () => this.limit()],
+      [f.forks ? 3 : 0, () => this.fork()],
+      [f.persona ? 2 : 0, () => this.persona()],
+    ];
+    const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
+    for (;;) {
+      let at = this.random.below(total);
+      const kind = kinds.find(([weight]) => {
+        at -= weight;
+        return at < 0;
+      });
+      const operation = kind?.[1]();
+      if (operation) return operation;
+    }
+  }
+
+  private get mm(): MmStruct {
+    const mm = mmOf(this.run.state, this.run.tid);
+    if (!mm) throw new Error("a run has an address space");
+    return mm;
+  }
+
+  private ask(line: string, request: Extract<ModelStep, { request: unknown }>["request"]): Operation {
+    return { line, step: { request } };
+  }
+
+  /** A page-aligned place, mostly of the window or at the edge of something mapped. */
+  private place(): { readonly addr: number; readonly length: number } {
+    const { random } = this;
+    const length = (1 + random.below(random.chance(0.8) ? 5 : 14)) * PAGE_SIZE;
+    if (random.chance(0.65)) return { addr: WINDOW + random.below(WINDOW_PAGES) * PAGE_SIZE, length };
+    const vma = random.pick(this.mm.vmas.toArray());
+    const whole = Math.min(vma.pages, 64) * PAGE_SIZE;
+    switch (random.below(5)) {
+      case 0:
+        return { addr: vma.start * PAGE_SIZE, length };
+      case 1:
+        return { addr: vma.end * PAGE_SIZE, length };
+      case 2:
+        return { addr: vma.end * PAGE_SIZE - length, length };
+      case 3:
+        return { addr: vma.start * PAGE_SIZE - length, length };
+      default:
+        return { addr: vma.start * PAGE_SIZE, length: whole };
+    }
+  }
+
+  /** A range for an operation: now and then unaligned, empty, wrapping or outside user space. */
+  private range(): { readonly addr: Word; readonly length: Word } {
+    const { random } = this;
+    const { addr, length } = this.place();
+    if (random.chance(0.9)) return { addr, length: random.chance(0.15) ? length - random.below(PAGE_SIZE) : length };
+    return {
+      addr: random.chance(0.6) ? addr + random.pick([0, 1, 8, -1]) : random.pick(ODD_ADDRESSES),
+      length: random.pick(ODD_LENGTHS),
+    };
+  }
+
+  /** Whether the program survives that something happens to the range. */
+  private isSafe(addr: Word, length: Word): boolean {
+    const start = BigInt(addr);
+    const end = start + ((BigInt(length) + 4095n) / 4096n) * 4096n;
+    if (BigInt(length) > SPAN - 4096n || end >= SPAN) return true;
+    return this.mm.vmas.toArray().every((v) => {
+      const state = this.run.state.files.get(v.file)?.file;
+      const own = v.start * PAGE_SIZE < 0x500000 && state?.path.endsWith("/live");
+      const stack = v.start * PAGE_SIZE <= this.mm.startStack && this.mm.startStack < v.end * PAGE_SIZE;
+      const special = !this.features.special && v.ops.label !== undefined;
+      if (!own && !stack && !special) return true;
+      return BigInt(v.end) * 4096n <= start || BigInt(v.start) * 4096n >= end;
+    });
+  }
+
+  private mmap(): Operation | undefined {
+    const { random, features } = this;
+    const small = this.place();
+    const length: Word =
+      features.large && random.chance(0.4)
+        ? random.pick(LARGE_LENGTHS)
+        : random.chance(0.03)
+          ? random.pick(ODD_LENGTHS)
+          : small.length - (random.chance(0.1) ? random.below(PAGE_SIZE) : 0);
+    const anonymous = random.chance(0.65);
+    let flags: number = random.chance(0.75) ? MAP.PRIVATE : MAP.SHARED;
+    if (random.chance(0.06)) flags = random.pick([0, 3, 4, 8, 8, 8]);
+    if (anonymous) flags |= MAP.ANONYMOUS;
+    const populates = BigInt(length) <= 64 * PAGE_SIZE && !features.guards;
+    flags |= random.bits([MAP.NORESERVE, MAP.STACK], 0.06);
+    flags |= random.bits([MAP["32BIT"], MAP.ABOVE4G, MAP.DENYWRITE, MAP.NONBLOCK], 0.03);
+    if (populates) flags |= random.bits([MAP.POPULATE], 0.08);
+    if (populates && features.locks) flags |= random.bits([MAP.LOCKED], 0.15);
+    if (features.stacks) flags |= random.bits([MAP.GROWSDOWN], 0.2);
+    let addr: Word = 0;
+    if (random.chance(0.75)) {
+      addr = random.chance(0.95) ? small.addr : random.pick(ODD_ADDRESSES);
+      if (random.chance(0.05)) addr = BigInt(addr) + 8n;
+      flags |= random.chance(0.6) ? MAP.FIXED : random.bits([MAP.FIXED_NOREPLACE], 0.3);
+    }
+    const fixed = (flags & (MAP.FIXED | MAP.FIXED_NOREPLACE)) !== 0;
+    if (fixed && !this.isSafe(addr, length)) return undefined;
+    const fd = anonymous ? -1 : random.pick(FDS);
+    const prot = this.prot();
+    // Mostly one file mapped in parallel to the window, so that neighbours can merge.
+    const parallel = Math.max(0, Number(addr) - WINDOW) % 2 ** 26;
+    const whole = Math.floor(parallel / PAGE_SIZE) * PAGE_SIZE;
+    const offset: Word = anonymous && random.chance(0.9) ? 0 : random.chance(0.8) ? whole : random.pick(OFFSETS);
+    const line = system(NR.mmap, addr, length, prot, flags, fd, offset);
+    return this.ask(line, { call: "mmap", addr, length, prot, flags, offset, file: fd < 0 ? 0 : fileOf(fd) });
+  }
+
+  private prot(): number {
+    const { random } = this;
+    if (random.chance(0.6)) return PROT.READ | PROT.WRITE;
+    if (random.chance(0.02)) return random.pick([8, 0x10, 0x1000003]);
+    return random.bits([PROT.READ, PROT.WRITE, PROT.EXEC], 0.4);
+  }
+
+  private munmap(): Operation | undefined {
+    const { addr, length } = this.range();
+    if (!this.isSafe(addr, length)) return undefined;
+    return this.ask(system(NR.munmap, addr, length), { call: "munmap", addr, length });
+  }
+
+  private mprotect(): Operation | undefined {
+    const { addr, length } = this.range();
+    if (!this.isSafe(addr, length)) return undefined;
+    const prot = this.prot() | (this.features.stacks ? this.random.bits([PROT.GROWSDOWN], 0.1) : 0);
+    const grown = prot | this.random.bits([PROT.GROWSUP], 0.01);
+    return this.ask(system(NR.mprotect, addr, length, grown), { call: "mprotect", addr, length, prot: grown });
+  }
+
+  private mremap(): Operation | undefined {
+    const { random, features } = this;
+    const { addr, length: oldLength } = random.chance(0.05) ? this.range() : this.place();
+    const target = random.chance(0.97) ? this.place().addr : random.pick(ODD_ADDRESSES);
+    const flags = random.pick([0, 1, 1, 1, 3, 3, 3, 5, 5, 7, 7, 2, 4, 9]);
+    let newLength: Word = random.chance(0.6) ? oldLength : this.place().length;
+    if (features.large && random.chance(0.2)) newLength = random.pick(LARGE_LENGTHS);
+    if (random.chance(0.02)) newLength = random.pick(ODD_LENGTHS);
+    const old = random.chance(0.05) ? 0 : oldLength;
+    const given = (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
+    if (!this.isSafe(addr, old) || !this.isSafe(addr, PAGE_SIZE) || !this.isSafe(addr, newLength)) return undefined;
+    if (given && !this.isSafe(target, newLength)) return undefined;
+    const line = system(NR.mremap, addr, old, newLength, flags, target);
+    return this.ask(line, { call: "mremap", addr, oldLength: old, newLength, flags, newAddr: target });
+  }
+
+  private madvise(): Operation | undefined {
+    const { random, features } = this;
+    const { addr, length } = this.range();
+    let advice = random.pick(ADVICE);
+    if (features.guards && random.chance(0.3)) advice = random.pick([MADV.GUARD_INSTALL, MADV.GUARD_REMOVE]);
+    if (!features.guards && random.chance(0.1)) advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
+    if (!this.isSafe(addr, length)) return undefined;
+    return this.ask(system(NR.madvise, addr, length, advice), { call: "madvise", addr, length, advice });
+  }
+
+  private touch(): Operation | undefined {
+    const { random } = this;
+    const { addr } = this.place();
+    if (addr < 0 || addr >= TASK_SIZE) return undefined;
+    const vma = this.mm.vmas.findFrom(addr / PAGE_SIZE);
+    if (vma && vma.start * PAGE_SIZE <= addr && vma.ops.label !== undefined) return undefined;
+    // A page of these may hold a guard marker.
+    if (this.features.guards && vma && vma.flags & 0x800) return undefined;
+    if (!this.isSafe(addr, PAGE_SIZE)) return undefined;
+    const write = random.chance(0.75);
+    return { line: `${write ? "w" : "r"} ${hex(addr)}`, step: { touch: addr, write } };
+  }
+
+  private brk(): Operation {
+    const { random } = this;
+    const { startBrk, brk } = this.mm;
+    const near = brk + (random.below(13) - 6) * PAGE_SIZE + (random.chance(0.3) ? random.below(PAGE_SIZE) : 0);
+    const addr = random.chance(0.8) ? near : random.pick([0, startBrk, startBrk - 1, brk, ...ODD_ADDRESSES]);
+    return this.ask(system(NR.brk, addr), { call: "brk", addr });
+  }
+
+  private mincore(): Operation | undefined {
+    const { addr, length } = this.range();
+    // The program has room for so many answers.
+    const many = BigInt(length) > 4096n * 4096n;
+    if (many || BigInt(addr) + BigInt(length) > TASK_SIZE) return undefined;
+    return this.ask(`v ${hex(addr)} ${hex(length)}`, { call: "mincore", addr, length });
+  }
+
+  private msync(): Operation {
+    const { addr, length } = this.range();
+    const flags = this.random.pick([MS.ASYNC, MS.ASYNC, MS.INVALIDATE, MS.ASYNC | MS.INVALIDATE, 0, 5, 8]);
+    return this.ask(system(NR.msync, addr, length, flags), { call: "msync", addr, length, flags });
+  }
+
+  private shm(): Operation | undefined {
+    const { random } = this;
+    const { addr, length } = this.place();
+    if (random.chance(0.35)) {
+      const at = random.chance(0.7) ? this.attached() : addr;
+      return this.ask(system(NR.shmdt, at), { call: "shmdt", addr: at });
+    }
+    const at = random.chance(0.3) ? 0 : addr + (random.chance(0.1) ? 8 : 0);
+    if (at !== 0 && !this.isSafe(at, length + PAGE_SIZE)) return undefined;
+    const flags = random.bits([SHM.RDONLY, SHM.RND, SHM.REMAP, SHM.EXEC], 0.3);
+    return { line: `m ${hex(at)} ${hex(flags)} ${hex(length)}`, step: { attach: { addr: at, flags, size: length } } };
+  }
+
+  private attached(): number {
+    const segments = this.mm.vmas.toArray().filter((v) => v.ops.name === "shm");
+    return segments.length === 0 ? WINDOW : this.random.pick(segments).start * PAGE_SIZE;
+  }
+
+  private lock(): Operation | undefined {
+    const { random } = this;
+    const { addr, length } = this.range();
+    if (!this.isSafe(addr, length)) return undefined;
+    switch (random.below(8)) {
+      case 0: {
+        const flags = random.pick([0, MCL.CURRENT, MCL.FUTURE, 3, 4, 5, 6, 7, 8]);
+        return this.ask(system(NR.mlockall, flags), { call: "mlockall", flags });
+      }
+      case 1:
+        return this.ask(system(NR.munlockall), { call: "munlockall" });
+      case 2:
+      case 3:
+        return this.ask(system(NR.munlock, addr, length), { call: "munlock", addr, length });
+      case 4: {
+        const flags = random.pick([0, 1, 1, 2]);
+        return this.ask(system(NR.mlock2, addr, length, flags), { call: "mlock", addr, length, flags });
+      }
+      default:
+        return this.ask(system(NR.mlock, addr, length), { call: "mlock", addr, length, flags: 0 });
+    }
+  }
+
+  private mseal(): Operation | undefined {
+    const { addr, length } = this.range();
+    const flags = this.random.chance(0.05) ? 1 : 0;
+    if (!this.isSafe(addr, length)) return undefined;
+    return this.ask(system(NR.mseal, addr, length, flags), { call: "mseal", addr, length, flags });
+  }
+
+  private limit(): Operation {
+    const { random, mm } = this;
+    if (random.chance(0.15)) return { line: "k", step: { drop: "capabilities" } };
+    const resource = random.pick(["as", "data", "stack", "memlock"] as const);
+    const { hard } = this.hardLimit(resource);
+    const used = { as: mm.totalVm, data: mm.dataVm, stack: 40, memlock: mm.lockedVm }[resource];
+    const wanted = random.chance(0.4) ? hard : random.chance(0.1) ? 0 : (used + random.below(30)) * PAGE_SIZE;
+    const soft = Math.min(wanted, hard);
+    const line = ["l", { as: 9, data: 2, stack: 3, memlock: 8 }[resource].toString(16), limitHex(soft), limitHex(hard)];
+    return this.ask(line.join(" "), { call: "setrlimit", target: 0, resource, soft, hard });
+  }
+
+  private hardLimit(resource: "as" | "data" | "stack" | "memlock"): { readonly hard: number } {
+    const task = this.run.state.tasks.get(this.run.tid);
+    const group = task && this.run.state.groups.get(task.tgid);
+    if (!group) throw new Error("a run has a process");
+    return group.limits[resource];
+  }
+
+  private fork(): Operation {
+    return this.random.chance(0.5)
+      ? { line: "f", step: { fork: "go on" } }
+      : { line: "c", step: { fork: "child exits" } };
+  }
+
+  private persona(): Operation {
+    const { random } = this;
+    if (random.chance(0.2)) {
+      const arg = random.pick([0, 1, 1, 2, 3, 4]);
+      return this.ask(system(NR.prctl, 65, arg, 0, 0, 0), { call: "prctl", option: 65, arg });
+    }
+    const implied = random.bits([PERSONALITY.READ_IMPLIES_EXEC], 0.5);
+    const persona = random.chance(0.2) ? 0xffffffff : PERSONALITY.ADDR_NO_RANDOMIZE | implied;
+    return this.ask(system(NR.personality, persona), { call: "personality", persona });
+  }
+}
+
+const limitHex = (n: number): string => (n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16));
+
+const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
+
+const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 ** 21, 1, 2 ** 21 - PAGE_SIZE, 2n ** 63n - 4096n, SPAN - 4096n];
+
+const ODD_ADDRESSES: readonly number[] = [
+  0,
+  1,
+  PAGE_SIZE,
+  0xf000,
+  0x10000,
+  TASK_SIZE - PAGE_SIZE,
+  TASK_SIZE,
+  TASK_SIZE + PAGE_SIZE,
+  TASK_SIZE - 3 * PAGE_SIZE,
+  0x40000000,
+  0x7fffe000,
+  0x7ffff0000000,
+];
+
+const ODD_LENGTHS: readonly Word[] = [0, 1, SPAN - 1n, SPAN - 4096n, SPAN - 4095n, TASK_SIZE, TASK_SIZE + PAGE_SIZE, 2n ** 63n];
+
+const LARGE_LENGTHS: readonly number[] = [2, 4, 3, 1, 1024, 2 ** 22, 100 * 2 ** 20]
+  .map((mib) => mib * 2 ** 20)
+  .concat([513 * PAGE_SIZE, 511 * PAGE_SIZE, 2 ** 31]);
+
+const ADVICE: readonly number[] = [
+  ...[MADV.NORMAL, MADV.RANDOM, MADV.SEQUENTIAL, MADV.WILLNEED, MADV.DONTNEED, MADV.FREE, MADV.REMOVE],
+  ...[MADV.DONTFORK, MADV.DOFORK, MADV.MERGEABLE, MADV.UNMERGEABLE, MADV.NOHUGEPAGE, MADV.DONTDUMP],
+  ...[MADV.DODUMP, MADV.WIPEONFORK, MADV.KEEPONFORK, MADV.COLD, MADV.PAGEOUT, MADV.DONTNEED_LOCKED, 5, 77],
+];

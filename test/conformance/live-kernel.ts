@@ -1,0 +1,134 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { arch, platform, release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FileKind } from "@pagetrail/core";
+
+/** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
+export interface LiveMoment {
+  /** The result as the register held it: 64 bits in hex. */
+  readonly result: string;
+  readonly vmas: readonly LiveVma[];
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+export interface LiveVma {
+  readonly start: number;
+  readonly end: number;
+  readonly permissions: string;
+  readonly offset: number;
+  readonly name: string;
+  readonly codes: string;
+}
+
+/** One run: what the process started with, then a moment for the start and for each command. */
+export interface LiveRun {
+  readonly stackPointer: number;
+  readonly brk: number;
+  /** Soft and hard, in the order as, data, stack, memlock. */
+  readonly limits: readonly number[];
+  readonly moments: readonly LiveMoment[];
+}
+
+/** Why the live kernel cannot be asked here; undefined when it can. */
+export function whyNoLiveKernel(): string | undefined {
+  if (platform() !== "linux" || arch() !== "x64") return "this is not Linux on x86-64";
+  if (!release().startsWith("6.18.")) return `the model is of Linux 6.18, this is ${release()}`;
+  if (spawnSync("gcc", ["--version"]).status !== 0) return "there is no gcc to compile the program with";
+  return undefined;
+}
+
+const BUILD = [
+  ..."-O1 -Wall -Wextra -Werror -static -nostdlib -no-pie -fno-stack-protector -fno-builtin".split(" "),
+  ..."-fcf-protection=none -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack".split(" "),
+];
+
+const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
+  0xef53: "disk",
+  0x58465342: "disk",
+  0x9123683e: "disk",
+  0x01021994: "shmem",
+};
+
+/** The compiled program in a folder of its own, with the file that runs map. */
+export class LiveKernel {
+  readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-live-"));
+  readonly program = join(this.folder, "live");
+  readonly file = join(this.folder, "file");
+  readonly fileKind: FileKind;
+
+  constructor() {
+    const source = fileURLToPath(new URL("live.c", import.meta.url));
+    const built = spawnSync("gcc", [...BUILD, "-o", this.program, source], { encoding: "utf8" });
+    if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`);
+    writeFileSync(this.file, new Uint8Array(16 * 2 ** 20));
+    this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
+  }
+
+  /** Executes the runs, each a list of command lines, in fresh processes of the given personality. */
+  execute(runs: readonly (readonly string[])[], personality: number): readonly LiveRun[] {
+    const input = runs.map((commands) => ["b", ...commands, "e", ""].join("\n")).join("");
+    const commands = join(this.folder, "commands");
+    writeFileSync(commands, input);
+    const { stdout, status } = spawnSync(
+      "/bin/sh",
+      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program, this.file, personality.toString(16), commands],
+      { encoding: "latin1", maxBuffer: 2 ** 30 },
+    );
+    if (status !== 0) throw new Error(`the program ended with ${status}`);
+    return stdout.split(/^e$/m).slice(0, -1).map(parseRun);
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** A number of /proc/sys or of a line "Name: n kB" of a /proc file. */
+export function procNumber(path: string, name?: string): number {
+  const text = readFileSync(path, "utf8");
+  return Number(name === undefined ? text : new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1]);
+}
+
+/** Whether this process, and so the program, has the capability of that number. */
+export function hasCapability(bit: number): boolean {
+  const set = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return ((BigInt(`0x${set}`) >> BigInt(bit)) & 1n) === 1n;
+}
+
+function parseRun(text: string): LiveRun {
+  const [head = "", ...moments] = text.trimStart().split(/^= /m);
+  const [stackPointer = 0, brk = 0, ...limits] = head.trim().split(" ").slice(1).map(parseLimit);
+  return { stackPointer, brk, limits, moments: moments.map(parseMoment) };
+}
+
+const parseLimit = (hex: string): number =>
+  hex === "ffffffffffffffff" ? Number.POSITIVE_INFINITY : Number.parseInt(hex, 16);
+
+const HEADER = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) \S+ \d+ *(.*)$/;
+
+function parseMoment(text: string): LiveMoment {
+  const [result = "", ...lines] = text.split("\n");
+  const vmas: LiveVma[] = [];
+  const sizes: Record<string, number> = {};
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] ?? "";
+    const header = HEADER.exec(line);
+    const size = /^(Vm\w+):\s+(\d+) kB/.exec(line);
+    if (size) sizes[size[1] ?? ""] = Number(size[2]);
+    if (!header) continue;
+    const [, start = "", end = "", permissions = "", offset = "", name = ""] = header;
+    const codes = (lines[i + 1] ?? "").replace("VmFlags: ", "").trim();
+    if (name !== "[vsyscall]")
+      vmas.push({
+        start: Number.parseInt(start, 16),
+        end: Number.parseInt(end, 16),
+        permissions,
+        offset: Number.parseInt(offset, 16),
+        name,
+        codes,
+      });
+  }
+  return { result: result.trim(), vmas, sizes };
+}

@@ -1,0 +1,218 @@
+import {
+  anonVmaPrepare,
+  ERRNO,
+  execute,
+  type FileId,
+  findOrExpand,
+  type Errno,
+  initialState,
+  isAccessible,
+  type KernelState,
+  mmapBase,
+  mmOf,
+  type OpenFile,
+  type Outcome,
+  PAGE_SIZE,
+  PERSONALITY,
+  type Pid,
+  pageOf,
+  permissions,
+  type Profile,
+  REFERENCE_PROFILE,
+  type Request,
+  Transaction,
+  VM,
+  VM_OPS,
+  Vma,
+  vmaName,
+  type Vpn,
+  X86_64,
+  legacyBase,
+} from "@pagetrail/core";
+import { hasCapability, type LiveKernel, type LiveMoment, type LiveRun, type LiveVma, procNumber } from "./live-kernel.ts";
+import { codesOf, flagsOf } from "./vm-flag-codes.ts";
+
+/** What the model does for one command of the program. */
+export type ModelStep =
+  | { readonly request: Request }
+  | { readonly touch: number; readonly write: boolean }
+  | { readonly fork: "go on" | "child exits" }
+  | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
+  | { readonly drop: "capabilities" };
+
+/** The program's descriptors as the model's open files; the others are not open. */
+export function openFiles(live: LiveKernel): readonly OpenFile[] {
+  const memfd = { path: "/memfd:live", kind: "shmem", deleted: true, readable: true, writable: true } as const;
+  const disk = { path: live.file, kind: live.fileKind, deleted: false, readable: true, writable: true } as const;
+  const plain = { deleted: false, readable: true, writable: false } as const;
+  const id = (fd: number): FileId => fd as FileId;
+  return [
+    { ...memfd, id: id(20) },
+    { ...memfd, id: id(22) },
+    { ...memfd, id: id(23), writable: false },
+    { ...memfd, id: id(24), readable: false },
+    { ...plain, id: id(25), path: "/dev/zero", kind: "zero", writable: true },
+    { ...plain, id: id(26), path: "pipe:[0]", kind: "unmappable", noexec: true },
+    { ...plain, id: id(27), path: "/", kind: "unmappable" },
+    { ...disk, id: id(28) },
+    { ...disk, id: id(29), writable: false },
+    { ...memfd, id: id(30), path: "/memfd:sealed", writeSealed: true },
+  ];
+}
+
+/** The model's file behind a descriptor: a dup stands for the description that it shares. */
+export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
+
+const machine = (): Profile => ({
+  ...REFERENCE_PROFILE,
+  sysctl: {
+    ...REFERENCE_PROFILE.sysctl,
+    maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
+    mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
+    totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
+    swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
+  },
+});
+
+/** A model that has what the program's process had when its run began, and goes along with it. */
+export class ModelRun {
+  state: KernelState;
+  tid = 1 as Pid;
+  private nextPid = 2;
+  private nextShm = 1;
+  private readonly files: ReadonlyMap<number, OpenFile>;
+
+  constructor(live: LiveKernel, start: LiveRun, personality: number) {
+    const tx = new Transaction(initialState(machine()));
+    this.files = new Map(openFiles(live).map((file) => [file.id, file]));
+    execute(tx, this.tid, { call: "adopt", comm: "live", tgid: this.tid }, { ret: 0 });
+    setLimits(tx, this.tid, start.limits);
+    tx.task(this.tid).personality = personality;
+    const task = tx.task(this.tid);
+    const edit = tx.edit(tx.mm(task.mm), task);
+    const [first] = start.moments;
+    const files = new Map<string, FileId>();
+    for (const v of first?.vmas ?? []) edit.replaceVmas([], [initialVma(tx, files, v)]);
+    const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0;
+    const legacy = legacyBase(X86_64, 0);
+    edit.set("mmapLegacyBase", legacy);
+    edit.set("bottomUp", bottomUp);
+    edit.set("mmapBase", bottomUp ? legacy : mmapBase(X86_64, 8 * 2 ** 20, { on: false, pages: 0 }));
+    edit.set("startBrk", start.brk);
+    edit.set("brk", start.brk);
+    edit.set("startStack", start.stackPointer);
+    edit.set("hiwaterVm", (first?.sizes.VmPeak ?? 0) / 4);
+    this.state = tx.commit(0);
+  }
+
+  /** Does one step, and says what the process would look like after it. */
+  step(step: ModelStep): LiveMoment {
+    const tx = new Transaction(this.state);
+    const outcome = this.perform(tx, step);
+    this.state = tx.commit(this.state.seq + 1);
+    return this.moment(outcome);
+  }
+
+  moment(outcome: Outcome): LiveMoment {
+    const mm = mmOf(this.state, this.tid);
+    if (!mm) return { result: register(outcome), vmas: [], sizes: {} };
+    const vmas = mm.vmas.toArray().map((v): LiveVma => ({
+      start: v.start * PAGE_SIZE,
+      end: v.end * PAGE_SIZE,
+      permissions: permissions(v),
+      offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
+      name: vmaName(this.state, mm, v),
+      codes: codesOf(v.flags, v.high),
+    }));
+    const sizes = {
+      VmPeak: 4 * Math.max(mm.hiwaterVm, mm.totalVm),
+      VmSize: 4 * mm.totalVm,
+      VmLck: 4 * mm.lockedVm,
+      VmData: 4 * mm.dataVm,
+      VmStk: 4 * mm.stackVm,
+      VmExec: 4 * mm.execVm,
+    };
+    return { result: register(outcome), vmas, sizes };
+  }
+
+  private perform(tx: Transaction, step: ModelStep): Outcome {
+    if ("request" in step) return this.ask(tx, step.request);
+    if ("touch" in step) return touch(tx, this.tid, pageOf(step.touch), step.write);
+    if ("fork" in step) return this.fork(tx, step.fork === "go on");
+    if ("attach" in step) return this.attach(tx, step.attach);
+    const group = tx.group(tx.task(this.tid).tgid);
+    group.capabilities = { ...group.capabilities, ipcLock: false, sysRawio: false };
+    return { ret: 0 };
+  }
+
+  /** The state forgets a file that nothing maps; here its descriptor is open all the time. */
+  private ask(tx: Transaction, request: Request): Outcome {
+    const file = request.call === "mmap" ? this.files.get(request.file) : undefined;
+    if (file) tx.defineFile(file);
+    return execute(tx, this.tid, request, { ret: 0 });
+  }
+
+  private fork(tx: Transaction, goOn: boolean): Outcome {
+    const child = this.nextPid++ as Pid;
+    const made = execute(tx, this.tid, { call: "clone", flags: 17, child }, { ret: child });
+    if (!("ret" in made)) return made;
+    const ends = goOn ? this.tid : child;
+    execute(tx, ends, { call: "exit_group", code: 0 }, { ret: 0 });
+    if (goOn) this.tid = child;
+    else execute(tx, this.tid, { call: "reap", child }, { ret: 0 });
+    return { ret: 0 };
+  }
+
+  private attach(tx: Transaction, r: { addr: number; flags: number; size: number }): Outcome {
+    const shm = this.nextShm++;
+    execute(tx, this.tid, { call: "shmget", key: 0, size: r.size, shm }, { ret: shm });
+    const at = execute(tx, this.tid, { call: "shmat", shm, addr: r.addr, flags: r.flags }, { ret: 0 });
+    execute(tx, this.tid, { call: "shmrm", shm }, { ret: 0 });
+    return at;
+  }
+}
+
+/** A page touched: the stack grows to it, and private memory that is written gets its anon_vma. */
+function touch(tx: Transaction, tid: Pid, page: number, write: boolean): Outcome {
+  const task = tx.task(tid);
+  const edit = tx.edit(tx.mm(task.mm), task);
+  const found = findOrExpand(edit, page);
+  const vma = edit.lookup(page);
+  if (!found.ok || !vma) return { errno: "EFAULT" };
+  if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return { errno: "EFAULT" };
+  if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  return { ret: 1 };
+}
+
+function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void {
+  const limit = (i: number): { soft: number; hard: number } => ({
+    soft: numbers[2 * i] ?? 0,
+    hard: numbers[2 * i + 1] ?? 0,
+  });
+  const group = tx.group(pid);
+  group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
+  group.capabilities = { ipcLock: hasCapability(14), sysRawio: hasCapability(17), sysAdmin: hasCapability(21) };
+}
+
+function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vma {
+  const special = Object.values(VM_OPS).find((ops) => "label" in ops && ops.label === v.name);
+  const start = pageOf(v.start);
+  const isFile = v.name.startsWith("/");
+  if (isFile && !files.has(v.name)) files.set(v.name, program(tx, v.name));
+  const file = files.get(v.name) ?? (0 as FileId);
+  const pgoff = isFile ? v.offset / PAGE_SIZE : special ? 0 : start;
+  // The run is a forked process, and its stack inherited.
+  const [anonVma, chain] = v.name === "[stack]" ? [1_000_000, 2] : [0, 0];
+  const ops = special ?? (isFile ? VM_OPS.file : VM_OPS.anon);
+  return new Vma(start, pageOf(v.end) as Vpn, flagsOf(v.codes), 0, pgoff, file, ops, anonVma, chain);
+}
+
+const program = (tx: Transaction, path: string): FileId =>
+  tx.makeFile({ path, kind: "disk", readable: true, writable: false, deleted: false }).id;
+
+/** The outcome as the register holds it: errors are small negative numbers. */
+function register(outcome: Outcome): string {
+  if ("gone" in outcome) return outcome.gone;
+  const value = "ret" in outcome ? BigInt(outcome.ret) : -BigInt(ERRNO[outcome.errno as Errno]);
+  return BigInt.asUintN(64, value).toString(16);
+}

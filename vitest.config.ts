@@ -1,0 +1,17 @@
+import { defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+
+// Packages resolve one another to their TypeScript sources, so that tests need no build.
+const conditions = ["pagetrail-source", ...defaultServerConditions];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    // A busy machine slows property tests and recordings many times over; none of them may fail for that.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
