@@ -22,10 +22,10 @@ export function advanceState(
   journal?: Journal,
 ): Advanced {
   const tx = new Transaction(state, journal);
-  const predicted = execute(tx, event.tid, event.request, event.outcome);
+  const predicted = execute(tx, event);
   if (sameOutcome(predicted, event.outcome)) return { state: tx.commit(event.seq), predicted };
   const forced = new Transaction(state, journal);
-  follow(forced, event.tid, event.request, event.outcome);
+  follow(forced, event);
   return { state: forced.commit(event.seq), predicted };
 }
 
@@ -45,7 +45,7 @@ export function replayEvents(from: KernelState, events: Iterable<Event>): Replay
   for (const event of events) {
     if (event.divergence === undefined) {
       tx ??= new Transaction(state);
-      const predicted = execute(tx, event.tid, event.request, event.outcome);
+      const predicted = execute(tx, event);
       seq = event.seq;
       if (!sameOutcome(predicted, event.outcome)) return { state, differs: { event, predicted } };
       continue;

@@ -113,7 +113,7 @@ function decodeOutcome(json: Json): Outcome | undefined {
 
 /** The event as plain JSON, `seq` first: one line of a log. */
 export function encodeEvent(event: Event): { readonly seq: number } & Json {
-  const { seq, tid, request, outcome, divergence, as, line, time, assumed } = event;
+  const { seq, tid, request, outcome, divergence, ran, wrote, as, line, time, assumed } = event;
   const members: Record<string, unknown> = {};
   const shape: Readonly<Record<string, Form>> = SHAPES[request.call];
   for (const [name, form] of Object.entries(shape)) {
@@ -127,6 +127,8 @@ export function encodeEvent(event: Event): { readonly seq: number } & Json {
     ...members,
     ...encodeOutcome(outcome),
     ...(divergence === undefined ? {} : { model: encodeOutcome(divergence) }),
+    ...(ran === undefined ? {} : { ran }),
+    ...(wrote === undefined ? {} : { wrote: hex(wrote) }),
     ...(as === undefined ? {} : { as }),
     ...(line === undefined ? {} : { line }),
     ...(time === undefined ? {} : { time }),
@@ -138,7 +140,7 @@ const isObject = (v: unknown): v is Json => typeof v === "object" && v !== null;
 
 /** Reads an event back; refuses, in words, what is none. */
 export function decodeEvent(json: Json): Result<Event, string> {
-  const { seq, tid, call, model, as, line, time, assumed } = json;
+  const { seq, tid, call, model, ran, wrote, as, line, time, assumed } = json;
   if (!Number.isSafeInteger(seq)) return fail("no seq");
   if (!Number.isSafeInteger(tid)) return fail("no tid");
   if (typeof call !== "string" || !Object.hasOwn(SHAPES, call))
@@ -154,6 +156,8 @@ export function decodeEvent(json: Json): Result<Event, string> {
     request: request.value,
     outcome,
     ...(divergence ? { divergence } : {}),
+    ...(ran === true ? { ran } : {}),
+    ...(typeof wrote === "string" ? { wrote: Number(wrote) } : {}),
     ...(typeof as === "string" ? { as } : {}),
     ...(typeof line === "number" ? { line } : {}),
     ...(typeof time === "number" ? { time } : {}),

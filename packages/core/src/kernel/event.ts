@@ -11,6 +11,13 @@ export interface Event {
   readonly outcome: Outcome;
   /** What the model would have answered, where the recording says otherwise. */
   readonly divergence?: Outcome;
+  /**
+   * The program did other things since its last event, so that the memory it has may be taken for written
+   * to: for recordings that do not show page faults.
+   */
+  readonly ran?: true;
+  /** The memory at this address was written to since the address space's last event. */
+  readonly wrote?: number;
   /** The name under which the recording has the call, where it is not the request's own. */
   readonly as?: string;
   /** Line of the imported recording on which the call returned. */

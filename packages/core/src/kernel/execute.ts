@@ -1,4 +1,4 @@
-import type { Pid, Refusal, Result, Word } from "../base/index.ts";
+import { pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
   findOrExpand,
@@ -19,9 +19,11 @@ import {
   shmat,
   shmdt,
   supposeTouched,
+  supposeWritten,
 } from "../mm/index.ts";
 import { clone, execve, exitGroup, exitTask, releaseTask, type Task } from "../process/index.ts";
 import { adopt, prctl, renameFiles, reveal, setPersonality, setRlimit, unlinkFiles } from "./bookkeeping.ts";
+import type { Event } from "./event.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -31,12 +33,16 @@ const answer = (result: Result<unknown>): Outcome => (result.ok ? valued(0) : re
 const located = (result: Result<number>): Outcome =>
   result.ok ? valued(result.value) : refused(result.error);
 
+/** An event as far as execution reads it. */
+export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">;
+
 /**
  * Executes one request and says what the model answers.
  *
- * @param recorded how the recording says it ended: the answer wherever no rule of the model decides
+ * The recorded outcome is the answer wherever no rule of the model decides.
  */
-export function execute(tx: Transaction, tid: Pid, request: Request, recorded: Outcome): Outcome {
+export function execute(tx: Transaction, asked: Asked): Outcome {
+  const { tid, request, outcome: recorded } = asked;
   if (request.call === "adopt") return adopt(tx, tid, request, recorded);
   if (request.call === "file") {
     tx.defineFile(request.file);
@@ -47,9 +53,9 @@ export function execute(tx: Transaction, tid: Pid, request: Request, recorded: O
   const mm = task.mm === 0 ? undefined : tx.mm(task.mm);
   if (!mm) return executeProcess(tx, task, request, recorded);
   const edit = tx.edit(mm, task);
-  const outcome = executeMemory(tx, edit, request) ?? executeProcess(tx, task, request, recorded);
-  if (edit.untouched.length > 0 && tx.touchSupposed) supposeTouched(edit);
-  return outcome;
+  if (asked.ran) supposeTouched(edit);
+  else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
+  return executeMemory(tx, edit, request) ?? executeProcess(tx, task, request, recorded);
 }
 
 /** Requests about the caller's own address space; undefined for all others. */

@@ -1,4 +1,4 @@
-import { addressOf, NO_FILE, PAGE_SIZE, type Pid, pageOf, type Vpn } from "../base/index.ts";
+import { addressOf, NO_FILE, PAGE_SIZE, pageOf, type Vpn } from "../base/index.ts";
 import {
   brkPage,
   MAP,
@@ -6,6 +6,7 @@ import {
   MREMAP,
   PROT_RWX,
   supposeTouched,
+  supposeWritten,
   VM,
   VM_ACCESS_FLAGS,
   VM_DATA_DEFAULT,
@@ -15,14 +16,16 @@ import {
   Vma,
 } from "../mm/index.ts";
 import { execve } from "../process/index.ts";
-import { isFileId, type Outcome, type Request } from "./request.ts";
+import type { Asked } from "./execute.ts";
+import { isFileId, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
  * Makes the state follow a recording that contradicts the model: what the recording says happened is
  * done without asking whether it may, and what it says failed is not done.
  */
-export function follow(tx: Transaction, tid: Pid, r: Request, recorded: Outcome): void {
+export function follow(tx: Transaction, asked: Asked): void {
+  const { tid, request: r, outcome: recorded } = asked;
   const task = tx.peekTask(tid);
   if (!task || task.mm === 0 || !("ret" in recorded)) return;
   if (r.call === "execve" && r.load) {
@@ -31,8 +34,9 @@ export function follow(tx: Transaction, tid: Pid, r: Request, recorded: Outcome)
   }
   const edit = tx.edit(tx.mm(task.mm), task);
   const at = Number(recorded.ret);
+  if (asked.ran) supposeTouched(edit);
+  else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
   followMemory(tx, edit, r, at);
-  if (tx.touchSupposed) supposeTouched(edit);
 }
 
 const pagesIn = (bytes: number | bigint): number => Math.ceil(Number(bytes) / PAGE_SIZE);

@@ -5,6 +5,7 @@ export * from "./event-json.ts";
 export * from "./execute.ts";
 export * from "./laws.ts";
 export * from "./profile.ts";
+export * from "./profile-json.ts";
 export * from "./request.ts";
 export * from "./state.ts";
 export * from "./transaction.ts";

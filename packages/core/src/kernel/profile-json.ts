@@ -34,7 +34,6 @@ const PROFILE: Shape<Profile> = {
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
   capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag" },
   vsyscall: ["xonly", "emulate", "none"],
-  touch: ["supposed", "recorded"],
 };
 
 type Json = Readonly<Record<string, unknown>>;

@@ -16,11 +16,6 @@ export interface Profile {
   readonly capabilities: Capabilities;
   /** The vsyscall page's line in maps: vsyscall=xonly, emulate or none. */
   readonly vsyscall: "xonly" | "emulate" | "none";
-  /**
-   * Whether private writable memory counts as written to as soon as it is mapped: for recordings that do
-   * not show page faults.
-   */
-  readonly touch: "supposed" | "recorded";
 }
 
 const MIB = 2 ** 20;
@@ -52,7 +47,6 @@ export const REFERENCE_PROFILE: Profile = {
   },
   capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true },
   vsyscall: "xonly",
-  touch: "recorded",
 };
 
 const LAYOUTS: Readonly<Record<Layout["name"], Layout>> = { "x86-64": X86_64 };

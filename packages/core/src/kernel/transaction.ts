@@ -64,11 +64,6 @@ export class Transaction implements World {
     return finishDraft(this.draft) as KernelState;
   }
 
-  /** Whether memory counts as touched without a page fault in the recording. */
-  get touchSupposed(): boolean {
-    return this.profile.touch === "supposed";
-  }
-
   peekTask(pid: Pid): Task | undefined {
     return this.tables.tasks.get(pid);
   }
@@ -196,7 +191,10 @@ export class Transaction implements World {
     assert(record, `file ${id}`);
     const mappings = record.mappings + count;
     if (mappings > 0) this.own("files").set(id, Object.freeze({ file: record.file, mappings }));
-    else this.own("files").delete(id);
+    else {
+      this.own("files").delete(id);
+      this.commitment.committed -= record.file.charged ?? 0;
+    }
   }
 
   private env(task: Task): MmEnv {

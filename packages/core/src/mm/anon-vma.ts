@@ -1,4 +1,4 @@
-import type { MmEdit } from "./mm-edit.ts";
+import { isUntouched, type MmEdit, UNTOUCHED_ANYWHERE } from "./mm-edit.ts";
 import { VM_ACCESS_FLAGS, VM_STICKY } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 
@@ -30,11 +30,26 @@ export function anonVmaPrepare(edit: MmEdit, vma: Vma): Vma {
 }
 
 /**
- * Supposes that the program wrote to what the last operation gave it, in a recording that does not show
- * page faults: every new private writable VMA gets its anon_vma.
+ * Supposes that the program has written to all the memory that it may write to by now, in a recording that
+ * does not show page faults: every such VMA gets its anon_vma.
  */
 export function supposeTouched(edit: MmEdit): void {
-  for (const vma of edit.untouched.splice(0)) {
-    if (edit.mm.vmas.find(vma.start) === vma) anonVmaPrepare(edit, vma);
-  }
+  const { untouched } = edit.mm;
+  if (untouched.length === 0) return;
+  const anywhere = untouched[0] === UNTOUCHED_ANYWHERE;
+  const candidates = anywhere ? edit.mm.vmas.toArray() : untouched.map((page) => edit.lookup(page));
+  for (const vma of candidates) if (vma && isUntouched(vma)) touch(edit, vma);
+  edit.set("untouched", []);
+}
+
+/** Supposes that the program has written to the memory at `page`. */
+export function supposeWritten(edit: MmEdit, page: number): void {
+  const vma = edit.lookup(page);
+  if (vma && isUntouched(vma)) anonVmaPrepare(edit, vma);
+}
+
+/** A VMA looked at earlier may since have become another: only what still stands is touched. */
+function touch(edit: MmEdit, vma: Vma): void {
+  const now = edit.lookup(vma.start);
+  if (now && isUntouched(now)) anonVmaPrepare(edit, now);
 }

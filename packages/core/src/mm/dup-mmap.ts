@@ -2,6 +2,7 @@ import type { MmId } from "../base/index.ts";
 import { ok, type Result } from "../base/index.ts";
 import { charge } from "./limits.ts";
 import { MmEdit } from "./mm-edit.ts";
+import { MDWE } from "./mman.ts";
 import { emptyMm, type MmStruct } from "./mm-struct.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
@@ -48,7 +49,8 @@ function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
     rssShmem,
   } = emptyMm(id, parent.layout);
   const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm, rssAnon, rssFile, rssShmem };
-  return { id, vmas, mmUsers, mmCount, ...counters, defFlags: parent.defFlags & VM.NOHUGEPAGE };
+  const mdwe = (parent.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : parent.mdwe;
+  return { id, vmas, mmUsers, mmCount, ...counters, defFlags: parent.defFlags & VM.NOHUGEPAGE, mdwe };
 }
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */

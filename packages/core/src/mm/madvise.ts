@@ -12,6 +12,7 @@ import { anonVmaPrepare } from "./anon-vma.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
+import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
 import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
 import { vmaModify } from "./vma-merge.ts";
@@ -62,6 +63,7 @@ function populate(edit: MmEdit, from: number, to: number, advice: number): Resul
     const needed = write ? VM.WRITE : VM.READ;
     if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
       return refuse("EINVAL", "the mapping does not allow this access");
+    if (Math.min(vma.end, to) > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
     if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
     at = vma.end;
   }
@@ -118,7 +120,7 @@ function advisePages(
 function removePages(edit: MmEdit, vma: Vma): Result<void> {
   if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
   const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
-  if (!file || isAnonymous(vma)) return refuse("EINVAL", "no file to punch a hole in");
+  if (!file) return refuse("EINVAL", "no file to punch a hole in");
   if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
     return refuse("EACCES", "the mapping cannot write its file");
   return done;

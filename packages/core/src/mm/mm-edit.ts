@@ -33,9 +33,6 @@ export interface MmStep extends Step {
  * refuse, keep every total equal to the sum it abbreviates, and leave a step.
  */
 export class MmEdit {
-  /** VMAs made or changed by the current operation that no page fault has touched yet. */
-  readonly untouched: Vma[] = [];
-
   constructor(
     readonly mm: MmDraft,
     readonly env: MmEnv,
@@ -47,7 +44,7 @@ export class MmEdit {
     for (const v of before) this.account(v, -1);
     for (const v of after) {
       this.account(v, 1);
-      if (v.anonVma === 0 && (v.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE) this.untouched.push(v);
+      if (isUntouched(v)) this.noteUntouched(v);
     }
     this.countFiles(before, after);
     this.mm.vmas.splice(before, after);
@@ -90,6 +87,13 @@ export class MmEdit {
     return this.mm.vmas.size;
   }
 
+  private noteUntouched(v: Vma): void {
+    const { untouched } = this.mm;
+    if (untouched[0] === UNTOUCHED_ANYWHERE) return;
+    const many = untouched.length >= UNTOUCHED_LIMIT;
+    this.set("untouched", many ? [UNTOUCHED_ANYWHERE] : [...untouched, v.start]);
+  }
+
   /** Keeps what each file has mapped; almost always all the VMAs are of one file, or of none. */
   private countFiles(before: readonly Vma[], after: readonly Vma[]): void {
     const file = (before[0] ?? after[0])?.file ?? NO_FILE;
@@ -122,6 +126,14 @@ export class MmEdit {
     }
   }
 }
+
+/** In `untouched`: some VMAs anywhere. No page has this number. */
+export const UNTOUCHED_ANYWHERE = -1;
+const UNTOUCHED_LIMIT = 128;
+
+/** Private writable memory without an anon_vma: no write fault has happened in it. */
+export const isUntouched = (v: Vma): boolean =>
+  v.anonVma === 0 && (v.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE;
 
 /** TASK_SIZE in pages. */
 export const taskPages = (mm: MmStruct): number => mm.layout.taskSize / 4096;

@@ -44,8 +44,15 @@ export interface MmStruct {
 
   /** Where the vdso sits: mm->context.vdso. */
   readonly vdso: Vpn;
-  /** PR_SET_MDWE refuses memory that is or becomes writable and executable. */
-  readonly mdwe: boolean;
+  /** Bits of PR_SET_MDWE: with any, memory is refused that is or becomes writable and executable. */
+  readonly mdwe: number;
+
+  /**
+   * First pages of private writable VMAs that no write is known to have touched since they were made or
+   * changed; `UNTOUCHED_ANYWHERE` alone when there are too many to list. Only recordings without page faults
+   * ask for it.
+   */
+  readonly untouched: readonly number[];
 
   /** Page tables and resident pages, kept by the page model: pgd and the RSS counters. */
   readonly pgd: number;
@@ -95,7 +102,8 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   envStart: 0,
   envEnd: 0,
   vdso: 0 as Vpn,
-  mdwe: false,
+  mdwe: 0,
+  untouched: [],
   pgd: 0,
   rssAnon: 0,
   rssFile: 0,

@@ -98,4 +98,7 @@ export const MADV = {
   GUARD_REMOVE: 103,
 } as const;
 
+/** Bits of PR_SET_MDWE. */
+export const MDWE = { REFUSE_EXEC_GAIN: 1, NO_INHERIT: 2 } as const;
+
 export const SHM = { RDONLY: 0o10000, RND: 0o20000, REMAP: 0o40000, EXEC: 0o100000 } as const;

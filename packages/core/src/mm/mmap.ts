@@ -40,6 +40,7 @@ interface Kind {
   readonly flags: number;
   readonly high: number;
   readonly pgoff: number;
+  /** Its id is NO_FILE while the kernel still has to make it: once nothing can refuse the mapping. */
   readonly file: OpenFile | undefined;
   readonly ops: VmOps;
 }
@@ -79,7 +80,7 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   if (!lock.ok) return lock;
   const kind = file
     ? fileKind(file, { ...request, flags }, prot, wanted, bytes)
-    : anonymousKind(edit, flags, wanted, start, end);
+    : anonymousKind(flags, wanted, start, end);
   if (!kind.ok) return kind;
   const mapped = mmapRegion(edit, start, end, withReserve(edit, kind.value, flags));
   if (!mapped.ok) return mapped;
@@ -120,14 +121,15 @@ function hugetlbBacking(
   const free = code === 30 ? 0 : edit.env.sysctl.hugePages;
   if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
     return refuse("ENOMEM", `${free} free huge pages in the pool`);
-  const file = edit.env.makeFile({
+  const file: OpenFile = {
+    id: NO_FILE,
     path: "/anon_hugepage",
     kind: "hugetlb",
     readable: true,
     writable: true,
     deleted: true,
     hugePages,
-  });
+  };
   return ok({ file, length: rounded });
 }
 
@@ -191,13 +193,19 @@ function checkLock(edit: MmEdit, flags: number, vm: number, pages: number): Resu
   return done;
 }
 
-function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, end: number): Result<Kind> {
+function anonymousKind(flags: number, vm: number, start: number, end: number): Result<Kind> {
   const type = flags & MAP.TYPE;
   const grows = (flags & MAP.GROWSDOWN) !== 0;
   switch (type) {
     case MAP.SHARED:
       if (grows) return refuse("EINVAL", "MAP_GROWSDOWN cannot be shared");
-      return sharedAnonymous(edit, flags, vm, end - start);
+      return ok({
+        flags: vm | VM.SHARED | VM.MAYSHARE,
+        high: 0,
+        pgoff: 0,
+        file: sharedAnonymous(end - start),
+        ops: VM_OPS.shmem,
+      });
     case MAP.PRIVATE:
       return ok({ flags: vm, high: 0, pgoff: start, file: undefined, ops: VM_OPS.anon });
     case MAP.DROPPABLE:
@@ -215,23 +223,17 @@ function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, e
   }
 }
 
-/** shmem_zero_setup: shared anonymous memory is an unlinked shmem file, charged whole. */
-function sharedAnonymous(edit: MmEdit, flags: number, vm: number, pages: number): Result<Kind> {
-  if ((flags & MAP.NORESERVE) === 0 || edit.env.sysctl.overcommitMemory === 2) {
-    const charged = charge(edit, pages);
-    if (!charged.ok) return charged;
-  }
-  const file = edit.env.makeFile({
-    path: "/dev/zero",
-    kind: "shmem",
-    readable: true,
-    writable: true,
-    deleted: true,
-    device: "00:01",
-    size: pages * PAGE_SIZE,
-  });
-  return ok({ flags: vm | VM.SHARED | VM.MAYSHARE, high: 0, pgoff: 0, file, ops: VM_OPS.shmem });
-}
+/** What stands behind shared anonymous memory: an unlinked shmem file, not made yet. */
+const sharedAnonymous = (pages: number): OpenFile => ({
+  id: NO_FILE,
+  path: "/dev/zero",
+  kind: "shmem",
+  readable: true,
+  writable: true,
+  deleted: true,
+  device: "00:01",
+  size: pages * PAGE_SIZE,
+});
 
 /** The checks of a file mapping in do_mmap's order. */
 function fileKind(
@@ -283,9 +285,11 @@ function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
       // A private mapping of /dev/zero is anonymous memory that keeps its file's name.
       return (flags & VM.MAYSHARE) === 0
         ? { flags, high, pgoff, file, ops: VM_OPS.anon }
-        : { flags, high, pgoff: 0, file, ops: VM_OPS.shmem };
+        : { flags, high, pgoff, file, ops: VM_OPS.shmem };
     case "shmem":
       return { flags, high, pgoff, file, ops: VM_OPS.shmem };
+    case "shm":
+      return { flags, high, pgoff, file, ops: VM_OPS.shm };
     case "hugetlb":
       return { flags: flags | VM.HUGETLB | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.hugetlb };
     default:
@@ -305,7 +309,7 @@ const isAccountable = (kind: Kind): boolean =>
 
 /** __mmap_region: replaces what stood in [start, end) by one new mapping. */
 function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
-  if (edit.mm.mdwe && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
+  if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
     return refuse("EACCES", "PR_SET_MDWE: writable and executable");
   const gathered = gatherVmas(edit, start, end);
   if (!gathered.ok) return gathered;
@@ -321,9 +325,22 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Resul
     edit.env.commitment.committed += accountedPages(old);
     flags |= VM.ACCOUNT;
   }
+  // The call holds the file; else it would go with the last of the mappings that this one replaces.
+  const held = kind.file && old.some((v) => v.file === kind.file?.id) ? kind.file.id : NO_FILE;
+  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
   if (old.length > 0) removeVmas(edit, old);
+  const placed = placeNew(edit, start, end, { ...kind, flags });
+  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
+  return placed;
+}
+
+/** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
+function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  const { flags } = kind;
   if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
-  const file = sharedZero(edit, kind, pages);
+  const backing = makeBacking(edit, kind, end - start);
+  if (!backing.ok) return backing;
+  const file = backing.value;
   mergeNew(
     edit,
     new Vma(
@@ -341,19 +358,17 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Resul
   return done;
 }
 
-/** A shared mapping of /dev/zero becomes shared anonymous memory: shmem_zero_setup in its mmap hook. */
-function sharedZero(edit: MmEdit, kind: Kind, pages: number): OpenFile | undefined {
+/**
+ * The file that the mapping holds. Shared anonymous memory, to which a shared mapping of /dev/zero turns,
+ * gets a new one: shmem_zero_setup, which charges it whole.
+ */
+function makeBacking(edit: MmEdit, kind: Kind, pages: number): Result<OpenFile | undefined> {
   const { file } = kind;
-  if (file?.kind !== "zero" || kind.ops !== VM_OPS.shmem) return file;
-  return edit.env.makeFile({
-    path: "/dev/zero",
-    kind: "shmem",
-    readable: true,
-    writable: true,
-    deleted: true,
-    device: "00:01",
-    size: pages * PAGE_SIZE,
-  });
+  const zero = kind.ops === VM_OPS.shmem && (file?.kind === "zero" || file?.id === NO_FILE);
+  if (!zero) return ok(file?.id === NO_FILE ? edit.env.makeFile(file) : file);
+  const charged = (kind.flags & VM.NORESERVE) === 0 ? pages : 0;
+  const paid = charge(edit, charged);
+  return paid.ok ? ok(edit.env.makeFile({ ...sharedAnonymous(pages), charged })) : paid;
 }
 
 /** Special and hugetlb mappings are never locked. */

@@ -20,7 +20,7 @@ import { accountedPages, isSealed, munmapRange } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
-import { isAnonymous, type Vma } from "./vma.ts";
+import { isAnonymous, VM_OPS, type Vma } from "./vma.ts";
 import { maySplit, mergeNew } from "./vma-merge.ts";
 
 export interface MremapRequest {
@@ -110,6 +110,8 @@ function moveSeveral(edit: MmEdit, remap: Remap): Result<Vpn> {
   const first = pieces[0];
   if (!first || first.start > remap.from) return refuse("EFAULT", "no mapping at the old address");
   for (const vma of pieces) {
+    const several = vma !== first || vma.end < end;
+    if (several && hasOwnSearch(edit, vma)) return refuse("EFAULT", "this mapping moves only by itself");
     const from = Math.max(vma.start, remap.from);
     const pages = Math.min(vma.end, end) - from;
     const to = remap.to + (from - remap.from);
@@ -119,6 +121,10 @@ function moveSeveral(edit: MmEdit, remap: Remap): Result<Vpn> {
   return ok(remap.to as Vpn);
 }
 
+/** vma_multi_allowed: a file that places its mappings by a rule of its own might not obey MREMAP_FIXED. */
+const hasOwnSearch = (edit: MmEdit, vma: Vma): boolean =>
+  vma.file !== 0 && ["shm", "zero"].includes(edit.env.file(vma.file).kind);
+
 function remapOne(edit: MmEdit, asked: Remap): Result<Vpn> {
   const vma = edit.lookup(asked.from);
   if (!vma) return refuse("EFAULT", "no mapping at the old address");
@@ -126,7 +132,7 @@ function remapOne(edit: MmEdit, asked: Remap): Result<Vpn> {
   if (!checked.ok) return checked;
   const remap = checked.value;
   const given = (remap.flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
-  return given ? remapTo(edit, vma, remap) : remapAt(edit, vma, remap);
+  return given ? remapTo(edit, remap) : remapAt(edit, vma, remap);
 }
 
 /** check_prep_vma. */
@@ -188,7 +194,7 @@ function expandInPlace(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
 }
 
 /** mremap_to: at the address given, or (DONTUNMAP alone) with it as a hint. */
-function remapTo(edit: MmEdit, vma: Vma, asked: Remap): Result<Vpn> {
+function remapTo(edit: MmEdit, asked: Remap): Result<Vpn> {
   let remap = asked;
   const fixed = (remap.flags & MREMAP.FIXED) !== 0;
   if (fixed) {
@@ -200,8 +206,9 @@ function remapTo(edit: MmEdit, vma: Vma, asked: Remap): Result<Vpn> {
     if (!cut.ok) return cut;
     remap = { ...remap, oldPages: remap.newPages };
   }
-  // The unmapping may have split the source.
-  const source = edit.lookup(remap.from) ?? vma;
+  // The unmapping may have split the source, or (old length 0) taken it away.
+  const source = edit.lookup(remap.from);
+  if (!source) return refuse("EFAULT", "the new range took the old mapping away");
   if ((remap.flags & MREMAP.DONTUNMAP) !== 0) {
     const expand = mayExpandVm(edit, source.flags, remap.oldPages);
     if (!expand.ok) return expand;
@@ -238,7 +245,7 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
 
   const highest = edit.mm.hiwaterVm;
   // Memory that no fault has touched is as if it had been made at its new place.
-  const fresh = isAnonymous(vma) && vma.anonVma === 0 && vma.file === 0;
+  const fresh = isAnonymous(vma) && vma.anonVma === 0;
   const pgoff = fresh ? to : vma.pgoff + (from - vma.start);
   mergeNew(edit, vma.movedTo(pageRange(to, to + newPages), pgoff));
   if (keep) emptySource(edit, from, oldPages);

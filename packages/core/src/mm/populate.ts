@@ -1,8 +1,8 @@
-import { done, type Result, refuse } from "../base/index.ts";
+import { done, pagesOf, type Result, refuse } from "../base/index.ts";
 import { anonVmaPrepare } from "./anon-vma.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM } from "./vm-flags.ts";
-import { isAccessible, type Vma } from "./vma.ts";
+import { isAccessible, VM_OPS, type Vma } from "./vma.ts";
 
 /**
  * Brings the pages of [start, end) in, as MAP_POPULATE and mlock do: private writable memory is written to
@@ -18,11 +18,19 @@ export function mmPopulate(
   onError: "stop" | "ignore",
 ): Result<void> {
   for (const vma of edit.mm.vmas.collect(start, end)) {
-    if (!isAccessible(vma) && !isPassedOver(vma)) {
-      if (onError === "stop") return refuse("ENOMEM", "memory without access cannot be populated");
-    } else if (!isPassedOver(vma) && isWrittenTo(vma)) anonVmaPrepare(edit, vma);
+    if (isPassedOver(vma)) continue;
+    if (!isAccessible(vma) || Math.min(vma.end, end) > endOfObject(edit, vma)) {
+      if (onError === "stop") return refuse("ENOMEM", "no access, or no memory behind the range's end");
+    } else if (isWrittenTo(vma)) anonVmaPrepare(edit, vma);
   }
   return done;
+}
+
+/** First page behind shared memory whose size never changes: shared anonymous memory and SysV segments. */
+export function endOfObject(edit: MmEdit, vma: Vma): number {
+  const fixed = vma.ops === VM_OPS.shmem || vma.ops === VM_OPS.shm ? edit.env.file(vma.file) : undefined;
+  if (fixed?.size === undefined || (vma.ops !== VM_OPS.shm && fixed.path !== "/dev/zero")) return Infinity;
+  return vma.start - vma.pgoff + pagesOf(fixed.size);
 }
 
 const isPassedOver = (vma: Vma): boolean => (vma.flags & (VM.IO | VM.PFNMAP | VM.LOCKONFAULT)) !== 0;

@@ -28,7 +28,8 @@ export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
   if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
   const anonymous = file === undefined && (want.flags & MAP.SHARED) === 0;
   if (anonymous && want.hint === 0 && want.pages % PMD_PAGES === 0) return thpSearch(edit, want, 0);
-  if (file?.kind === "disk" || file?.kind === "zero") return thpSearch(edit, want, want.pgoff);
+  const privateZero = file?.kind === "zero" && (want.flags & MAP.SHARED) === 0;
+  if (file?.kind === "disk" || privateZero) return thpSearch(edit, want, want.pgoff);
   return plainSearch(edit, want, 1);
 }
 

@@ -50,7 +50,7 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
 
   const task = deThread(world, caller);
   const mm = { ...emptyMm(world.newMmId(), world.layout) };
-  execMmap(world, task, mm.id);
+  execMmap(world, task, mm.id, request.comm);
   world.addMm(mm);
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));
   const loaded = loadElfBinary(world, edit, request);
@@ -94,10 +94,13 @@ function deThread(world: World, caller: Task): Task {
 }
 
 /** exec_mmap: the new address space is in place before the old one is let go. */
-function execMmap(world: World, caller: Task, id: Task["mm"]): void {
+function execMmap(world: World, caller: Task, id: Task["mm"], comm: string): void {
   const task = world.task(caller.pid);
   const old = task.mm;
+  // set_personality_64bit: a 64-bit program starts without it.
+  task.personality &= ~PERSONALITY.READ_IMPLIES_EXEC;
   releaseVforkParent(world, task);
+  task.comm = comm;
   task.mm = id;
   task.activeMm = id;
   if (old !== NO_MM) mmput(world, old, task);

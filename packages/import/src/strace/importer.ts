@@ -70,7 +70,7 @@ export class StraceImporter {
 
   constructor({ system, sink, defaultTid, cwd = "" }: ImportOptions) {
     this.#reader = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
-    const profile: Profile = { ...REFERENCE_PROFILE, touch: "supposed" };
+    const profile = REFERENCE_PROFILE;
     sink.start(profile, { format: "strace" });
     const session = new Session(profile, sink, this.#tally);
     this.#interpreter = new Interpreter({ system, cwd }, session, this.#tally, {

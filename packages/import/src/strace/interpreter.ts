@@ -140,6 +140,7 @@ export class Interpreter {
       if (!has(CLONE.THREAD)) this.tally.process(child);
       if (this.#attached.has(call.tid)) this.#attached.add(child);
     }
+    this.session.goesOn(call.tid);
     const request: Request = { call: "clone", flags: (flags % 2 ** 32) | 0, child: child as Pid };
     this.session.emit(call.tid, request, outcome, this.#origin(call));
   }
@@ -153,7 +154,13 @@ export class Interpreter {
       return;
     }
     const place = { cwd: this.#files.descriptors.cwd(tid), self: this.#programOf.get(tid) };
-    const translated = translateExec(this.session.state, call, place, this.#programs, this.ahead.hintsOf(call));
+    const translated = translateExec(
+      this.session.state,
+      call,
+      place,
+      this.#programs,
+      this.ahead.hintsOf(call),
+    );
     this.#execDescriptors(tid, call.tid);
     if (translated.kind === "foreign") {
       this.#abandon(call, translated.why);
@@ -182,7 +189,7 @@ export class Interpreter {
     const fresh = task !== undefined && task.comm === "" && task.personality === 0;
     if (fresh && !randomized) {
       const persona = PERSONALITY.ADDR_NO_RANDOMIZE;
-      this.session.emit(tid, { call: "personality", persona }, { ret: persona }, { assumed: ["persona"] });
+      this.session.emit(tid, { call: "personality", persona }, { ret: 0 }, { assumed: ["persona"] });
     }
   }
 
@@ -250,8 +257,9 @@ export class Interpreter {
   #personality(call: StraceCall, request: Request & { call: "personality" }): Request | undefined {
     const before = call.result.kind === "value" ? call.result.value : undefined;
     const task = this.session.state.tasks.get(call.tid as Pid);
-    if (before === undefined || before === task?.personality) return request;
-    this.session.emit(call.tid, { call: "personality", persona: before }, { ret: before });
+    if (before === undefined || !task || before === task.personality) return request;
+    const learnt = { ret: task.personality };
+    this.session.emit(call.tid, { call: "personality", persona: before }, learnt, { assumed: ["persona"] });
     return request;
   }
 
@@ -273,6 +281,7 @@ export class Interpreter {
 
   /** Calls that are no business of memory still show which children are gone and how deep stacks are. */
   #elsewhere(call: StraceCall): void {
+    this.session.goesOn(call.tid);
     const shown = limitShown(call);
     if (shown) this.#learnLimit(call.tid, shown);
     const child = reapedChild(call);

@@ -4,6 +4,8 @@ import {
   initialState,
   isLive,
   type KernelState,
+  type MmId,
+  NO_MM,
   type Outcome,
   type Pid,
   type Profile,
@@ -22,11 +24,29 @@ export interface Origin {
   readonly assumed?: readonly string[];
 }
 
+/** Bytes [start, end). */
+interface Bytes {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Whether a request is about this very memory. */
+function names(request: Request, { start, end }: Bytes): boolean {
+  if (!("addr" in request)) return false;
+  const from = Number(request.addr);
+  const length = "length" in request ? request.length : "oldLength" in request ? request.oldLength : 1;
+  return from < end && from + Number(length) > start;
+}
+
 const NOTHING: Outcome = { ret: 0 };
 
 /** The model behind an import: every event goes through it, and it knows the state that the next one meets. */
 export class Session {
   #state: KernelState;
+  /** Address spaces whose programs went on with other things since their last event. */
+  readonly #ran = new Set<MmId>();
+  /** By address space: what its last mmap returned, while the program may not have written to it yet. */
+  readonly #fresh = new Map<MmId, Bytes>();
 
   constructor(
     profile: Profile,
@@ -43,19 +63,56 @@ export class Session {
   /** Lets the model predict, follows the recording, and hands the event on. */
   emit(tid: number, request: Request, outcome: Outcome = NOTHING, origin: Origin = {}): void {
     const { as, ...rest } = origin;
+    const mm = this.#mmOf(tid);
+    const wrote = this.#wroteTo(mm, request);
+    const ran = this.#ran.delete(mm);
     const event: Event = {
       seq: this.#state.seq + 1,
       tid: tid as Pid,
       request,
       outcome,
+      ...(ran ? { ran } : wrote === undefined ? {} : { wrote }),
       ...rest,
       ...(as === undefined || as === request.call ? {} : { as }),
     };
     const { state, predicted } = advanceState(this.#state, event);
     const told = sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted };
     this.#state = state;
+    this.#noteFresh(mm, request, outcome);
+    if (!state.mms.has(mm)) this.#forget(mm);
     this.tally.event(told);
     this.sink.event(told, state);
+  }
+
+  #forget(mm: MmId): void {
+    this.#ran.delete(mm);
+    this.#fresh.delete(mm);
+  }
+
+  /** The program goes on with what the model does not follow. */
+  goesOn(tid: number): void {
+    this.#ran.add(this.#mmOf(tid));
+  }
+
+  /**
+   * What mmap gave is written to before the program turns to other memory, even if it makes no other call
+   * in between; calls about the very memory may come before that.
+   */
+  #wroteTo(mm: MmId, request: Request): number | undefined {
+    const fresh = this.#fresh.get(mm);
+    if (fresh === undefined || names(request, fresh)) return undefined;
+    this.#fresh.delete(mm);
+    return fresh.start;
+  }
+
+  #noteFresh(mm: MmId, request: Request, outcome: Outcome): void {
+    if (request.call !== "mmap" || !("ret" in outcome)) return;
+    const start = Number(outcome.ret);
+    this.#fresh.set(mm, { start, end: start + Number(request.length) });
+  }
+
+  #mmOf(tid: number): MmId {
+    return this.#state.tasks.get(tid as Pid)?.mm ?? NO_MM;
   }
 
   /** Whether the model has this task alive. */
