@@ -119,9 +119,14 @@ export class Generator {
     const { random } = this;
     const length = (1 + random.below(random.chance(0.8) ? 5 : 14)) * PAGE_SIZE;
     if (random.chance(0.65)) return { addr: WINDOW + random.below(WINDOW_PAGES) * PAGE_SIZE, length };
-    const vma = random.pick(this.mm.vmas.toArray());
+    const { addr, length: some } = this.edge(length);
+    return { addr: Math.max(0, addr), length: some };
+  }
+
+  private edge(length: number): { readonly addr: number; readonly length: number } {
+    const vma = this.random.pick(this.mm.vmas.toArray());
     const whole = Math.min(vma.pages, 64) * PAGE_SIZE;
-    switch (random.below(5)) {
+    switch (this.random.below(5)) {
       case 0:
         return { addr: vma.start * PAGE_SIZE, length };
       case 1:
@@ -193,7 +198,7 @@ export class Generator {
     // Mostly one file mapped in parallel to the window, so that neighbours can merge.
     const parallel = Math.max(0, Number(addr) - WINDOW) % 2 ** 26;
     const whole = Math.floor(parallel / PAGE_SIZE) * PAGE_SIZE;
-    const offset: Word = anonymous && random.chance(0.9) ? 0 : random.chance(0.8) ? whole : random.pick(OFFSETS);
+    const offset: Word = anonymous && random.chance(0.9) ? 0 : random.chance(0.8) ? whole : random.pick(features.large ? FAR_OFFSETS : OFFSETS);
     const line = system(NR.mmap, addr, length, prot, flags, fd, offset);
     return this.ask(line, { call: "mmap", addr, length, prot, flags, offset, file: fd < 0 ? 0 : fileOf(fd) });
   }
@@ -240,7 +245,9 @@ export class Generator {
     const { addr, length } = this.range();
     let advice = random.pick(ADVICE);
     if (features.guards && random.chance(0.3)) advice = random.pick([MADV.GUARD_INSTALL, MADV.GUARD_REMOVE]);
-    if (!features.guards && random.chance(0.1)) advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
+    if (!features.guards && !features.large && random.chance(0.1)) advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
+    // Holes cannot be punched at the offsets that such runs map.
+    if (features.large && advice === MADV.REMOVE) return undefined;
     if (!this.isSafe(addr, length)) return undefined;
     return this.ask(system(NR.madvise, addr, length, advice), { call: "madvise", addr, length, advice });
   }
@@ -248,7 +255,8 @@ export class Generator {
   private touch(): Operation | undefined {
     const { random } = this;
     const { addr } = this.place();
-    if (addr < 0 || addr >= TASK_SIZE) return undefined;
+    // The kernel's own copying never reads from address 0.
+    if (addr === 0 || addr >= TASK_SIZE) return undefined;
     const vma = this.mm.vmas.findFrom(addr / PAGE_SIZE);
     if (vma && vma.start * PAGE_SIZE <= addr && vma.ops.label !== undefined) return undefined;
     // A page of these may hold a guard marker.
@@ -369,7 +377,10 @@ const limitHex = (n: number): string => (n === Number.POSITIVE_INFINITY ? "fffff
 
 const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
 
-const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 ** 21, 1, 2 ** 21 - PAGE_SIZE, 2n ** 63n - 4096n, SPAN - 4096n];
+const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 ** 21, 1, 2 ** 21 - PAGE_SIZE];
+
+/** Beyond the end of every file: runs that use them populate nothing. */
+const FAR_OFFSETS: readonly Word[] = [...OFFSETS, 2n ** 63n - 4096n, SPAN - 4096n];
 
 const ODD_ADDRESSES: readonly number[] = [
   0,

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { arch, platform, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,8 @@ export interface LiveVma {
 export interface LiveRun {
   readonly stackPointer: number;
   readonly brk: number;
+  readonly startData: number;
+  readonly endData: number;
   /** Soft and hard, in the order as, data, stack, memlock. */
   readonly limits: readonly number[];
   readonly moments: readonly LiveMoment[];
@@ -51,6 +53,9 @@ const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
   0x01021994: "shmem",
 };
 
+/** Size of the file on disk and of the memfds; they are sparse. */
+export const FILE_BYTES = 2 ** 30;
+
 /** The compiled program in a folder of its own, with the file that runs map. */
 export class LiveKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-live-"));
@@ -62,7 +67,8 @@ export class LiveKernel {
     const source = fileURLToPath(new URL("live.c", import.meta.url));
     const built = spawnSync("gcc", [...BUILD, "-o", this.program, source], { encoding: "utf8" });
     if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`);
-    writeFileSync(this.file, new Uint8Array(16 * 2 ** 20));
+    writeFileSync(this.file, "");
+    truncateSync(this.file, FILE_BYTES);
     this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
   }
 
@@ -99,8 +105,10 @@ export function hasCapability(bit: number): boolean {
 
 function parseRun(text: string): LiveRun {
   const [head = "", ...moments] = text.trimStart().split(/^= /m);
-  const [stackPointer = 0, brk = 0, ...limits] = head.trim().split(" ").slice(1).map(parseLimit);
-  return { stackPointer, brk, limits, moments: moments.map(parseMoment) };
+  const [first = "", stat = ""] = head.split("\n");
+  const [stackPointer = 0, brk = 0, ...limits] = first.split(" ").slice(1).map(parseLimit);
+  const [startData = 0, endData = 0] = stat.split(" ").slice(44, 46).map(Number);
+  return { stackPointer, brk, startData, endData, limits, moments: moments.map(parseMoment) };
 }
 
 const parseLimit = (hex: string): number =>

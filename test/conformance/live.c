@@ -161,6 +161,7 @@ static void run(long offset, u64 stack) {
   const int resources[4] = {9, 2, 3, 8};
   for (int i = 0; i < 4; i++) sys(PRLIMIT, 0, resources[i], 0, (long)(start + 2 + 2 * i), 0, 0);
   print('b', start, 10);
+  print_filtered("/proc/self/stat");
   report(0);
   while (next_line(line, sizeof line, &offset) && line[0] != 'e') report(execute(line));
   call(EXIT, 0, 0, 0);

@@ -16,6 +16,7 @@ import {
   PERSONALITY,
   type Pid,
   pageOf,
+  pagesOf,
   permissions,
   type Profile,
   REFERENCE_PROFILE,
@@ -29,7 +30,7 @@ import {
   X86_64,
   legacyBase,
 } from "@pagetrail/core";
-import { hasCapability, type LiveKernel, type LiveMoment, type LiveRun, type LiveVma, procNumber } from "./live-kernel.ts";
+import { FILE_BYTES, hasCapability, type LiveKernel, type LiveMoment, type LiveRun, type LiveVma, procNumber } from "./live-kernel.ts";
 import { codesOf, flagsOf } from "./vm-flag-codes.ts";
 
 /** What the model does for one command of the program. */
@@ -42,8 +43,8 @@ export type ModelStep =
 
 /** The program's descriptors as the model's open files; the others are not open. */
 export function openFiles(live: LiveKernel): readonly OpenFile[] {
-  const memfd = { path: "/memfd:live", kind: "shmem", deleted: true, readable: true, writable: true } as const;
-  const disk = { path: live.file, kind: live.fileKind, deleted: false, readable: true, writable: true } as const;
+  const memfd = { path: "/memfd:live", kind: "shmem", deleted: true, readable: true, writable: true, size: FILE_BYTES } as const;
+  const disk = { path: live.file, kind: live.fileKind, deleted: false, readable: true, writable: true, size: FILE_BYTES } as const;
   const plain = { deleted: false, readable: true, writable: false } as const;
   const id = (fd: number): FileId => fd as FileId;
   return [
@@ -85,7 +86,7 @@ export class ModelRun {
   constructor(live: LiveKernel, start: LiveRun, personality: number) {
     const tx = new Transaction(initialState(machine()));
     this.files = new Map(openFiles(live).map((file) => [file.id, file]));
-    execute(tx, this.tid, { call: "adopt", comm: "live", tgid: this.tid }, { ret: 0 });
+    execute(tx, { tid: this.tid, request: { call: "adopt", comm: "live", tgid: this.tid }, outcome: { ret: 0 } });
     setLimits(tx, this.tid, start.limits);
     tx.task(this.tid).personality = personality;
     const task = tx.task(this.tid);
@@ -100,6 +101,8 @@ export class ModelRun {
     edit.set("mmapBase", bottomUp ? legacy : mmapBase(X86_64, 8 * 2 ** 20, { on: false, pages: 0 }));
     edit.set("startBrk", start.brk);
     edit.set("brk", start.brk);
+    edit.set("startData", start.startData);
+    edit.set("endData", start.endData);
     edit.set("startStack", start.stackPointer);
     edit.set("hiwaterVm", (first?.sizes.VmPeak ?? 0) / 4);
     this.state = tx.commit(0);
@@ -149,25 +152,25 @@ export class ModelRun {
   private ask(tx: Transaction, request: Request): Outcome {
     const file = request.call === "mmap" ? this.files.get(request.file) : undefined;
     if (file) tx.defineFile(file);
-    return execute(tx, this.tid, request, { ret: 0 });
+    return execute(tx, { tid: this.tid, request, outcome: { ret: 0 } });
   }
 
   private fork(tx: Transaction, goOn: boolean): Outcome {
     const child = this.nextPid++ as Pid;
-    const made = execute(tx, this.tid, { call: "clone", flags: 17, child }, { ret: child });
+    const made = execute(tx, { tid: this.tid, request: { call: "clone", flags: 17, child }, outcome: { ret: child } });
     if (!("ret" in made)) return made;
     const ends = goOn ? this.tid : child;
-    execute(tx, ends, { call: "exit_group", code: 0 }, { ret: 0 });
+    execute(tx, { tid: ends, request: { call: "exit_group", code: 0 }, outcome: { ret: 0 } });
     if (goOn) this.tid = child;
-    else execute(tx, this.tid, { call: "reap", child }, { ret: 0 });
+    else execute(tx, { tid: this.tid, request: { call: "reap", child }, outcome: { ret: 0 } });
     return { ret: 0 };
   }
 
   private attach(tx: Transaction, r: { addr: number; flags: number; size: number }): Outcome {
     const shm = this.nextShm++;
-    execute(tx, this.tid, { call: "shmget", key: 0, size: r.size, shm }, { ret: shm });
-    const at = execute(tx, this.tid, { call: "shmat", shm, addr: r.addr, flags: r.flags }, { ret: 0 });
-    execute(tx, this.tid, { call: "shmrm", shm }, { ret: 0 });
+    execute(tx, { tid: this.tid, request: { call: "shmget", key: 0, size: r.size, shm }, outcome: { ret: shm } });
+    const at = execute(tx, { tid: this.tid, request: { call: "shmat", shm, addr: r.addr, flags: r.flags }, outcome: { ret: 0 } });
+    execute(tx, { tid: this.tid, request: { call: "shmrm", shm }, outcome: { ret: 0 } });
     return at;
   }
 }
@@ -180,7 +183,9 @@ function touch(tx: Transaction, tid: Pid, page: number, write: boolean): Outcome
   const vma = edit.lookup(page);
   if (!found.ok || !vma) return { errno: "EFAULT" };
   if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return { errno: "EFAULT" };
+  const size = vma.file === 0 || vma.ops.name === "anon" ? undefined : edit.env.file(vma.file).size;
   if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  if (size !== undefined && vma.pgoff + (page - vma.start) >= pagesOf(size)) return { errno: "EFAULT" };
   return { ret: 1 };
 }
 

@@ -230,7 +230,7 @@ export function score(recorded: Case, replayLines: Iterable<ReplayLine>): Score 
     const call = t.ev === "sys" ? traced.get(`${t.tid} ${t.n}`) : undefined;
     if (call === undefined) continue;
     const ours = replayed.get(call.end ?? call.line) ?? replayed.get(call.line);
-    const predicted = ours?.entry.predicted ?? null;
+    const predicted = ours?.predicted ?? null;
     const right = ours !== undefined && normalReturn(predicted) === normalReturn(t.ret ?? null);
     sum.calls++;
     if (right) sum.predicted++;
@@ -251,7 +251,7 @@ export function score(recorded: Case, replayLines: Iterable<ReplayLine>): Score 
 
 /** Digests of a normal maps text, whole and with the ends of the stack left out. */
 type MapsDigest = { readonly text: string; readonly stackAside: string };
-type Replayed = { readonly entry: ReplayLine; readonly maps: MapsDigest | undefined };
+type Replayed = { readonly predicted: string | null; readonly maps: MapsDigest | undefined };
 
 /** Replay lines by the trace's line, each with the maps that stood then: a null repeats the process's last. */
 function replayByLine(lines: Iterable<ReplayLine>): Map<number | null, Replayed> {
@@ -259,7 +259,7 @@ function replayByLine(lines: Iterable<ReplayLine>): Map<number | null, Replayed>
   const byLine = new Map<number | null, Replayed>();
   for (const entry of lines) {
     if (entry.maps !== null) last.set(entry.pid, digestMaps(entry.maps));
-    byLine.set(entry.line, { entry, maps: last.get(entry.pid) });
+    byLine.set(entry.line, { predicted: entry.predicted, maps: last.get(entry.pid) });
   }
   return byLine;
 }

@@ -1,4 +1,4 @@
-import { type KernelState, ok, type Result } from "@pagetrail/core";
+import type { KernelState, Result } from "@pagetrail/core";
 import { type LoadedLog, stateAt } from "./open-log.ts";
 import type { Output } from "./output.ts";
 import { findMoment } from "./position.ts";

@@ -49,7 +49,10 @@ export async function openLog(path: string, out: Output): Promise<Result<LoadedL
     if (item.kind === "end") reading.end = item.end;
     if (item.kind === "event") {
       const problem = reading.event(item.event, item.line);
-      if (problem) return refused(problem);
+      if (problem) {
+        progress?.end();
+        return refused(problem);
+      }
       const wait = progress?.tick(() => `${count(item.event.seq)} events`);
       if (wait) await wait;
     }

@@ -54,7 +54,7 @@ function absent(log: LoadedLog, state: KernelState, pid: number): Problem {
     return {
       what: `process ${pid} is gone`,
       where,
-      advice: `it has events ${first.first} to ${own.at(-1)?.last ?? first.last}`,
+      advice: `it is there from event ${first.first} to ${(own.at(-1)?.ended ?? own.at(-1)?.last ?? 1) - 1}`,
     };
   return { what: `there is no process ${pid}`, where, advice: `the log has ${listed(lives)}` };
 }

@@ -1,7 +1,10 @@
 import {
+  assert,
   diffTrees,
+  emptyMm,
   type Event,
   type KernelState,
+  layoutOf,
   maps,
   mapsLine,
   type MmId,
@@ -27,8 +30,9 @@ interface Piece {
 class MmText {
   #mm: MmStruct;
   #pieces: Piece[] = [];
+  #lines = new WeakMap<Vma, string>();
   #text: string | undefined;
-  /** The state of names for which the pieces hold. */
+  /** The state of names for which the pieces and lines hold. */
   #names: number;
 
   constructor(mm: MmStruct, names: number) {
@@ -57,15 +61,29 @@ class MmText {
     });
   }
 
-  /** The lines of all VMAs, each made by `line`. */
-  text(line: (vma: Vma) => string): string {
-    this.#text ??= this.#pieces.map((piece) => (piece.text ??= piece.vmas.map(line).join(""))).join("");
+  /** The lines of all VMAs, each made by `line`, and `tail`. */
+  text(line: (vma: Vma) => string, tail: string): string {
+    this.#text ??= this.#pieces.map((piece) => this.#pieceText(piece, line)).join("") + tail;
     return this.#text;
+  }
+
+  #pieceText(piece: Piece, line: (vma: Vma) => string): string {
+    piece.text ??= piece.vmas.map((vma) => this.#lineText(vma, line)).join("");
+    return piece.text;
+  }
+
+  #lineText(vma: Vma, line: (vma: Vma) => string): string {
+    const known = this.#lines.get(vma);
+    if (known !== undefined) return known;
+    const text = line(vma);
+    this.#lines.set(vma, text);
+    return text;
   }
 
   #cut(mm: MmStruct): void {
     const vmas = mm.vmas.toArray();
     this.#pieces = [];
+    this.#lines = new WeakMap();
     this.#text = undefined;
     for (let at = 0; at < vmas.length; at += MADE_LINES)
       this.#pieces.push({ vmas: vmas.slice(at, at + MADE_LINES), text: undefined });
@@ -85,7 +103,7 @@ class MmText {
   #exchange(old: Vma, now: Vma): void {
     const piece = this.#pieces[this.#pieceAt(old.start)];
     const index = piece?.vmas.indexOf(old) ?? -1;
-    if (!piece || index < 0) return;
+    assert(piece && index >= 0, "a VMA that is exchanged has its line");
     piece.vmas[index] = now;
     piece.text = undefined;
   }
@@ -94,7 +112,7 @@ class MmText {
     const at = this.#pieceAt(old.start);
     const piece = this.#pieces[at];
     const index = piece?.vmas.indexOf(old) ?? -1;
-    if (!piece || index < 0) return;
+    assert(piece && index >= 0, "a VMA that is taken away has its line");
     piece.vmas.splice(index, 1);
     piece.text = undefined;
     if (piece.vmas.length === 0) this.#pieces.splice(at, 1);
@@ -129,6 +147,7 @@ export class MapsTexts {
   readonly #last = new Map<Pid, string>();
   readonly #encode: (text: string) => string;
   #names = 0;
+  #tail: string | undefined;
 
   /** @param encode of a text with its newlines; the encoding of two texts is that of both, joined */
   constructor(encode: (text: string) => string) {
@@ -157,16 +176,14 @@ export class MapsTexts {
       known = new MmText(mm, this.#names);
       this.#texts.set(mm.id, known);
     }
-    return known.text((vma) => this.#encode(`${mapsLine(state, mm, vma)}\n`)) + this.#vsyscall(state);
+    return known.text((vma) => this.#encode(`${mapsLine(state, mm, vma)}\n`), this.#vsyscall(state));
   }
 
-  /** The line that every process has and no VMA stands for. */
+  /** The line that every process has and no VMA stands for: all that an empty address space prints. */
   #vsyscall(state: KernelState): string {
-    this.#tail ??= this.#encode(maps(state, EMPTY));
+    this.#tail ??= this.#encode(maps(state, emptyMm(0 as MmId, layoutOf(state.profile))));
     return this.#tail;
   }
-
-  #tail: string | undefined;
 
   /** Forgets address spaces that are gone. */
   #sweep(state: KernelState): void {

@@ -1,4 +1,4 @@
-import { mmapBase } from "../arch/index.ts";
+import { legacyBase, mmapBase } from "../arch/index.ts";
 import { NO_FILE, type Pid, type Word } from "../base/index.ts";
 import { emptyMm, MDWE, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
 import { isLive, type Task } from "../process/index.ts";
@@ -18,7 +18,7 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
   } else {
     mm = tx.newMmId();
     const base = mmapBase(tx.layout, limits.stack.soft, { on: false, pages: 0 });
-    tx.addMm({ ...emptyMm(mm, tx.layout), mmapBase: base });
+    tx.addMm({ ...emptyMm(mm, tx.layout), mmapBase: base, mmapLegacyBase: legacyBase(tx.layout, 0) });
     tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
   }
   tx.addTask({
@@ -56,8 +56,9 @@ export function reveal(tx: Transaction, edit: MmEdit, r: Of<"reveal">): void {
 
 /** Sets the personality and answers the old one; 0xffffffff only asks. */
 export function setPersonality(tx: Transaction, task: Task, persona: number): Outcome {
+  const before = task.personality;
   if (persona !== 0xffffffff) tx.task(task.pid).personality = persona;
-  return { ret: task.personality };
+  return { ret: before };
 }
 
 /** do_prlimit, kernel/sys.c (6.18): a soft limit above the hard one is refused. */

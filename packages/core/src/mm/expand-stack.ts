@@ -29,7 +29,8 @@ export function expandStack(edit: MmEdit, vma: Vma, page: number): Result<void> 
   if (!expand.ok) return expand;
   if ((prepared.end - page) * PAGE_SIZE > edit.env.limits.stack.soft) return refuse("ENOMEM", "RLIMIT_STACK");
   if ((prepared.flags & VM.LOCKED) !== 0 && !mayLock(edit, grow)) return refuse("ENOMEM", "RLIMIT_MEMLOCK");
-  const charged = (prepared.flags & VM.ACCOUNT) !== 0 ? charge(edit, grow) : done;
+  // Charged even where VM_ACCOUNT is missing: the kernel never gives that part back.
+  const charged = charge(edit, grow);
   if (!charged.ok) return charged;
   edit.replaceVmas([prepared], [prepared.resized(page, prepared.end)]);
   return done;

@@ -3,6 +3,7 @@ import {
   addressOf,
   done,
   isAligned,
+  NO_FILE,
   ok,
   PAGE_SIZE,
   pageOf,
@@ -20,7 +21,7 @@ import { accountedPages, isSealed, munmapRange } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
-import { isAnonymous, VM_OPS, type Vma } from "./vma.ts";
+import { isAnonymous, type Vma } from "./vma.ts";
 import { maySplit, mergeNew } from "./vma-merge.ts";
 
 export interface MremapRequest {
@@ -166,12 +167,18 @@ function checkHuge(vma: Vma, asked: Remap): Result<Remap> {
   return remap.newPages > remap.oldPages ? refuse("EINVAL", "hugetlb mappings cannot grow") : ok(remap);
 }
 
+/** shrink_vma: old_len may lie, and run over holes and other mappings, but not out of user space. */
+function cutTail(edit: MmEdit, { from, oldPages, newPages }: Remap): Result<void> {
+  if (from + oldPages > taskPages(edit.mm)) return refuse("EINVAL", "the old range leaves user space");
+  return munmapRange(edit, from + newPages, from + oldPages);
+}
+
 /** mremap_at: in place, or anywhere if it may move. */
 function remapAt(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
   const { from, oldPages, newPages } = remap;
   if (newPages === oldPages) return ok(from as Vpn);
   if (newPages < oldPages) {
-    const cut = munmapRange(edit, from + newPages, from + oldPages);
+    const cut = cutTail(edit, remap);
     return cut.ok ? ok(from as Vpn) : cut;
   }
   const end = from + newPages;
@@ -202,7 +209,7 @@ function remapTo(edit: MmEdit, asked: Remap): Result<Vpn> {
     if (!cleared.ok) return cleared;
   }
   if (remap.newPages < remap.oldPages) {
-    const cut = munmapRange(edit, remap.from + remap.newPages, remap.from + remap.oldPages);
+    const cut = cutTail(edit, remap);
     if (!cut.ok) return cut;
     remap = { ...remap, oldPages: remap.newPages };
   }
@@ -213,11 +220,14 @@ function remapTo(edit: MmEdit, asked: Remap): Result<Vpn> {
     const expand = mayExpandVm(edit, source.flags, remap.oldPages);
     if (!expand.ok) return expand;
   }
+  const { mmapMinAddr } = edit.env.sysctl;
+  if (fixed && addressOf(remap.to) < mmapMinAddr && !edit.env.capabilities.sysRawio)
+    return refuse("EPERM", `below vm.mmap_min_addr (${mmapMinAddr}) without CAP_SYS_RAWIO`);
   return fixed ? moveVma(edit, source, remap, remap.to) : findAndMove(edit, source, remap, remap.to);
 }
 
 function findAndMove(edit: MmEdit, vma: Vma, remap: Remap, hint: number): Result<Vpn> {
-  const file = vma.file === 0 || isAnonymous(vma) ? undefined : edit.env.file(vma.file);
+  const file = vma.file === NO_FILE ? undefined : edit.env.file(vma.file);
   const place = getUnmappedArea(edit, {
     pages: remap.newPages,
     hint,

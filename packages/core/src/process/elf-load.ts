@@ -114,14 +114,14 @@ function loadFirst(
   if (alignment <= PAGE_SIZE) return loadSegment(edit, file, segment, pageOffset(segment.vaddr), 0, total);
   // The search knows nothing of the program's alignment: find a place first, then align it down.
   const place = getUnmappedArea(edit, {
-    pages: pageOf(pageEnd(total + pageOffset(segment.vaddr) + alignment)),
+    pages: pageOf(pageEnd(total + pageOffset(segment.vaddr))),
     hint: 0,
     flags: MAP.PRIVATE,
     pgoff: pageOf(segment.offset),
     file,
   });
   if (!place.ok) return place;
-  const aligned = alignUp(place.value * PAGE_SIZE, alignment);
+  const aligned = alignDown(place.value * PAGE_SIZE, alignment);
   return loadSegment(edit, file, segment, aligned + pageOffset(segment.vaddr), MAP.FIXED_NOREPLACE, total);
 }
 

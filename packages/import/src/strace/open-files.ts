@@ -1,6 +1,7 @@
 import { BAD_FILE, type FileId, type FileKind, fileId, type OpenFile, type Request } from "@pagetrail/core";
 import {
   Descriptors,
+  mapsPath,
   type NameChange,
   type OpenFileInfo,
   type FileKind as TracedKind,
@@ -82,7 +83,7 @@ function openFile(info: OpenFileInfo): OpenFile {
   const sealed = seals?.some((s) => s === "WRITE" || s === "FUTURE_WRITE") ?? false;
   return {
     id: fileId(info.id),
-    path: info.path || info.openedPath,
+    path: mapsPath(info.path || info.openedPath),
     kind: KINDS[info.kind],
     readable: access === undefined || access === "r" || access === "rw",
     writable: access === undefined || access === "w" || access === "rw",
@@ -96,7 +97,7 @@ function openFile(info: OpenFileInfo): OpenFile {
 
 const unseenFile = (id: FileId, fd: number): OpenFile => ({
   id,
-  path: `(descriptor ${fd})`,
+  path: mapsPath(`descriptor ${fd}`),
   kind: "disk",
   readable: true,
   writable: true,

@@ -9,8 +9,10 @@ export interface Span {
 }
 
 /** A program has shown what it will of its layout after this many calls. */
-const MAX_CALLS = 200;
+const MAX_CALLS = 1000;
 const MAP_FIXED_BITS = (MAP.MAP_FIXED ?? 0) + (MAP.MAP_FIXED_NOREPLACE ?? 0);
+/** ld.so.preload and ld.so.cache. */
+const LOADER_FILES = '"/etc/ld.so.';
 const USER_TOP = 2 ** 47;
 /** Nothing but the stack lies this close below the top of user space. */
 const STACK_REGION = USER_TOP - 2 ** 35;
@@ -29,6 +31,8 @@ export class ExecHints {
   /** Lowest and highest argument that points into the region of stacks. */
   lowestPointer: number | undefined;
   highestPointer: number | undefined;
+  /** The dynamic loader looked for its configuration. */
+  looksDynamic = false;
   /** A call that only 32-bit programs make. */
   looks32 = false;
   complete = false;
@@ -79,6 +83,7 @@ export class ExecHints {
 
   #other(call: StraceCall): void {
     if (call.name === "mmap2" || call.name === "set_thread_area") this.looks32 = true;
+    if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.looksDynamic = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
       if (pointer === undefined) continue;

@@ -1,5 +1,5 @@
 import type { ExecRequest, KernelState, Pid, ProgramFile } from "@pagetrail/core";
-import { joinPath } from "../files/paths.ts";
+import { joinPath, mapsPath } from "../files/index.ts";
 import type { StraceCall } from "../text/index.ts";
 import { type ExecCall, environmentBytes, readExecCall, totalBytes } from "./exec-call.ts";
 import type { ExecHints } from "./exec-hints.ts";
@@ -92,7 +92,7 @@ function guessed(
   programs: Programs,
   hints: ExecHints,
 ): { readonly program: ProgramFile; readonly interpreter?: ProgramFile } {
-  const program = guessProgram(path, hints);
+  const program = guessProgram(mapsPath(path), hints);
   const loader = program.image.interp === undefined ? undefined : programs.loader();
   return loader ? { program, interpreter: loader } : { program };
 }

@@ -158,7 +158,7 @@ function baseBelowBrk(image: ElfImage, hints: ExecHints): number | undefined {
 }
 
 /** Bytes between the strings on a stack and the frames whose addresses programs pass: the usual distance. */
-const USUAL_DEPTH = 0x2800;
+const USUAL_DEPTH = 0x13f0;
 
 /**
  * A stack's top under randomisation. The trace shows at best pointers into frames below it, so that this

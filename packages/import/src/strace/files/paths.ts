@@ -26,3 +26,10 @@ export function descriptorPath(path: string): number | undefined {
   const fd = /^(?:\/proc\/(?:self|thread-self)|\/dev)\/fd\/(\d+)$/.exec(path)?.[1];
   return fd === undefined ? undefined : Number(fd);
 }
+
+/** Stands for the directory in which a relative path began, where the trace does not show it. */
+const UNKNOWN_DIRECTORY = "/?";
+
+/** The path as maps would print it: absolute, in an unknown directory if need be. */
+export const mapsPath = (path: string): string =>
+  isAbsolute(path) ? path : joinPath(UNKNOWN_DIRECTORY, path);

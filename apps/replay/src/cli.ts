@@ -1,0 +1,239 @@
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { Ending, ExitCode } from "./commands/command.ts";
+import { ClosedPipe, type Io, Interrupted } from "./io.ts";
+import { Output } from "./output.ts";
+import type { ColorChoice } from "./text/style.ts";
+import { version } from "./version.ts";
+
+const USAGE = 2;
+const INTERRUPTED = 130;
+
+/**
+ * Runs one command line and gives its exit code: 0 fine or same, 1 differences found, 2 usage or bad
+ * input, 130 interrupted.
+ *
+ * @param argv the words behind the program's name
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const out = new Output(io);
+  try {
+    const code = await parse(argv, out);
+    out.flush();
+    return code;
+  } catch (error) {
+    if (error instanceof ClosedPipe) return 0;
+    if (error instanceof Interrupted) return INTERRUPTED;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    out.error(`pagetrail: this is a bug of pagetrail (${argv.join(" ")}): please report it\n${text}\n`);
+    return USAGE;
+  }
+}
+
+async function parse(argv: readonly string[], out: Output): Promise<number> {
+  let code = 0;
+  const program = buildProgram(out, (ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : USAGE;
+  }
+}
+
+/** Every command with its arguments; `end` learns how the one that ran ended. */
+export function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void): Command {
+  const settle = async (ending: Ending): Promise<void> => {
+    const ended = await ending;
+    if (!ended.ok) out.problem(ended.error);
+    end(ended.ok ? ended.value : USAGE);
+  };
+  const program = new Command("pagetrail")
+    .description("Imports, replays and inspects how Linux managed the memory of a process.")
+    .version(version())
+    .addOption(
+      new Option("--color <when>", "when to colour output").choices(["auto", "always", "never"]).default("auto"),
+    )
+    .hook("preAction", () => {
+      out.setColor(program.opts<{ color: ColorChoice }>().color);
+    })
+    .addHelpText("after", EXAMPLES);
+  addImport(program, out, settle);
+  addReading(program, out, settle);
+  addChecks(program, out, settle);
+  for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])]) strict(command, out);
+  return program;
+}
+
+type Settle = (ending: Ending) => Promise<void>;
+
+const POSITIONS = `
+POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
+each also with +N or -N.`;
+
+const EXAMPLES = `
+Examples:
+  pagetrail tour                                 see what it does, on a bundled recording
+  pagetrail import strace strace.txt -o my.ptlog make a log from what strace wrote
+  pagetrail maps my.ptlog --at 50%               /proc/PID/maps in the middle of it`;
+
+const example = (text: string): string => `\nExamples:\n${text.replaceAll(/^(?=.)/gm, "  pagetrail ")}`;
+
+const at = (): Option => new Option("--at <pos>", "the moment: behind this event").default("end");
+const json = (): Option => new Option("--json", "print one JSON document");
+const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
+
+function addImport(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("import")
+    .description("make a log from a recording")
+    .addHelpText("after", example("import strace strace.txt -o my.ptlog"))
+    .command("strace")
+    .description("make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
+    .argument("<files...>", "recordings, also gzipped; - is standard input")
+    .option("-o, --output <log>", "the log to write; otherwise FILE with .ptlog for its ending, in this folder")
+    .option("--sysroot <dir>", "look up the programs that were run under this folder first")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n${example(
+        "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog",
+      )}`,
+    )
+    .action(async (files: string[], options) => {
+      const { importStraceCommand } = await import("./commands/import-strace.ts");
+      await settle(importStraceCommand(files, options, out));
+    });
+}
+
+function addReading(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("info")
+    .description("show a log's header and what it holds")
+    .addArgument(log())
+    .addOption(json())
+    .addHelpText("after", example("info my.ptlog"))
+    .action(async (path: string, options) => {
+      const { infoCommand } = await import("./commands/info.ts");
+      await settle(infoCommand(path, options, out));
+    });
+  program
+    .command("events")
+    .description("print the events, one a line: number, line of the recording, task, call")
+    .addArgument(log())
+    .argument("[range]", "POS..POS, half-open; a side may be left out; POS alone is one event")
+    .addOption(json())
+    .option("--jsonl", "print the events as the log has them")
+    .addHelpText("after", POSITIONS + example("events my.ptlog\nevents my.ptlog 50%..50%+20\nevents my.ptlog line:100..line:120"))
+    .action(async (path: string, range: string | undefined, options) => {
+      const { eventsCommand } = await import("./commands/events.ts");
+      await settle(eventsCommand(path, range, options, out));
+    });
+  program
+    .command("maps")
+    .description("print a process's /proc/PID/maps at a moment, byte for byte")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(pid())
+    .option("--gaps", "show what is free between the mappings")
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("maps my.ptlog --at line:31\nmaps my.ptlog --at 57 --pid 4242 --gaps"))
+    .action(async (path: string, options) => {
+      const { mapsCommand } = await import("./commands/maps.ts");
+      await settle(mapsCommand(path, options, out));
+    });
+  program
+    .command("ps")
+    .description("list the tasks of a moment and their address spaces")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("ps my.ptlog --at 50%"))
+    .action(async (path: string, options) => {
+      const { psCommand } = await import("./commands/ps.ts");
+      await settle(psCommand(path, options, out));
+    });
+}
+
+const pid = (): Option =>
+  new Option("--pid <n>", "the process; otherwise the only or the first one").argParser(natural);
+
+function natural(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a whole number.");
+}
+
+function positive(text: string): number {
+  const n = natural(text);
+  if (n > 0) return n;
+  throw new InvalidArgumentError("It is at least 1.");
+}
+
+function addChecks(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("replay")
+    .description("execute a log again and check every outcome and seal; exit 1 at the first difference")
+    .addArgument(log())
+    .addOption(new Option("--to <pos>", "stop behind this event").default("end"))
+    .addOption(new Option("--emit <what>", "print after each system call what has changed").choices(["maps"]))
+    .option("--jsonl", "print a JSON object a line")
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("replay my.ptlog\nreplay my.ptlog --emit maps --jsonl"))
+    .action(async (path: string, options) => {
+      const { replayCommand } = await import("./commands/replay.ts");
+      await settle(replayCommand(path, options, out));
+    });
+  program
+    .command("diff")
+    .description("show what changed between two moments, two processes or two logs; exit 1 if anything did")
+    .addArgument(log())
+    .argument("[others...]", "two positions, or another log")
+    .addOption(new Option("--at <pos>", "compare two processes at this moment"))
+    .addOption(pid().argParser((text: string, pids: number[]) => [...pids, natural(text)]).default([], "none"))
+    .addOption(json())
+    .addHelpText(
+      "after",
+      POSITIONS + example("diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog"),
+    )
+    .action(async (path: string, others: string[], options) => {
+      const { diffCommand } = await import("./commands/diff.ts");
+      await settle(diffCommand(path, others, options, out));
+    });
+  program
+    .command("verify")
+    .description("check a log's seals, outcomes, sealed states and the model's laws; exit 1 if one fails")
+    .addArgument(log())
+    .addOption(new Option("--every <n>", "check the laws behind every so many events").argParser(positive).default(1))
+    .addOption(json())
+    .addHelpText("after", example("verify my.ptlog\nverify my.ptlog --every 100"))
+    .action(async (path: string, options) => {
+      const { verifyCommand } = await import("./commands/verify.ts");
+      await settle(verifyCommand(path, options, out));
+    });
+  program
+    .command("tour")
+    .description("show what pagetrail does, on a log or on the bundled recording")
+    .addArgument(new Argument("[log]", "a log; otherwise a recorded pipeline of bash"))
+    .addOption(json())
+    .addHelpText("after", example("tour\ntour my.ptlog"))
+    .action(async (path: string | undefined, options) => {
+      const { tourCommand } = await import("./commands/tour.ts");
+      await settle(tourCommand(path, options, out));
+    });
+}
+
+/** Makes a command throw instead of leaving the process, and speak as all of pagetrail does. */
+function strict(command: Command, out: Output): void {
+  const path = command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+  const help = command.parent ? `pagetrail ${path} --help` : "pagetrail --help";
+  command.exitOverride().configureOutput({
+    writeOut: (text) => out.write(text),
+    writeErr: (text) => out.error(text),
+    outputError: (text, write) => {
+      const said = text.replace(/^error: /, "").trim().replaceAll("\n", " ");
+      write(`pagetrail: ${said.replace(/\.$/, "")}: see ${help}\n`);
+    },
+  });
+}

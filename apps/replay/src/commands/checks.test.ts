@@ -1,0 +1,117 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { encodeEvent, maps, mmOf, type Pid } from "@pagetrail/core";
+import { FileLogWriter, readLog } from "@pagetrail/store";
+import { describe, expect, test } from "vitest";
+import { demo, demoLog, pagetrail, type Recorder } from "../log-fixture.ts";
+
+/** A log that is whole as a log, but whose events or states are not what the model makes of them. */
+function forge(recorder: Recorder, change: { readonly seq?: number; readonly digest?: string }): string {
+  const path = demoLog(recorder);
+  const [head] = readLog(path);
+  if (head?.kind !== "header") throw new Error("a log begins with its header");
+  const seal = /"state":"([0-9a-f]+)"/.exec(readFileSync(path, "utf8"))?.[1] ?? "";
+  const writer = FileLogWriter.create(path, head.header, { overwrite: true });
+  if (!writer.ok) throw new Error(writer.error.what);
+  for (const event of recorder.events) {
+    const json = encodeEvent(event);
+    writer.value.event(event.seq === change.seq ? { ...json, ret: "0x5000" } : json);
+  }
+  writer.value.finish(change.digest ?? seal);
+  return path;
+}
+
+describe("replay", () => {
+  test("finds a log as it was recorded", async () => {
+    const { code, out } = await pagetrail(["replay", demoLog()]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^12 events of .*demo\.ptlog replay as recorded, 1 sealed state too\n/);
+    expect(out).toContain("8 decided calls, 1 divergence: 87.5% predicted right");
+  });
+
+  test("stops where it is told", async () => {
+    const { out } = await pagetrail(["replay", demoLog(), "--to", "line:3", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ schema: 1, to: 5, events: 5, seals: 0, difference: null });
+  });
+
+  test("shows both sides of the first outcome that is another, and exits with 1", async () => {
+    const log = forge(demo(), { seq: 4 });
+    const { code, out } = await pagetrail(["replay", log]);
+    expect(code).toBe(1);
+    expect(out.split("\n")).toEqual([
+      "event 4 (line 2) replays otherwise: mmap(NULL, 12288, r-x, private, file 1, 0) = 20480",
+      "  log     20480",
+      "  replay  0x7ffff7ff8000",
+      "",
+    ]);
+    expect((await pagetrail(["replay", log, "--emit", "maps", "--jsonl"])).code).toBe(1);
+  });
+
+  test("finds a state that is not the sealed one", async () => {
+    const log = forge(demo(), { digest: "0123" });
+    const { code, out } = await pagetrail(["replay", log, "--json"]);
+    expect(code).toBe(1);
+    expect(JSON.parse(out).difference).toMatchObject({ kind: "state", event: 12, sealed: "0123" });
+  });
+
+  test("emits a line per system call, with maps where they changed", async () => {
+    const { code, out } = await pagetrail(["replay", demoLog(), "--emit", "maps", "--jsonl"]);
+    expect(code).toBe(0);
+    const lines = out.trimEnd().split("\n").map((line) => JSON.parse(line));
+    expect(lines.map(({ seq, maps }) => (maps === null ? seq : -seq))).toEqual([-3, -4, -5, -6, 7, 8, -9, -10, 11, 12]);
+    expect(out.split("\n")[4]).toBe(
+      '{"seq":7,"line":6,"pid":100,"tid":100,"call":"munmap","outcome":"-EINVAL","predicted":"-EINVAL","diverged":false,"maps":null}',
+    );
+    const { states } = demo();
+    const text = (seq: number, pid: number): string => {
+      const state = states[seq];
+      return state ? maps(state, mmOf(state, pid as Pid)) : "";
+    };
+    expect(lines[0].maps).toBe(text(3, 100));
+    expect(lines[6]).toMatchObject({ pid: 101, call: "mmap", maps: text(9, 101) });
+    expect(lines[7]).toMatchObject({ outcome: "0x10000000", predicted: "0x7ffff7ff0000", diverged: true });
+  });
+
+  test("emits text for a reader", async () => {
+    const { out } = await pagetrail(["replay", demoLog(), "--emit", "maps", "--to", "3"]);
+    expect(out).toMatch(/^ +3 +1 +100 mmap\(NULL, 16384, .*\n7ffff7ffb000-7ffff7fff000 rw-p 00000000 00:00 0 \n/);
+  });
+
+  test.each([["--jsonl"], ["--emit", "maps", "--json"], ["--emit", "smaps"]])("refuses %s %s %s", async (...args) => {
+    const { code, err } = await pagetrail(["replay", demoLog(), ...args]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^pagetrail: .*: .*\n$/);
+  });
+});
+
+describe("verify", () => {
+  test("reports what holds", async () => {
+    const { code, out } = await pagetrail(["verify", demoLog()]);
+    expect(code).toBe(0);
+    expect(out.trimEnd().split("\n")).toEqual([
+      "seals     1 seal fit the bytes before them; the log is finished",
+      "replay    12 events have the outcomes that were recorded",
+      "states    1 sealed state of 1 found again",
+      "laws      all hold behind 12 events",
+    ]);
+  });
+
+  test("checks the laws as often as it is told, and always at the end", async () => {
+    const { out } = await pagetrail(["verify", demoLog(), "--every", "5", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ schema: 1, events: 12, checks: 3, states: 1, violations: [] });
+  });
+
+  test("exits with 1 where an outcome or a state is another", async () => {
+    const outcome = await pagetrail(["verify", forge(demo(), { seq: 4 })]);
+    expect([outcome.code, outcome.out]).toEqual([1, expect.stringContaining("event 4 (line 2) replays otherwise")]);
+    const state = await pagetrail(["verify", forge(demo(), { digest: "0123" })]);
+    expect([state.code, state.out]).toEqual([1, expect.stringContaining("  sealed    0123")]);
+  });
+
+  test("counts a log that was not finished", async () => {
+    const log = demoLog();
+    writeFileSync(log, readFileSync(log, "utf8").replace(/\{"seal".*\n$/, ""));
+    const { code, out } = await pagetrail(["verify", log]);
+    expect(code).toBe(0);
+    expect(out).toContain("seals     0 seals fit the bytes before them; the log is not finished");
+  });
+});

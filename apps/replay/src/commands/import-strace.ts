@@ -1,0 +1,84 @@
+import { statSync } from "node:fs";
+import { ok, type Result } from "@pagetrail/core";
+import { type ImportSummary, StraceImporter, type SystemFiles } from "@pagetrail/import";
+import { FileLogWriter } from "@pagetrail/store";
+import { LogSink } from "../log-sink.ts";
+import { logTarget } from "../log-target.ts";
+import type { Output } from "../output.ts";
+import { fileProblem, type Problem, problemOf, refused } from "../problem.ts";
+import { MachineFiles } from "../system-files.ts";
+import { summaryJson, summaryLines } from "../text/summary-text.ts";
+import { bytesSize, count, percent } from "../text/numbers.ts";
+import { openInput, type TraceInput } from "../trace-input.ts";
+import { producer } from "../version.ts";
+import type { CommonOptions, Ending } from "./command.ts";
+
+export interface ImportOptions extends CommonOptions {
+  readonly output?: string;
+  readonly sysroot?: string;
+}
+
+/** Makes a log from the output of strace, and says how much of it the model predicted. */
+export async function importStraceCommand(
+  traces: readonly string[],
+  options: ImportOptions,
+  out: Output,
+): Ending {
+  const target = logTarget(options.output, traces);
+  if (!target.ok) return target;
+  const system = systemOf(options.sysroot);
+  if (!system.ok) return system;
+  const input = await openInput(traces, out);
+  if (!input.ok) return input;
+  const sink = new LogSink(producer(), (header) =>
+    FileLogWriter.create(target.value, { ...header, source: { ...header.source, files: traces } }, {
+      overwrite: true,
+      sync: "end",
+    }),
+  );
+  try {
+    const summary = await importInto(sink, input.value, system.value, out);
+    if (!summary.ok) return summary;
+    if (options.json) out.document({ log: target.value, ...summaryJson(summary.value) });
+    else out.lines(summaryLines(target.value, summary.value, out.style));
+    return ok(0);
+  } catch (error) {
+    const problem = fileProblem(traces.join(", "), error);
+    if (!problem) throw error;
+    return refused(problem);
+  } finally {
+    sink.abort();
+  }
+}
+
+function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
+  if (sysroot === undefined) return ok(new MachineFiles());
+  if (statSync(sysroot, { throwIfNoEntry: false })?.isDirectory()) return ok(new MachineFiles({ sysroot }));
+  return refused({ what: "there is no such folder", where: sysroot, advice: "name one with --sysroot DIR" });
+}
+
+async function importInto(
+  sink: LogSink,
+  input: TraceInput,
+  system: SystemFiles,
+  out: Output,
+): Promise<Result<ImportSummary, Problem>> {
+  const { defaultTid, chunks, far } = input;
+  const importer = new StraceImporter({ system, sink, ...(defaultTid === undefined ? {} : { defaultTid }) });
+  const progress = out.progress("import");
+  for await (const chunk of chunks) {
+    importer.push(chunk);
+    if (sink.refusal) return refused(problemOf(sink.refusal));
+    const wait = progress.tick(() => farText(far(), sink.events));
+    if (wait) await wait;
+  }
+  const summary = importer.end();
+  progress.end();
+  sink.finish();
+  return sink.refusal ? refused(problemOf(sink.refusal)) : ok(summary);
+}
+
+function farText({ done, size }: { done: number; size: number | undefined }, events: number): string {
+  const share = size === undefined || size === 0 ? bytesSize(done) : `${percent(done, size)} of ${bytesSize(size)}`;
+  return `${share}, ${count(events)} events`;
+}

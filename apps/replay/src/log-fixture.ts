@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  advanceState,
+  type Event,
+  type FileId,
+  initialState,
+  type KernelState,
+  MAP,
+  type Outcome,
+  type Pid,
+  PROT,
+  REFERENCE_PROFILE,
+  type Request,
+  sameOutcome,
+} from "@pagetrail/core";
+import { FileLogWriter } from "@pagetrail/store";
+import { onTestFinished } from "vitest";
+import { run } from "./cli.ts";
+import type { Io } from "./io.ts";
+import { LogSink } from "./log-sink.ts";
+
+/** Where an event of a test comes from, and how it ended if not as the model says. */
+export type Told = Partial<Pick<Event, "line" | "time" | "as">> & { readonly outcome?: Outcome };
+
+/** Makes events one by one, each with the outcome that the model gives unless another is told. */
+export class Recorder {
+  readonly events: Event[] = [];
+  readonly states: KernelState[] = [initialState(REFERENCE_PROFILE)];
+
+  get state(): KernelState {
+    return this.states.at(-1) ?? initialState(REFERENCE_PROFILE);
+  }
+
+  /** Executes a request and gives the outcome that is now recorded. */
+  call(tid: number, request: Request, { outcome, ...origin }: Told = {}): Outcome {
+    const seq = this.state.seq + 1;
+    const supposed = advanceState(this.state, { seq, tid: tid as Pid, request, outcome: outcome ?? { ret: 0 } });
+    const recorded = outcome ?? supposed.predicted;
+    const { state, predicted } = advanceState(this.state, { seq, tid: tid as Pid, request, outcome: recorded });
+    const divergence = sameOutcome(predicted, recorded) ? {} : { divergence: predicted };
+    this.events.push({ seq, tid: tid as Pid, request, outcome: recorded, ...divergence, ...origin });
+    this.states.push(state);
+    return recorded;
+  }
+
+  /** Writes the log as an import does. */
+  write(path: string): string {
+    const sink = new LogSink("pagetrail 0.1.0", (header) => FileLogWriter.create(path, header, { overwrite: true }));
+    sink.start(REFERENCE_PROFILE, { format: "test" });
+    this.events.forEach((event, i) => {
+      const state = this.states[i + 1];
+      if (state) sink.event(event, state);
+    });
+    sink.finish();
+    if (sink.refusal) throw new Error(sink.refusal.what);
+    return path;
+  }
+}
+
+export const anonymous = (pages: number, prot: number = PROT.READ | PROT.WRITE): Request => ({
+  call: "mmap",
+  addr: 0,
+  length: pages * 4096,
+  prot,
+  flags: MAP.PRIVATE | MAP.ANONYMOUS,
+  offset: 0,
+  file: 0,
+});
+
+export const addressOfOutcome = (outcome: Outcome): number => ("ret" in outcome ? Number(outcome.ret) : 0);
+
+/**
+ * A process 100 (demo) that maps memory and a library, changes both, and has a child 101 that ends.
+ * Event 7 is refused, event 10 diverges; lines count from 1 at event 3, times from 10 s.
+ */
+export function demo(): Recorder {
+  const r = new Recorder();
+  r.call(100, { call: "adopt", comm: "demo", tgid: 100 as Pid });
+  r.call(100, {
+    call: "file",
+    file: {
+      id: 1 as FileId,
+      path: "/lib/libdemo.so",
+      kind: "disk",
+      readable: true,
+      writable: false,
+      deleted: false,
+    },
+  });
+  const heap = addressOfOutcome(r.call(100, anonymous(4), { line: 1, time: 10 }));
+  const library: Request = {
+    call: "mmap",
+    addr: 0,
+    length: 12288,
+    prot: PROT.READ | PROT.EXEC,
+    flags: MAP.PRIVATE,
+    offset: 0,
+    file: 1,
+  };
+  const code = addressOfOutcome(r.call(100, library, { line: 2, time: 10.5 }));
+  r.call(100, { call: "mprotect", addr: code + 4096, length: 4096, prot: PROT.READ }, { line: 3, time: 11 });
+  r.call(100, { call: "munmap", addr: heap, length: 4096 }, { line: 5, time: 11.25 });
+  r.call(100, { call: "munmap", addr: heap + 1, length: 4096 }, { line: 6, time: 11.5 });
+  r.call(100, { call: "clone", flags: 0, child: 101 as Pid }, { line: 7, time: 12, as: "fork" });
+  r.call(101, anonymous(2), { line: 8, time: 12.5 });
+  r.call(100, anonymous(8), { line: 9, time: 13, outcome: { ret: 0x10000000 } });
+  r.call(101, { call: "exit_group", code: 0 }, { line: 10, time: 13.5 });
+  r.call(100, { call: "reap", child: 101 as Pid }, { line: 11, time: 14, as: "wait4" });
+  return r;
+}
+
+/** A new folder for one test. */
+export function testFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "pagetrail-cli-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The demo's log in a folder of its own. */
+export const demoLog = (recorder: Recorder = demo()): string => recorder.write(join(testFolder(), "demo.ptlog"));
+
+/** What a command line printed and how it ended. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command line with nothing of the test's own terminal and environment. */
+export async function pagetrail(argv: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
+  const printed = { out: "", err: "" };
+  const io: Io = {
+    stdout: { isTTY: false, write: (text) => void (printed.out += text) },
+    stderr: { isTTY: false, write: (text) => void (printed.err += text) },
+    env: {},
+    interrupted: new AbortController().signal,
+    ...more,
+  };
+  const code = await run(argv, io);
+  return { code, ...printed };
+}

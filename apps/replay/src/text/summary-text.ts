@@ -1,0 +1,45 @@
+import type { ImportSummary } from "@pagetrail/import";
+import { count, counted, percent } from "./numbers.ts";
+import { outcomeHex, outcomeText } from "./outcome.ts";
+import type { Style } from "./style.ts";
+
+const TEXT_SHOWN = 60;
+
+/** What an import found, for a person: counts first, then whatever went otherwise than the model says. */
+export function* summaryLines(log: string, summary: ImportSummary, style: Style): Generator<string> {
+  const { lines, unreadable, events, processes, decided, predicted, divergences, notes } = summary;
+  yield `${style.bold(log)}: ${counted(events, "event")} of ${counted(processes, "process", "processes")} from ${counted(lines, "line")}`;
+  yield `predicted ${count(predicted)} of ${counted(decided, "decided call")} right (${percent(predicted, decided)})`;
+  if (divergences.count > 0) yield `${counted(divergences.count, "divergence")}:`;
+  for (const { line, call, recorded, predicted: model } of divergences.first)
+    yield `  line ${line}: ${call}: recorded ${outcomeText(recorded)}, predicted ${outcomeText(model)}`;
+  yield* left(divergences.count - divergences.first.length);
+  if (unreadable.count > 0) yield `${counted(unreadable.count, "unreadable line")}:`;
+  for (const { line, text, why } of unreadable.first) yield `  line ${line}: ${why}: ${shown(text)}`;
+  yield* left(unreadable.count - unreadable.first.length);
+  if (notes.length > 0) yield "notes:";
+  for (const { note, count: times } of notes) yield `  ${note}${times > 1 ? ` (${count(times)} times)` : ""}`;
+}
+
+function* left(n: number): Generator<string> {
+  if (n > 0) yield `  and ${count(n)} more`;
+}
+
+/** The beginning of a line that may hold anything, as printable characters. */
+function shown(text: string): string {
+  const quoted = JSON.stringify(text.slice(0, TEXT_SHOWN)).replaceAll(/[\x7f-\xff]/g, "?");
+  return text.length > TEXT_SHOWN ? `${quoted}…` : quoted;
+}
+
+export const summaryJson = ({ divergences, ...rest }: ImportSummary) => ({
+  ...rest,
+  divergences: {
+    count: divergences.count,
+    first: divergences.first.map(({ line, call, recorded, predicted }) => ({
+      line,
+      call,
+      recorded: outcomeHex(recorded),
+      predicted: outcomeHex(predicted),
+    })),
+  },
+});

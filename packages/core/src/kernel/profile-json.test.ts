@@ -1,0 +1,44 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { UNLIMITED } from "../arch/index.ts";
+import { type Profile, REFERENCE_PROFILE } from "./profile.ts";
+import { decodeProfile, encodeProfile } from "./profile-json.ts";
+
+const throughText = (profile: Profile): unknown => decodeProfile(JSON.parse(JSON.stringify(encodeProfile(profile))));
+
+describe("a profile as JSON", () => {
+  test("comes back as it was, no limit included", () => {
+    expect(throughText(REFERENCE_PROFILE)).toEqual({ ok: true, value: REFERENCE_PROFILE });
+    expect(JSON.stringify(encodeProfile(REFERENCE_PROFILE))).toContain('"totalPages":"unlimited"');
+  });
+
+  test("comes back as it was, whatever its sizes", () => {
+    const size = fc.oneof(fc.nat(), fc.constant(UNLIMITED));
+    fc.assert(
+      fc.property(size, size, fc.boolean(), (soft, totalPages, ipcLock) => {
+        const profile: Profile = {
+          ...REFERENCE_PROFILE,
+          sysctl: { ...REFERENCE_PROFILE.sysctl, totalPages },
+          limits: { ...REFERENCE_PROFILE.limits, as: { soft, hard: UNLIMITED } },
+          capabilities: { ...REFERENCE_PROFILE.capabilities, ipcLock },
+        };
+        expect(throughText(profile)).toEqual({ ok: true, value: profile });
+      }),
+    );
+  });
+
+  test.each([
+    [{ layout: "z80" }, 'profile.layout is "z80", not one of x86-64'],
+    [{ vdso: undefined }, "profile.vdso is missing, not an object"],
+    [{ vdso: { vvar: -1, vvarVclock: 2, vdso: 2 } }, "profile.vdso.vvar is -1, not a size"],
+    [{ capabilities: { ipcLock: 1 } }, "profile.capabilities.ipcLock is 1, not true or false"],
+    [{ limits: [] }, "profile.limits is [], not an object"],
+    [{ sysctl: { ...REFERENCE_PROFILE.sysctl, maxMapCount: null } }, "profile.sysctl.maxMapCount is null, not a size"],
+  ])("with %j is refused by the member's name", (change, error) => {
+    expect(decodeProfile({ ...encodeProfile(REFERENCE_PROFILE), ...change })).toEqual({ ok: false, error });
+  });
+
+  test("is refused when it is anything else, and never throws", () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => !decodeProfile(value).ok));
+  });
+});

@@ -1,0 +1,35 @@
+import { addressOf } from "../base/index.ts";
+import type { Outcome, Request } from "../kernel/index.ts";
+import { MAP, PROT } from "../mm/index.ts";
+import type { Machine } from "./machine.ts";
+
+type Mmap = Extract<Request, { call: "mmap" }>;
+
+/** A request for private anonymous writable memory, with whatever is different about it. */
+export const anonymous = (length: number, more: Partial<Mmap> = {}): Mmap => ({
+  call: "mmap",
+  addr: 0,
+  length,
+  prot: PROT.READ | PROT.WRITE,
+  flags: MAP.PRIVATE | MAP.ANONYMOUS,
+  offset: 0,
+  file: 0,
+  ...more,
+});
+
+/** The same with flags on top of private anonymous. */
+export const flagged = (length: number, flags: number, addr = 0): Mmap =>
+  anonymous(length, { flags: MAP.PRIVATE | MAP.ANONYMOUS | flags, addr });
+
+/** An outcome as text: a hex value, or an errno. */
+export function told(outcome: Outcome): string {
+  if ("ret" in outcome) return outcome.ret.toString(16);
+  return "errno" in outcome ? outcome.errno : outcome.gone;
+}
+
+/** Ranges of the mappings as `start-end` in hex bytes. */
+export const ranges = (machine: Machine): readonly string[] =>
+  machine
+    .mm()
+    .vmas.toArray()
+    .map((v) => `${addressOf(v.start).toString(16)}-${addressOf(v.end).toString(16)}`);
