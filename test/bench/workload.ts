@@ -23,6 +23,8 @@ export const PROCESS = 100 as Pid;
 
 /** A log for the benchmarks: where it begins, and its events with the model's own outcomes. */
 export interface Workload {
+  /** What leads to the origin from nothing. */
+  readonly preparation: readonly Event[];
   readonly origin: KernelState;
   readonly events: readonly Event[];
 }
@@ -52,7 +54,7 @@ const file = (id: number): OpenFile => ({
 });
 
 /** Requests that make a program of `PROGRAM_VMAS` VMAs and a heap, then anonymous VMAs that do not merge. */
-function* preparation(vmas: number): Iterable<Request> {
+function* preparationRequests(vmas: number): Iterable<Request> {
   yield { call: "adopt", comm: "bench", tgid: PROCESS };
   for (let id = 1; id <= PROGRAM_VMAS; id++) {
     yield { call: "file", file: file(id) };
@@ -67,20 +69,19 @@ function* preparation(vmas: number): Iterable<Request> {
   }
 }
 
-function prepare(vmas: number): KernelState {
-  let state = initialState(PROFILE);
-  for (const request of preparation(vmas)) {
-    const seq = state.seq + 1;
+function prepare(vmas: number): Pick<Workload, "preparation" | "origin"> {
+  const preparation: Event[] = [];
+  let origin = initialState(PROFILE);
+  for (const request of preparationRequests(vmas)) {
+    const asked = { seq: origin.seq + 1, tid: PROCESS, request };
     // Where the heap begins is not the model's to say: the recording tells it.
-    if (request.call === "brk")
-      state = advanceState(state, { seq, tid: PROCESS, request, outcome: { ret: HEAP } }).state;
-    else {
-      const tx = new Transaction(state);
-      execute(tx, { tid: PROCESS, request, outcome: { ret: 0 } });
-      state = tx.commit(seq);
-    }
+    const recorded = { ret: request.call === "brk" ? HEAP : 0 };
+    const { predicted } = advanceState(origin, { ...asked, outcome: recorded });
+    const event = request.call === "brk" ? { ...asked, outcome: recorded, divergence: predicted } : { ...asked, outcome: predicted };
+    preparation.push(event);
+    origin = advanceState(origin, event).state;
   }
-  return state;
+  return { preparation, origin };
 }
 
 /**
@@ -88,7 +89,7 @@ function prepare(vmas: number): KernelState {
  * calls about 30 are mmap, 22 munmap, 35 mprotect, 5 brk and 8 madvise; a few of them are refused.
  */
 export function makeWorkload(vmas: number, count: number): Workload {
-  const origin = prepare(vmas);
+  const { preparation, origin } = prepare(vmas);
   const plain = plainMm(origin, PROCESS);
   const chooser = new Chooser(vmas, plain);
   const tx = new Transaction(origin);
@@ -99,7 +100,7 @@ export function makeWorkload(vmas: number, count: number): Workload {
     executePlain(plain, request);
     events.push({ seq, tid: PROCESS, request, outcome });
   }
-  return { origin, events };
+  return { preparation, origin, events };
 }
 
 /** Chooses the next call by looking at what is mapped. */

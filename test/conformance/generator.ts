@@ -1,4 +1,17 @@
-import { MADV, MAP, MCL, type MmStruct, MREMAP, MS, mmOf, PAGE_SIZE, PERSONALITY, PROT, SHM, type Word } from "@pagetrail/core";
+import {
+  MADV,
+  MAP,
+  MCL,
+  type MmStruct,
+  MREMAP,
+  MS,
+  mmOf,
+  PAGE_SIZE,
+  PERSONALITY,
+  PROT,
+  SHM,
+  type Word,
+} from "@pagetrail/core";
 import { fileOf, type ModelRun, type ModelStep } from "./model-run.ts";
 import type { Random } from "./random.ts";
 
@@ -144,7 +157,8 @@ export class Generator {
   private range(): { readonly addr: Word; readonly length: Word } {
     const { random } = this;
     const { addr, length } = this.place();
-    if (random.chance(0.9)) return { addr, length: random.chance(0.15) ? length - random.below(PAGE_SIZE) : length };
+    if (random.chance(0.9))
+      return { addr, length: random.chance(0.15) ? length - random.below(PAGE_SIZE) : length };
     return {
       addr: random.chance(0.6) ? addr + random.pick([0, 1, 8, -1]) : random.pick(ODD_ADDRESSES),
       length: random.pick(ODD_LENGTHS),
@@ -198,7 +212,12 @@ export class Generator {
     // Mostly one file mapped in parallel to the window, so that neighbours can merge.
     const parallel = Math.max(0, Number(addr) - WINDOW) % 2 ** 26;
     const whole = Math.floor(parallel / PAGE_SIZE) * PAGE_SIZE;
-    const offset: Word = anonymous && random.chance(0.9) ? 0 : random.chance(0.8) ? whole : random.pick(features.large ? FAR_OFFSETS : OFFSETS);
+    const offset: Word =
+      anonymous && random.chance(0.9)
+        ? 0
+        : random.chance(0.8)
+          ? whole
+          : random.pick(features.large ? FAR_OFFSETS : OFFSETS);
     const line = system(NR.mmap, addr, length, prot, flags, fd, offset);
     return this.ask(line, { call: "mmap", addr, length, prot, flags, offset, file: fd < 0 ? 0 : fileOf(fd) });
   }
@@ -221,7 +240,12 @@ export class Generator {
     if (!this.isSafe(addr, length)) return undefined;
     const prot = this.prot() | (this.features.stacks ? this.random.bits([PROT.GROWSDOWN], 0.1) : 0);
     const grown = prot | this.random.bits([PROT.GROWSUP], 0.01);
-    return this.ask(system(NR.mprotect, addr, length, grown), { call: "mprotect", addr, length, prot: grown });
+    return this.ask(system(NR.mprotect, addr, length, grown), {
+      call: "mprotect",
+      addr,
+      length,
+      prot: grown,
+    });
   }
 
   private mremap(): Operation | undefined {
@@ -234,7 +258,8 @@ export class Generator {
     if (random.chance(0.02)) newLength = random.pick(ODD_LENGTHS);
     const old = random.chance(0.05) ? 0 : oldLength;
     const given = (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
-    if (!this.isSafe(addr, old) || !this.isSafe(addr, PAGE_SIZE) || !this.isSafe(addr, newLength)) return undefined;
+    if (!this.isSafe(addr, old) || !this.isSafe(addr, PAGE_SIZE) || !this.isSafe(addr, newLength))
+      return undefined;
     if (given && !this.isSafe(target, newLength)) return undefined;
     const line = system(NR.mremap, addr, old, newLength, flags, target);
     return this.ask(line, { call: "mremap", addr, oldLength: old, newLength, flags, newAddr: target });
@@ -245,7 +270,8 @@ export class Generator {
     const { addr, length } = this.range();
     let advice = random.pick(ADVICE);
     if (features.guards && random.chance(0.3)) advice = random.pick([MADV.GUARD_INSTALL, MADV.GUARD_REMOVE]);
-    if (!features.guards && !features.large && random.chance(0.1)) advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
+    if (!features.guards && !features.large && random.chance(0.1))
+      advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
     // Holes cannot be punched at the offsets that such runs map.
     if (features.large && advice === MADV.REMOVE) return undefined;
     if (!this.isSafe(addr, length)) return undefined;
@@ -269,7 +295,8 @@ export class Generator {
   private brk(): Operation {
     const { random } = this;
     const { startBrk, brk } = this.mm;
-    const near = brk + (random.below(13) - 6) * PAGE_SIZE + (random.chance(0.3) ? random.below(PAGE_SIZE) : 0);
+    const near =
+      brk + (random.below(13) - 6) * PAGE_SIZE + (random.chance(0.3) ? random.below(PAGE_SIZE) : 0);
     const addr = random.chance(0.8) ? near : random.pick([0, startBrk, startBrk - 1, brk, ...ODD_ADDRESSES]);
     return this.ask(system(NR.brk, addr), { call: "brk", addr });
   }
@@ -298,7 +325,10 @@ export class Generator {
     const at = random.chance(0.3) ? 0 : addr + (random.chance(0.1) ? 8 : 0);
     if (at !== 0 && !this.isSafe(at, length + PAGE_SIZE)) return undefined;
     const flags = random.bits([SHM.RDONLY, SHM.RND, SHM.REMAP, SHM.EXEC], 0.3);
-    return { line: `m ${hex(at)} ${hex(flags)} ${hex(length)}`, step: { attach: { addr: at, flags, size: length } } };
+    return {
+      line: `m ${hex(at)} ${hex(flags)} ${hex(length)}`,
+      step: { attach: { addr: at, flags, size: length } },
+    };
   }
 
   private attached(): number {
@@ -344,7 +374,12 @@ export class Generator {
     const used = { as: mm.totalVm, data: mm.dataVm, stack: 40, memlock: mm.lockedVm }[resource];
     const wanted = random.chance(0.4) ? hard : random.chance(0.1) ? 0 : (used + random.below(30)) * PAGE_SIZE;
     const soft = Math.min(wanted, hard);
-    const line = ["l", { as: 9, data: 2, stack: 3, memlock: 8 }[resource].toString(16), limitHex(soft), limitHex(hard)];
+    const line = [
+      "l",
+      { as: 9, data: 2, stack: 3, memlock: 8 }[resource].toString(16),
+      limitHex(soft),
+      limitHex(hard),
+    ];
     return this.ask(line.join(" "), { call: "setrlimit", target: 0, resource, soft, hard });
   }
 
@@ -373,7 +408,8 @@ export class Generator {
   }
 }
 
-const limitHex = (n: number): string => (n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16));
+const limitHex = (n: number): string =>
+  n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16);
 
 const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
 
@@ -397,7 +433,16 @@ const ODD_ADDRESSES: readonly number[] = [
   0x7ffff0000000,
 ];
 
-const ODD_LENGTHS: readonly Word[] = [0, 1, SPAN - 1n, SPAN - 4096n, SPAN - 4095n, TASK_SIZE, TASK_SIZE + PAGE_SIZE, 2n ** 63n];
+const ODD_LENGTHS: readonly Word[] = [
+  0,
+  1,
+  SPAN - 1n,
+  SPAN - 4096n,
+  SPAN - 4095n,
+  TASK_SIZE,
+  TASK_SIZE + PAGE_SIZE,
+  2n ** 63n,
+];
 
 const LARGE_LENGTHS: readonly number[] = [2, 4, 3, 1, 1024, 2 ** 22, 100 * 2 ** 20]
   .map((mib) => mib * 2 ** 20)

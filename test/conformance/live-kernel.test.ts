@@ -7,17 +7,20 @@ const OPERATIONS = 60;
 
 const reason = whyNoLiveKernel();
 
-describe.skipIf(reason !== undefined)(`against the running kernel${reason ? ` (skipped: ${reason})` : ""}`, () => {
-  const live = reason === undefined ? new LiveKernel() : undefined;
-  afterAll(() => live?.close());
+describe.skipIf(reason !== undefined)(
+  `against the running kernel${reason ? ` (skipped: ${reason})` : ""}`,
+  () => {
+    const live = reason === undefined ? new LiveKernel() : undefined;
+    afterAll(() => live?.close());
 
-  test(`the model agrees with the kernel after each of ${SEEDS * OPERATIONS} random operations`, () => {
-    const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
-    const compared = live && compare(live, seeds, OPERATIONS);
-    expect(compared?.differences.map(story)).toEqual([]);
-    expect(compared?.operations).toBe(SEEDS * OPERATIONS);
-  });
-});
+    test(`the model agrees with the kernel after each of ${SEEDS * OPERATIONS} random operations`, () => {
+      const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
+      const compared = live && compare(live, seeds, OPERATIONS);
+      expect(compared?.differences.map(story)).toEqual([]);
+      expect(compared?.operations).toBe(SEEDS * OPERATIONS);
+    });
+  },
+);
 
 /** A difference as the reader needs it: the last commands, and the lines that one side has alone. */
 function story({ seed, commands, model, kernel }: Difference): string {

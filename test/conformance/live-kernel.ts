@@ -47,10 +47,10 @@ const BUILD = [
 ];
 
 const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
-  0xef53: "disk",
-  0x58465342: "disk",
-  0x9123683e: "disk",
-  0x01021994: "shmem",
+  61267: "disk",
+  1481003842: "disk",
+  2435016766: "disk",
+  16914836: "shmem",
 };
 
 /** Size of the file on disk and of the memfds; they are sparse. */

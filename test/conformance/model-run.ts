@@ -1,13 +1,14 @@
 import {
   anonVmaPrepare,
   ERRNO,
+  type Errno,
   execute,
   type FileId,
   findOrExpand,
-  type Errno,
   initialState,
   isAccessible,
   type KernelState,
+  legacyBase,
   mmapBase,
   mmOf,
   type OpenFile,
@@ -15,22 +16,29 @@ import {
   PAGE_SIZE,
   PERSONALITY,
   type Pid,
+  type Profile,
   pageOf,
   pagesOf,
   permissions,
-  type Profile,
   REFERENCE_PROFILE,
   type Request,
   Transaction,
   VM,
   VM_OPS,
   Vma,
-  vmaName,
   type Vpn,
+  vmaName,
   X86_64,
-  legacyBase,
 } from "@pagetrail/core";
-import { FILE_BYTES, hasCapability, type LiveKernel, type LiveMoment, type LiveRun, type LiveVma, procNumber } from "./live-kernel.ts";
+import {
+  FILE_BYTES,
+  hasCapability,
+  type LiveKernel,
+  type LiveMoment,
+  type LiveRun,
+  type LiveVma,
+  procNumber,
+} from "./live-kernel.ts";
 import { codesOf, flagsOf } from "./vm-flag-codes.ts";
 
 /** What the model does for one command of the program. */
@@ -43,8 +51,22 @@ export type ModelStep =
 
 /** The program's descriptors as the model's open files; the others are not open. */
 export function openFiles(live: LiveKernel): readonly OpenFile[] {
-  const memfd = { path: "/memfd:live", kind: "shmem", deleted: true, readable: true, writable: true, size: FILE_BYTES } as const;
-  const disk = { path: live.file, kind: live.fileKind, deleted: false, readable: true, writable: true, size: FILE_BYTES } as const;
+  const memfd = {
+    path: "/memfd:live",
+    kind: "shmem",
+    deleted: true,
+    readable: true,
+    writable: true,
+    size: FILE_BYTES,
+  } as const;
+  const disk = {
+    path: live.file,
+    kind: live.fileKind,
+    deleted: false,
+    readable: true,
+    writable: true,
+    size: FILE_BYTES,
+  } as const;
   const plain = { deleted: false, readable: true, writable: false } as const;
   const id = (fd: number): FileId => fd as FileId;
   return [
@@ -86,7 +108,11 @@ export class ModelRun {
   constructor(live: LiveKernel, start: LiveRun, personality: number) {
     const tx = new Transaction(initialState(machine()));
     this.files = new Map(openFiles(live).map((file) => [file.id, file]));
-    execute(tx, { tid: this.tid, request: { call: "adopt", comm: "live", tgid: this.tid }, outcome: { ret: 0 } });
+    execute(tx, {
+      tid: this.tid,
+      request: { call: "adopt", comm: "live", tgid: this.tid },
+      outcome: { ret: 0 },
+    });
     setLimits(tx, this.tid, start.limits);
     tx.task(this.tid).personality = personality;
     const task = tx.task(this.tid);
@@ -119,14 +145,16 @@ export class ModelRun {
   moment(outcome: Outcome): LiveMoment {
     const mm = mmOf(this.state, this.tid);
     if (!mm) return { result: register(outcome), vmas: [], sizes: {} };
-    const vmas = mm.vmas.toArray().map((v): LiveVma => ({
-      start: v.start * PAGE_SIZE,
-      end: v.end * PAGE_SIZE,
-      permissions: permissions(v),
-      offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
-      name: vmaName(this.state, mm, v),
-      codes: codesOf(v.flags, v.high),
-    }));
+    const vmas = mm.vmas.toArray().map(
+      (v): LiveVma => ({
+        start: v.start * PAGE_SIZE,
+        end: v.end * PAGE_SIZE,
+        permissions: permissions(v),
+        offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
+        name: vmaName(this.state, mm, v),
+        codes: codesOf(v.flags, v.high),
+      }),
+    );
     const sizes = {
       VmPeak: 4 * Math.max(mm.hiwaterVm, mm.totalVm),
       VmSize: 4 * mm.totalVm,
@@ -157,7 +185,11 @@ export class ModelRun {
 
   private fork(tx: Transaction, goOn: boolean): Outcome {
     const child = this.nextPid++ as Pid;
-    const made = execute(tx, { tid: this.tid, request: { call: "clone", flags: 17, child }, outcome: { ret: child } });
+    const made = execute(tx, {
+      tid: this.tid,
+      request: { call: "clone", flags: 17, child },
+      outcome: { ret: child },
+    });
     if (!("ret" in made)) return made;
     const ends = goOn ? this.tid : child;
     execute(tx, { tid: ends, request: { call: "exit_group", code: 0 }, outcome: { ret: 0 } });
@@ -168,8 +200,16 @@ export class ModelRun {
 
   private attach(tx: Transaction, r: { addr: number; flags: number; size: number }): Outcome {
     const shm = this.nextShm++;
-    execute(tx, { tid: this.tid, request: { call: "shmget", key: 0, size: r.size, shm }, outcome: { ret: shm } });
-    const at = execute(tx, { tid: this.tid, request: { call: "shmat", shm, addr: r.addr, flags: r.flags }, outcome: { ret: 0 } });
+    execute(tx, {
+      tid: this.tid,
+      request: { call: "shmget", key: 0, size: r.size, shm },
+      outcome: { ret: shm },
+    });
+    const at = execute(tx, {
+      tid: this.tid,
+      request: { call: "shmat", shm, addr: r.addr, flags: r.flags },
+      outcome: { ret: 0 },
+    });
     execute(tx, { tid: this.tid, request: { call: "shmrm", shm }, outcome: { ret: 0 } });
     return at;
   }
@@ -196,7 +236,11 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
   });
   const group = tx.group(pid);
   group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
-  group.capabilities = { ipcLock: hasCapability(14), sysRawio: hasCapability(17), sysAdmin: hasCapability(21) };
+  group.capabilities = {
+    ipcLock: hasCapability(14),
+    sysRawio: hasCapability(17),
+    sysAdmin: hasCapability(21),
+  };
 }
 
 function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vma {

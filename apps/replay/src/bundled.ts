@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { encodeProfile, type Event, initialState, type Profile, Timeline } from "@pagetrail/core";
+import { type Event, encodeProfile, initialState, type Profile, Timeline } from "@pagetrail/core";
 import { type ImportSummary, StraceImporter } from "@pagetrail/import";
 import type { LoadedLog } from "./open-log.ts";
 import { MachineFiles } from "./system-files.ts";
@@ -40,7 +40,11 @@ export function importBundled(): { readonly log: LoadedLog; readonly summary: Im
   if (!profile) throw new Error("an import begins with its profile");
   const log: LoadedLog = {
     name: BUNDLED.name,
-    header: { producer: producer(), profile: encodeProfile(profile), source: { format: "strace", files: [BUNDLED.trace] } },
+    header: {
+      producer: producer(),
+      profile: encodeProfile(profile),
+      source: { format: "strace", files: [BUNDLED.trace] },
+    },
     profile,
     version: 1,
     timeline: new Timeline(initialState(profile), events),

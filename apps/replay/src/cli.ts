@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Ending, ExitCode } from "./commands/command.ts";
-import { ClosedPipe, type Io, Interrupted } from "./io.ts";
+import { ClosedPipe, Interrupted, type Io } from "./io.ts";
 import { Output } from "./output.ts";
 import type { ColorChoice } from "./text/style.ts";
 import { version } from "./version.ts";
@@ -44,7 +44,7 @@ async function parse(argv: readonly string[], out: Output): Promise<number> {
 }
 
 /** Every command with its arguments; `end` learns how the one that ran ended. */
-export function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void): Command {
+function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void): Command {
   const settle = async (ending: Ending): Promise<void> => {
     const ended = await ending;
     if (!ended.ok) out.problem(ended.error);
@@ -54,7 +54,9 @@ export function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) =
     .description("Imports, replays and inspects how Linux managed the memory of a process.")
     .version(version())
     .addOption(
-      new Option("--color <when>", "when to colour output").choices(["auto", "always", "never"]).default("auto"),
+      new Option("--color <when>", "when to colour output")
+        .choices(["auto", "always", "never"])
+        .default("auto"),
     )
     .hook("preAction", () => {
       out.setColor(program.opts<{ color: ColorChoice }>().color);
@@ -63,7 +65,8 @@ export function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) =
   addImport(program, out, settle);
   addReading(program, out, settle);
   addChecks(program, out, settle);
-  for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])]) strict(command, out);
+  for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])])
+    strict(command, out);
   return program;
 }
 
@@ -93,7 +96,10 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     .command("strace")
     .description("make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
     .argument("<files...>", "recordings, also gzipped; - is standard input")
-    .option("-o, --output <log>", "the log to write; otherwise FILE with .ptlog for its ending, in this folder")
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+    )
     .option("--sysroot <dir>", "look up the programs that were run under this folder first")
     .addOption(json())
     .addHelpText(
@@ -126,7 +132,10 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .argument("[range]", "POS..POS, half-open; a side may be left out; POS alone is one event")
     .addOption(json())
     .option("--jsonl", "print the events as the log has them")
-    .addHelpText("after", POSITIONS + example("events my.ptlog\nevents my.ptlog 50%..50%+20\nevents my.ptlog line:100..line:120"))
+    .addHelpText(
+      "after",
+      POSITIONS + example("events my.ptlog\nevents my.ptlog 50%..50%+20\nevents my.ptlog line:100..line:120"),
+    )
     .action(async (path: string, range: string | undefined, options) => {
       const { eventsCommand } = await import("./commands/events.ts");
       await settle(eventsCommand(path, range, options, out));
@@ -139,7 +148,10 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .addOption(pid())
     .option("--gaps", "show what is free between the mappings")
     .addOption(json())
-    .addHelpText("after", POSITIONS + example("maps my.ptlog --at line:31\nmaps my.ptlog --at 57 --pid 4242 --gaps"))
+    .addHelpText(
+      "after",
+      POSITIONS + example("maps my.ptlog --at line:31\nmaps my.ptlog --at 57 --pid 4242 --gaps"),
+    )
     .action(async (path: string, options) => {
       const { mapsCommand } = await import("./commands/maps.ts");
       await settle(mapsCommand(path, options, out));
@@ -191,11 +203,18 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .argument("[others...]", "two positions, or another log")
     .addOption(new Option("--at <pos>", "compare two processes at this moment"))
-    .addOption(pid().argParser((text: string, pids: number[]) => [...pids, natural(text)]).default([], "none"))
+    .addOption(
+      pid()
+        .argParser((text: string, pids: number[]) => [...pids, natural(text)])
+        .default([], "none"),
+    )
     .addOption(json())
     .addHelpText(
       "after",
-      POSITIONS + example("diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog"),
+      POSITIONS +
+        example(
+          "diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog",
+        ),
     )
     .action(async (path: string, others: string[], options) => {
       const { diffCommand } = await import("./commands/diff.ts");
@@ -205,7 +224,9 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .command("verify")
     .description("check a log's seals, outcomes, sealed states and the model's laws; exit 1 if one fails")
     .addArgument(log())
-    .addOption(new Option("--every <n>", "check the laws behind every so many events").argParser(positive).default(1))
+    .addOption(
+      new Option("--every <n>", "check the laws behind every so many events").argParser(positive).default(1),
+    )
     .addOption(json())
     .addHelpText("after", example("verify my.ptlog\nverify my.ptlog --every 100"))
     .action(async (path: string, options) => {
@@ -232,7 +253,10 @@ function strict(command: Command, out: Output): void {
     writeOut: (text) => out.write(text),
     writeErr: (text) => out.error(text),
     outputError: (text, write) => {
-      const said = text.replace(/^error: /, "").trim().replaceAll("\n", " ");
+      const said = text
+        .replace(/^error: /, "")
+        .trim()
+        .replaceAll("\n", " ");
       write(`pagetrail: ${said.replace(/\.$/, "")}: see ${help}\n`);
     },
   });

@@ -18,7 +18,7 @@ import {
 import { FileLogWriter } from "@pagetrail/store";
 import { onTestFinished } from "vitest";
 import { run } from "./cli.ts";
-import type { Io } from "./io.ts";
+import type { Io, TextSink } from "./io.ts";
 import { LogSink } from "./log-sink.ts";
 
 /** Where an event of a test comes from, and how it ended if not as the model says. */
@@ -36,9 +36,19 @@ export class Recorder {
   /** Executes a request and gives the outcome that is now recorded. */
   call(tid: number, request: Request, { outcome, ...origin }: Told = {}): Outcome {
     const seq = this.state.seq + 1;
-    const supposed = advanceState(this.state, { seq, tid: tid as Pid, request, outcome: outcome ?? { ret: 0 } });
+    const supposed = advanceState(this.state, {
+      seq,
+      tid: tid as Pid,
+      request,
+      outcome: outcome ?? { ret: 0 },
+    });
     const recorded = outcome ?? supposed.predicted;
-    const { state, predicted } = advanceState(this.state, { seq, tid: tid as Pid, request, outcome: recorded });
+    const { state, predicted } = advanceState(this.state, {
+      seq,
+      tid: tid as Pid,
+      request,
+      outcome: recorded,
+    });
     const divergence = sameOutcome(predicted, recorded) ? {} : { divergence: predicted };
     this.events.push({ seq, tid: tid as Pid, request, outcome: recorded, ...divergence, ...origin });
     this.states.push(state);
@@ -47,7 +57,9 @@ export class Recorder {
 
   /** Writes the log as an import does. */
   write(path: string): string {
-    const sink = new LogSink("pagetrail 0.1.0", (header) => FileLogWriter.create(path, header, { overwrite: true }));
+    const sink = new LogSink("pagetrail 0.1.0", (header) =>
+      FileLogWriter.create(path, header, { overwrite: true }),
+    );
     sink.start(REFERENCE_PROFILE, { format: "test" });
     this.events.forEach((event, i) => {
       const state = this.states[i + 1];
@@ -69,7 +81,7 @@ export const anonymous = (pages: number, prot: number = PROT.READ | PROT.WRITE):
   file: 0,
 });
 
-export const addressOfOutcome = (outcome: Outcome): number => ("ret" in outcome ? Number(outcome.ret) : 0);
+const addressOfOutcome = (outcome: Outcome): number => ("ret" in outcome ? Number(outcome.ret) : 0);
 
 /**
  * A process 100 (demo) that maps memory and a library, changes both, and has a child 101 that ends.
@@ -119,7 +131,8 @@ export function testFolder(): string {
 }
 
 /** The demo's log in a folder of its own. */
-export const demoLog = (recorder: Recorder = demo()): string => recorder.write(join(testFolder(), "demo.ptlog"));
+export const demoLog = (recorder: Recorder = demo()): string =>
+  recorder.write(join(testFolder(), "demo.ptlog"));
 
 /** What a command line printed and how it ended. */
 export interface Ran {
@@ -128,16 +141,22 @@ export interface Ran {
   readonly err: string;
 }
 
+/** A stream that keeps what is written to it. */
+export function collecting(isTTY = false): { readonly sink: TextSink; readonly text: () => string } {
+  const pieces: string[] = [];
+  return { sink: { isTTY, write: (text) => void pieces.push(text) }, text: () => pieces.join("") };
+}
+
 /** Runs a command line with nothing of the test's own terminal and environment. */
 export async function pagetrail(argv: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
-  const printed = { out: "", err: "" };
+  const [stdout, stderr] = [collecting(), collecting()];
   const io: Io = {
-    stdout: { isTTY: false, write: (text) => void (printed.out += text) },
-    stderr: { isTTY: false, write: (text) => void (printed.err += text) },
+    stdout: stdout.sink,
+    stderr: stderr.sink,
     env: {},
     interrupted: new AbortController().signal,
     ...more,
   };
   const code = await run(argv, io);
-  return { code, ...printed };
+  return { code, out: stdout.text(), err: stderr.text() };
 }

@@ -1,7 +1,7 @@
 import {
+  type Event,
   encodeEvent,
   encodeProfile,
-  type Event,
   initialState,
   type KernelState,
   type LogHeader,

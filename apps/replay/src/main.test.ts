@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -37,7 +37,10 @@ describe("the program", () => {
   test("reads a log from standard input", async () => {
     const child = start(["replay", "-"]);
     child.stdin?.end(readFileSync(demoLog()));
-    expect(await finished(child)).toMatchObject({ code: 0, out: expect.stringContaining("12 events of standard input") });
+    expect(await finished(child)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("12 events of standard input"),
+    });
   });
 
   test("imports from standard input, and names a log by its recording in the folder where it is run", async () => {
@@ -60,8 +63,11 @@ describe("the program", () => {
     const trace = join(folder, "endless.txt");
     writeFileSync(trace, "7 madvise(0x1000, 4096, MADV_NORMAL) = 0\n".repeat(200_000));
     const child = start(["import", "strace", trace, "-o", join(folder, "t.ptlog")]);
-    child.stderr?.once("data", () => child.kill("SIGINT"));
-    const { code, out } = await finished(child);
-    expect([code, out]).toEqual([130, ""]);
+    const ended = finished(child);
+    // The log's first bytes show that the import has begun.
+    while (readdirSync(folder).length === 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    child.kill("SIGINT");
+    expect(await ended).toEqual({ code: 130, out: "", err: "" });
+    expect(readdirSync(folder)).toEqual(["endless.txt"]);
   });
 });

@@ -46,7 +46,9 @@ describe("the recordings of several threads", () => {
   });
 
   test("without times follow one another", async () => {
-    expect(await all(chainTraces([trace(2, "b() = 0\n"), trace(1, "a() = 0\n")]))).toBe("2 b() = 0\n1 a() = 0\n");
+    expect(await all(chainTraces([trace(2, "b() = 0\n"), trace(1, "a() = 0\n")]))).toBe(
+      "2 b() = 0\n1 a() = 0\n",
+    );
   });
 });
 

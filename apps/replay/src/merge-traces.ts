@@ -79,7 +79,8 @@ class Source {
 
 /** The time that strace -ttt, -tt or -t put in front of a line. */
 export function timeOf(line: string): number | undefined {
-  const [, epoch, hours, minutes, seconds] = /^(?:(\d{8,}\.\d+)|(\d\d):(\d\d):(\d\d(?:\.\d+)?)) /.exec(line) ?? [];
+  const [, epoch, hours, minutes, seconds] =
+    /^(?:(\d{8,}\.\d+)|(\d\d):(\d\d):(\d\d(?:\.\d+)?)) /.exec(line) ?? [];
   if (epoch !== undefined) return Number(epoch);
   return hours === undefined ? undefined : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
 }

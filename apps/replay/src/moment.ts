@@ -14,7 +14,8 @@ export function stateOf(log: LoadedLog, position: string, out: Output): Result<K
 
 /** `event 57 of 230 (line 31)`: where in a log something is shown. */
 export function describeMoment({ timeline }: LoadedLog, seq: number): string {
-  if (seq === timeline.first) return `the start, before the first of ${timeline.last - timeline.first} events`;
+  if (seq === timeline.first)
+    return `the start, before the first of ${timeline.last - timeline.first} events`;
   const line = timeline.eventAt(seq)?.line;
   return `event ${seq} of ${timeline.last}${line === undefined ? "" : ` (line ${line})`}`;
 }

@@ -1,4 +1,4 @@
-import { type Io, Interrupted } from "./io.ts";
+import { Interrupted, type Io } from "./io.ts";
 import { explain, type Problem } from "./problem.ts";
 import { Progress } from "./progress.ts";
 import { type ColorChoice, PLAIN, type Style, styleFor } from "./text/style.ts";

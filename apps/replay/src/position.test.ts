@@ -44,12 +44,24 @@ describe("a position", () => {
     expect(at(text)).toBe(seq);
   });
 
-  test.each(["", "x", "-1", "+1", "1.5", "line:", "line:x", "time:-1", "50%%", "101%", "1+", "1++2", "end 2", "1e3"])(
-    "'%s' is none",
-    (text) => {
-      expect(parsePosition(text).ok).toBe(false);
-    },
-  );
+  test.each([
+    "",
+    "x",
+    "-1",
+    "+1",
+    "1.5",
+    "line:",
+    "line:x",
+    "time:-1",
+    "50%%",
+    "101%",
+    "1+",
+    "1++2",
+    "end 2",
+    "1e3",
+  ])("'%s' is none", (text) => {
+    expect(parsePosition(text).ok).toBe(false);
+  });
 
   test("of a line without an event is behind the event before it, and says so", () => {
     expect(findMoment("line:4", timeline)).toEqual({
@@ -75,8 +87,24 @@ describe("a position", () => {
   });
 
   test("is read or refused, whatever the text", () => {
-    const piece = fc.constantFrom("start", "end", "%", "line:", "time:", "@", "+", "-", ".", "..", "1", "99999999");
-    const text = fc.oneof(fc.string(), fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join("")));
+    const piece = fc.constantFrom(
+      "start",
+      "end",
+      "%",
+      "line:",
+      "time:",
+      "@",
+      "+",
+      "-",
+      ".",
+      "..",
+      "1",
+      "99999999",
+    );
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join("")),
+    );
     fc.assert(
       fc.property(text, (position) => {
         const moment = findMoment(position, timeline);

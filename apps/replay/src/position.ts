@@ -46,7 +46,8 @@ export function findMoment(text: string, timeline: Timeline): Result<Moment, str
   if (!anchor.ok) return anchor;
   const seq = anchor.value.seq + position.value.offset;
   const { first, last } = timeline;
-  if (seq < first || seq > last) return fail(`'${text}' is event ${seq}, and the log has events ${first + 1} to ${last}`);
+  if (seq < first || seq > last)
+    return fail(`'${text}' is event ${seq}, and the log has events ${first + 1} to ${last}`);
   return ok({ ...anchor.value, seq });
 }
 
@@ -70,7 +71,8 @@ function anchorSeq(anchor: Anchor, timeline: Timeline): Result<Moment, string> {
 
 /** The last event from that line, or else from one before it: most lines of a recording make no event. */
 function fromLine(events: readonly Event[], line: number, first: number): Result<Moment, string> {
-  if (!events.some((e) => e.line !== undefined)) return fail("this log has no line numbers: it was not imported");
+  if (!events.some((e) => e.line !== undefined))
+    return fail("this log has no line numbers: it was not imported");
   let found: Event | undefined;
   for (const e of events)
     if (e.line !== undefined && e.line <= line && e.line >= (found?.line ?? 0)) found = e;
@@ -86,8 +88,7 @@ function fromTime(events: readonly Event[], seconds: number, first: number): Res
   const start = events.find((e) => e.time !== undefined)?.time;
   if (start === undefined) return fail("this log has no times; record with strace -ttt to have them");
   let seq = first;
-  for (const e of events)
-    if (e.time !== undefined && e.time - start <= seconds + TIME_TOLERANCE) seq = e.seq;
+  for (const e of events) if (e.time !== undefined && e.time - start <= seconds + TIME_TOLERANCE) seq = e.seq;
   return ok({ seq });
 }
 

@@ -49,7 +49,8 @@ function absent(log: LoadedLog, state: KernelState, pid: number): Problem {
   const own = lives.filter((life) => life.pid === pid);
   const next = own.find((life) => life.first > state.seq);
   const first = own[0];
-  if (next) return { what: `process ${pid} is not there yet`, where, advice: `it begins at event ${next.first}` };
+  if (next)
+    return { what: `process ${pid} is not there yet`, where, advice: `it begins at event ${next.first}` };
   if (first)
     return {
       what: `process ${pid} is gone`,

@@ -6,8 +6,8 @@ import {
   type Outcome,
   replayEvents,
   type Seal,
-  sameOutcome,
   StateDigest,
+  sameOutcome,
   type Timeline,
 } from "@pagetrail/core";
 import { sha256 } from "@pagetrail/store";
@@ -15,7 +15,12 @@ import type { LoadedLog } from "./open-log.ts";
 
 /** Where a replay leaves the log: an outcome that is another now, or a state that is. */
 export type Difference =
-  | { readonly kind: "outcome"; readonly event: Event; readonly expected: Outcome; readonly predicted: Outcome }
+  | {
+      readonly kind: "outcome";
+      readonly event: Event;
+      readonly expected: Outcome;
+      readonly predicted: Outcome;
+    }
   | { readonly kind: "state"; readonly seq: number; readonly sealed: string; readonly found: string };
 
 /** What one event came to. */

@@ -53,7 +53,7 @@ export interface TourFacts {
 /** Looks at a log: its first process from its first mapping to its end. */
 export function tourFacts(log: LoadedLog): Result<TourFacts, Problem> {
   const { events } = log.timeline;
-  const decided = events.filter((e) => isSystemCall(e) && isDecided(e.request));
+  const decided = events.filter((e) => isSystemCall(e) && isDecided(e));
   const processes = listProcesses(events);
   const counted = {
     log,
@@ -90,7 +90,8 @@ function lifeOf({ timeline }: LoadedLog, processes: readonly ProcessLife[]): Tou
 const afterLoading = (events: readonly Event[]): Event | undefined =>
   events.find((e, i) => isProtection(e) && !events.slice(i + 1, i + 3).some(isProtection));
 
-const isProtection = ({ request, outcome }: Event): boolean => request.call === "mprotect" && "ret" in outcome;
+const isProtection = ({ request, outcome }: Event): boolean =>
+  request.call === "mprotect" && "ret" in outcome;
 
 function momentOf(timeline: Timeline, pid: Pid, seq: number, what: string): TourMoment | undefined {
   const state = timeline.stateAt(seq);
@@ -99,7 +100,8 @@ function momentOf(timeline: Timeline, pid: Pid, seq: number, what: string): Tour
 }
 
 function stepBackAt(timeline: Timeline, pid: Pid, events: readonly Event[]): StepBack | undefined {
-  const event = events.find(isProtection) ?? events.find(({ request }) => request.call === "mmap") ?? events.at(-1);
+  const event =
+    events.find(isProtection) ?? events.find(({ request }) => request.call === "mmap") ?? events.at(-1);
   if (!event) return undefined;
   const side = (seq: number): DiffSide => {
     const state = timeline.stateAt(seq);

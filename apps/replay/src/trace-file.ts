@@ -20,7 +20,7 @@ export interface TraceFile {
 }
 
 /** The thread that a file's name tells, as strace -ff makes names. */
-export function tidOf(path: string): number | undefined {
+function tidOf(path: string): number | undefined {
   const suffix = /\.(\d{1,10})(?:\.gz)?$/.exec(basename(path))?.[1];
   return suffix === undefined ? undefined : Number(suffix);
 }
@@ -30,7 +30,8 @@ export async function openTrace(path: string): Promise<Result<TraceFile, Problem
   const name = path === "-" ? "standard input" : path;
   try {
     const found = path === "-" ? undefined : await stat(path);
-    if (found?.isDirectory()) return refused({ what: "this is a directory", where: name, advice: "name a file" });
+    if (found?.isDirectory())
+      return refused({ what: "this is a directory", where: name, advice: "name a file" });
     let done = 0;
     const stream = path === "-" ? createReadStream("", { fd: 0, autoClose: false }) : createReadStream(path);
     const bytes = counting(stream, (n) => {

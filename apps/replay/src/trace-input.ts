@@ -2,7 +2,7 @@ import { ok, type Result } from "@pagetrail/core";
 import { looksLikeStrace } from "@pagetrail/import";
 import { chainTraces, mergeTraces, timeOf } from "./merge-traces.ts";
 import type { Output } from "./output.ts";
-import { type Problem, refused } from "./problem.ts";
+import { fileProblem, type Problem, refused } from "./problem.ts";
 import { openTrace, type TraceFile } from "./trace-file.ts";
 
 /** One or more recordings as one text. */
@@ -27,7 +27,9 @@ export async function openInput(paths: readonly string[], out: Output): Promise<
   for (const path of paths) {
     const opened = await openTrace(path);
     if (!opened.ok) return opened;
-    const head = await readHead(opened.value);
+    const found = await readHead(opened.value);
+    if (!found.ok) return found;
+    const head = found.value;
     const guess = looksLikeStrace(head.text);
     if (!guess.ok)
       return refused({
@@ -56,17 +58,26 @@ export async function openInput(paths: readonly string[], out: Output): Promise<
 /** Whether the first lines have times that can be compared with those of another file. */
 const hasTimes = (head: string): boolean => timeOf(head.slice(0, 200)) !== undefined;
 
-async function readHead({ chunks }: TraceFile): Promise<{ text: string; all: AsyncIterator<string> }> {
-  const read: string[] = [];
-  let length = 0;
-  while (length < HEAD) {
-    const { value, done } = await chunks.next();
-    if (done === true) break;
-    read.push(value);
-    length += value.length;
+/** The beginning of a recording, and all of it: what was read is not lost. */
+interface Head {
+  readonly text: string;
+  readonly all: AsyncIterator<string>;
+}
+
+async function readHead({ name, chunks }: TraceFile): Promise<Result<Head, Problem>> {
+  try {
+    let text = "";
+    while (text.length < HEAD) {
+      const { value, done } = await chunks.next();
+      if (done === true) break;
+      text += value;
+    }
+    return ok({ text: text.slice(0, HEAD), all: resumed(text, chunks) });
+  } catch (error) {
+    const problem = fileProblem(name, error);
+    if (!problem) throw error;
+    return refused(problem);
   }
-  const text = read.join("");
-  return { text: text.slice(0, HEAD), all: resumed(text, chunks) };
 }
 
 async function* resumed(head: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
@@ -74,7 +85,9 @@ async function* resumed(head: string, rest: AsyncIterator<string>): AsyncGenerat
   yield* iterate(rest);
 }
 
-const iterate = <T>(iterator: AsyncIterator<T>): AsyncIterable<T> => ({ [Symbol.asyncIterator]: () => iterator });
+const iterate = <T>(iterator: AsyncIterator<T>): AsyncIterable<T> => ({
+  [Symbol.asyncIterator]: () => iterator,
+});
 
 function progressOf(files: readonly TraceFile[]): { done: number; size: number | undefined } {
   let done = 0;

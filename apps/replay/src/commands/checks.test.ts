@@ -56,8 +56,13 @@ describe("replay", () => {
   test("emits a line per system call, with maps where they changed", async () => {
     const { code, out } = await pagetrail(["replay", demoLog(), "--emit", "maps", "--jsonl"]);
     expect(code).toBe(0);
-    const lines = out.trimEnd().split("\n").map((line) => JSON.parse(line));
-    expect(lines.map(({ seq, maps }) => (maps === null ? seq : -seq))).toEqual([-3, -4, -5, -6, 7, 8, -9, -10, 11, 12]);
+    const lines = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ seq, maps }) => (maps === null ? seq : -seq))).toEqual([
+      -3, -4, -5, -6, 7, 8, -9, -10, 11, 12,
+    ]);
     expect(out.split("\n")[4]).toBe(
       '{"seq":7,"line":6,"pid":100,"tid":100,"call":"munmap","outcome":"-EINVAL","predicted":"-EINVAL","diverged":false,"maps":null}',
     );
@@ -73,14 +78,19 @@ describe("replay", () => {
 
   test("emits text for a reader", async () => {
     const { out } = await pagetrail(["replay", demoLog(), "--emit", "maps", "--to", "3"]);
-    expect(out).toMatch(/^ +3 +1 +100 mmap\(NULL, 16384, .*\n7ffff7ffb000-7ffff7fff000 rw-p 00000000 00:00 0 \n/);
+    expect(out).toMatch(
+      /^ +3 +1 +100 mmap\(NULL, 16384, .*\n7ffff7ffb000-7ffff7fff000 rw-p 00000000 00:00 0 \n/,
+    );
   });
 
-  test.each([["--jsonl"], ["--emit", "maps", "--json"], ["--emit", "smaps"]])("refuses %s %s %s", async (...args) => {
-    const { code, err } = await pagetrail(["replay", demoLog(), ...args]);
-    expect(code).toBe(2);
-    expect(err).toMatch(/^pagetrail: .*: .*\n$/);
-  });
+  test.each([["--jsonl"], ["--emit", "maps", "--json"], ["--emit", "smaps"]])(
+    "refuses %s %s %s",
+    async (...args) => {
+      const { code, err } = await pagetrail(["replay", demoLog(), ...args]);
+      expect(code).toBe(2);
+      expect(err).toMatch(/^pagetrail: .*: .*\n$/);
+    },
+  );
 });
 
 describe("verify", () => {
@@ -102,7 +112,10 @@ describe("verify", () => {
 
   test("exits with 1 where an outcome or a state is another", async () => {
     const outcome = await pagetrail(["verify", forge(demo(), { seq: 4 })]);
-    expect([outcome.code, outcome.out]).toEqual([1, expect.stringContaining("event 4 (line 2) replays otherwise")]);
+    expect([outcome.code, outcome.out]).toEqual([
+      1,
+      expect.stringContaining("event 4 (line 2) replays otherwise"),
+    ]);
     const state = await pagetrail(["verify", forge(demo(), { digest: "0123" })]);
     expect([state.code, state.out]).toEqual([1, expect.stringContaining("  sealed    0123")]);
   });

@@ -1,8 +1,17 @@
-import { type KernelState, type MmStruct, ok, permissions, type Pid, type Result, type Vma, vmaName } from "@pagetrail/core";
+import {
+  type KernelState,
+  type MmStruct,
+  ok,
+  type Pid,
+  permissions,
+  type Result,
+  type Vma,
+  vmaName,
+} from "@pagetrail/core";
 import { type LoadedLog, openLog, stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { lastName, listProcesses, type ProcessLife } from "../process-list.ts";
 import type { Problem } from "../problem.ts";
+import { lastName, listProcesses, type ProcessLife } from "../process-list.ts";
 import { counted, pagesSize } from "../text/numbers.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
@@ -33,10 +42,14 @@ export async function diffLogs(left: string, right: string, { json }: CommonOpti
   if (!b.ok) return b;
   const compared = compare(a.value, b.value);
   if (!compared.ok) return compared;
-  const differing = compared.value.filter(({ left, right, changes }) => !left || !right || changes.length > 0);
+  const differing = compared.value.filter(
+    ({ left, right, changes }) => !left || !right || changes.length > 0,
+  );
   if (json) out.document({ logs: [a.value.name, b.value.name], processes: differing.map(asJson) });
   else {
-    out.note(`the last maps of ${counted(compared.value.length, "process", "processes")} in ${a.value.name} and ${b.value.name}`);
+    out.note(
+      `the last maps of ${counted(compared.value.length, "process", "processes")} in ${a.value.name} and ${b.value.name}`,
+    );
     out.lines(differing.flatMap((diff) => [...asText(diff, out)]));
     if (differing.length === 0) out.note("no difference but for addresses");
   }

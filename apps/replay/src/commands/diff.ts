@@ -2,9 +2,16 @@ import { type KernelState, type MapChange, ok, type Result } from "@pagetrail/co
 import { describeMoment, stateOf } from "../moment.ts";
 import { type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { chooseProcess } from "../process-choice.ts";
 import { type Problem, refused } from "../problem.ts";
-import { changesBetween, type DiffSide, diffLines, sideAfter, sideBefore, totals } from "../text/diff-text.ts";
+import { chooseProcess } from "../process-choice.ts";
+import {
+  changesBetween,
+  type DiffSide,
+  diffLines,
+  sideAfter,
+  sideBefore,
+  totals,
+} from "../text/diff-text.ts";
 import { vmaJson } from "../text/vma-json.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 import { diffLogs } from "./diff-logs.ts";
@@ -35,7 +42,8 @@ export async function diffCommand(
 ): Ending {
   const [a, b] = rest;
   if (options.at !== undefined) return rest.length === 0 ? diffProcesses(path, options, out) : EMPTY;
-  if (a !== undefined && b === undefined) return options.pid.length === 0 ? diffLogs(path, a, options, out) : EMPTY;
+  if (a !== undefined && b === undefined)
+    return options.pid.length === 0 ? diffLogs(path, a, options, out) : EMPTY;
   if (a === undefined || b === undefined || options.pid.length > 1) return EMPTY;
   const log = await openLog(path, out);
   if (!log.ok) return log;

@@ -21,7 +21,8 @@ export async function eventsCommand(
   if (!log.ok) return log;
   const { name, timeline } = log.value;
   const found = findRange(range, timeline);
-  if (!found.ok) return refused({ what: found.error, where: name, advice: "see pagetrail info for its size" });
+  if (!found.ok)
+    return refused({ what: found.error, where: name, advice: "see pagetrail info for its size" });
   const { from, to } = found.value;
   if (options.json) {
     const events = timeline.events.filter(({ seq }) => seq >= from && seq < to).map(encodeEvent);

@@ -7,8 +7,8 @@ import { logTarget } from "../log-target.ts";
 import type { Output } from "../output.ts";
 import { fileProblem, type Problem, problemOf, refused } from "../problem.ts";
 import { MachineFiles } from "../system-files.ts";
-import { summaryJson, summaryLines } from "../text/summary-text.ts";
 import { bytesSize, count, percent } from "../text/numbers.ts";
+import { summaryJson, summaryLines } from "../text/summary-text.ts";
 import { openInput, type TraceInput } from "../trace-input.ts";
 import { producer } from "../version.ts";
 import type { CommonOptions, Ending } from "./command.ts";
@@ -31,10 +31,14 @@ export async function importStraceCommand(
   const input = await openInput(traces, out);
   if (!input.ok) return input;
   const sink = new LogSink(producer(), (header) =>
-    FileLogWriter.create(target.value, { ...header, source: { ...header.source, files: traces } }, {
-      overwrite: true,
-      sync: "end",
-    }),
+    FileLogWriter.create(
+      target.value,
+      { ...header, source: { ...header.source, files: traces } },
+      {
+        overwrite: true,
+        sync: "end",
+      },
+    ),
   );
   try {
     const summary = await importInto(sink, input.value, system.value, out);
@@ -64,8 +68,8 @@ async function importInto(
   out: Output,
 ): Promise<Result<ImportSummary, Problem>> {
   const { defaultTid, chunks, far } = input;
-  const importer = new StraceImporter({ system, sink, ...(defaultTid === undefined ? {} : { defaultTid }) });
   const progress = out.progress("import");
+  const importer = new StraceImporter({ system, sink, ...(defaultTid === undefined ? {} : { defaultTid }) });
   for await (const chunk of chunks) {
     importer.push(chunk);
     if (sink.refusal) return refused(problemOf(sink.refusal));
@@ -79,6 +83,7 @@ async function importInto(
 }
 
 function farText({ done, size }: { done: number; size: number | undefined }, events: number): string {
-  const share = size === undefined || size === 0 ? bytesSize(done) : `${percent(done, size)} of ${bytesSize(size)}`;
+  const share =
+    size === undefined || size === 0 ? bytesSize(done) : `${percent(done, size)} of ${bytesSize(size)}`;
   return `${share}, ${count(events)} events`;
 }

@@ -1,5 +1,13 @@
 import { statSync } from "node:fs";
-import { type Event, isDecided, isSystemCall, ok, type Outcome, type Profile, UNLIMITED } from "@pagetrail/core";
+import {
+  type Event,
+  isDecided,
+  isSystemCall,
+  type Outcome,
+  ok,
+  type Profile,
+  UNLIMITED,
+} from "@pagetrail/core";
 import { type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { listProcesses, type ProcessLife } from "../process-list.ts";
@@ -34,7 +42,7 @@ function gather(log: LoadedLog, bytes: number | undefined): Facts {
   const { events } = log.timeline;
   const calls = new Map<string, number>();
   for (const event of events) calls.set(nameOf(event), (calls.get(nameOf(event)) ?? 0) + 1);
-  const decided = events.filter((e) => isSystemCall(e) && isDecided(e.request));
+  const decided = events.filter((e) => isSystemCall(e) && isDecided(e));
   return {
     log,
     bytes,
@@ -46,7 +54,8 @@ function gather(log: LoadedLog, bytes: number | undefined): Facts {
   };
 }
 
-const nameOf = ({ as, request }: Event): string => as ?? (request.call === "given" ? request.name : request.call);
+const nameOf = ({ as, request }: Event): string =>
+  as ?? (request.call === "given" ? request.name : request.call);
 
 const limit = (bytes: number): string => (bytes === UNLIMITED ? "unlimited" : bytesSize(bytes));
 
@@ -55,7 +64,10 @@ function profileText({ layout, release, limits }: Profile): string {
   return `${layout}, the rules of Linux ${release}, ${stack}`;
 }
 
-function* asText({ log, bytes, calls, processes, decided, predicted, divergences }: Facts, out: Output): Generator<string> {
+function* asText(
+  { log, bytes, calls, processes, decided, predicted, divergences }: Facts,
+  out: Output,
+): Generator<string> {
   const { bold } = out.style;
   const { events } = log.timeline;
   const seals = counted(log.seals.length, "seal");
@@ -69,25 +81,38 @@ function* asText({ log, bytes, calls, processes, decided, predicted, divergences
   yield `${bold("predicted")}  ${count(predicted)} of ${counted(decided, "decided call")} right (${share})`;
   yield "";
   const callColumns = [{ title: "EVENTS", right: true }, { title: "CALL" }];
-  yield* table(callColumns, calls.map(([name, n]) => [count(n), name]));
+  yield* table(
+    callColumns,
+    calls.map(([name, n]) => [count(n), name]),
+  );
   yield "";
   yield* table(PROCESS_COLUMNS, processes.map(processCells));
   if (divergences.length === 0) return;
   yield "";
   yield bold(counted(divergences.length, "divergence"));
   yield* divergences.slice(0, SHOWN).map(divergenceText);
-  if (divergences.length > SHOWN) yield `  and ${count(divergences.length - SHOWN)} more: see pagetrail events`;
+  if (divergences.length > SHOWN)
+    yield `  and ${count(divergences.length - SHOWN)} more: see pagetrail events`;
 }
 
 const SHOWN = 20;
 
-function divergenceText({ seq, line, request, as, outcome, divergence }: Facts["divergences"][number]): string {
+function divergenceText({
+  seq,
+  line,
+  request,
+  as,
+  outcome,
+  divergence,
+}: Facts["divergences"][number]): string {
   const where = line === undefined ? `event ${seq}` : `event ${seq}, line ${line}`;
   return `  ${where}: ${as ?? request.call}: recorded ${outcomeText(outcome)}, predicted ${outcomeText(divergence)}`;
 }
 
 function sourceText(source: Readonly<Record<string, unknown>>): string {
-  const words = Object.entries(source).map(([k, v]) => `${k} ${typeof v === "string" ? v : JSON.stringify(v)}`);
+  const words = Object.entries(source).map(
+    ([k, v]) => `${k} ${typeof v === "string" ? v : JSON.stringify(v)}`,
+  );
   return words.length === 0 ? "not said" : words.join(", ");
 }
 

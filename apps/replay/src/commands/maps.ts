@@ -1,9 +1,9 @@
-import { hex, type KernelState, maps, mapsLine, type MmStruct, ok, PAGE_SIZE } from "@pagetrail/core";
+import { hex, type KernelState, type MmStruct, maps, mapsLine, ok, PAGE_SIZE } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { listProcesses } from "../process-list.ts";
 import { chooseProcess } from "../process-choice.ts";
+import { listProcesses } from "../process-list.ts";
 import { pagesSize } from "../text/numbers.ts";
 import { vmaJson } from "../text/vma-json.ts";
 import type { CommonOptions, Ending } from "./command.ts";

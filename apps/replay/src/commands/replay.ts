@@ -34,7 +34,11 @@ function usageProblem({ json, jsonl, emit }: ReplayOptions): Problem | undefined
   if (jsonl && !emit)
     return { what: "--jsonl prints a line per event", where: "--jsonl", advice: "say what with --emit maps" };
   if (json && emit)
-    return { what: "one document does not hold all maps", where: "--json", advice: "use --jsonl with --emit maps" };
+    return {
+      what: "one document does not hold all maps",
+      where: "--json",
+      advice: "use --jsonl with --emit maps",
+    };
   return undefined;
 }
 
@@ -64,21 +68,33 @@ interface Checked {
 function report({ log, replayer, difference, target }: Checked, { json }: ReplayOptions, out: Output): void {
   const { first, events } = log.timeline;
   const done = events.slice(0, replayer.state.seq - first);
-  const decided = done.filter((e) => isSystemCall(e) && isDecided(e.request)).length;
+  const decided = done.filter((e) => isSystemCall(e) && isDecided(e)).length;
   const divergences = done.filter((e) => e.divergence !== undefined).length;
   const seals = replayer.sealsChecked;
   if (json) {
     const found = difference ? differenceJson(difference) : null;
-    out.document({ log: log.name, to: target, events: done.length, decided, divergences, seals, difference: found });
+    out.document({
+      log: log.name,
+      to: target,
+      events: done.length,
+      decided,
+      divergences,
+      seals,
+      difference: found,
+    });
     return;
   }
   if (difference) {
     out.lines(differenceLines(difference));
     return;
   }
-  out.line(`${counted(done.length, "event")} of ${log.name} replay as recorded, ${counted(seals, "sealed state")} too`);
+  out.line(
+    `${counted(done.length, "event")} of ${log.name} replay as recorded, ${counted(seals, "sealed state")} too`,
+  );
   const right = percent(decided - divergences, decided);
-  out.line(`${counted(decided, "decided call")}, ${counted(divergences, "divergence")}: ${right} predicted right`);
+  out.line(
+    `${counted(decided, "decided call")}, ${counted(divergences, "divergence")}: ${right} predicted right`,
+  );
 }
 
 /** Prints each system call with its process's maps behind it, where these are others than before. */
@@ -104,7 +120,11 @@ async function emit(log: LoadedLog, target: number, options: ReplayOptions, out:
 }
 
 /** The process that an event belongs to and its text of maps, if that is to be printed. */
-function follow(event: Event, { before, after }: Step, texts: MapsTexts): { pid: number; maps: string | undefined } {
+function follow(
+  event: Event,
+  { before, after }: Step,
+  texts: MapsTexts,
+): { pid: number; maps: string | undefined } {
   texts.watch(event, before);
   const pid = before.tasks.get(event.tid)?.tgid ?? after.tasks.get(event.tid)?.tgid ?? event.tid;
   if (!isSystemCall(event)) return { pid, maps: undefined };

@@ -5,7 +5,16 @@ describe("the tour", () => {
   test("of the bundled recording shows every part, within 100 columns", async () => {
     const { code, out, err } = await pagetrail(["tour"]);
     expect([code, err]).toEqual([0, ""]);
-    const headings = ["What was recorded", "How much of it", "Maps 1:", "Maps 2:", "Maps 3:", "What changed", "One step, and back", "Try next"];
+    const headings = [
+      "What was recorded",
+      "How much of it",
+      "Maps 1:",
+      "Maps 2:",
+      "Maps 3:",
+      "What changed",
+      "One step, and back",
+      "Try next",
+    ];
     const found = headings.map((heading) => out.split("\n").findIndex((line) => line.startsWith(heading)));
     expect(found).toEqual([...found].sort((a, b) => a - b));
     expect(found[0]).toBe(0);

@@ -1,11 +1,11 @@
 import { ok } from "@pagetrail/core";
+import { importBundled } from "../bundled.ts";
 import { openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { type TourFacts, tourFacts } from "../tour-facts.ts";
 import { sideAfter, sideBefore } from "../text/diff-text.ts";
 import { tourLines } from "../text/tour-text.ts";
 import { vmaJson } from "../text/vma-json.ts";
-import { importBundled } from "../bundled.ts";
+import { type TourFacts, tourFacts } from "../tour-facts.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
 /** Shows what can be done with a log: the given one, or one made of the bundled recording. */
@@ -20,7 +20,13 @@ export async function tourCommand(path: string | undefined, options: CommonOptio
 }
 
 function asJson({ log, processes, decided, predicted, life }: TourFacts) {
-  const counted = { log: log.name, events: log.timeline.events.length, processes: processes.length, decided, predicted };
+  const counted = {
+    log: log.name,
+    events: log.timeline.events.length,
+    processes: processes.length,
+    decided,
+    predicted,
+  };
   if (!life) return { ...counted, pid: null, moments: [], stepBack: null };
   const { process, moments, stepBack } = life;
   return {
@@ -34,7 +40,11 @@ function asJson({ log, processes, decided, predicted, life }: TourFacts) {
     stepBack: stepBack
       ? {
           event: stepBack.event.seq,
-          changed: stepBack.changes.map((c) => ({ kind: c.kind, before: sideBefore(c).length, after: sideAfter(c).length })),
+          changed: stepBack.changes.map((c) => ({
+            kind: c.kind,
+            before: sideBefore(c).length,
+            after: sideAfter(c).length,
+          })),
           digests: stepBack.digests,
         }
       : null,

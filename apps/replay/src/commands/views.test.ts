@@ -25,7 +25,10 @@ describe("info", () => {
       predicted: 7,
       finished: true,
       calls: { mmap: 4, fork: 1, wait4: 1 },
-      processes: [{ pid: 100, parent: null }, { pid: 101, parent: 100, ended: 11 }],
+      processes: [
+        { pid: 100, parent: null },
+        { pid: 101, parent: 100, ended: 11 },
+      ],
       divergences: [{ seq: 10, line: 9, outcome: "0x10000000", predicted: "0x7ffff7ff0000" }],
     });
   });
@@ -72,7 +75,9 @@ describe("maps", () => {
     const state = demo().states[5];
     expect(code).toBe(0);
     expect(out).toBe(state && maps(state, mmOf(state, 100 as Pid)));
-    expect(err).toMatch(/^pagetrail: process 100 \(demo\) in .*demo\.ptlog behind event 5 of 12 \(line 3\)\n$/);
+    expect(err).toMatch(
+      /^pagetrail: process 100 \(demo\) in .*demo\.ptlog behind event 5 of 12 \(line 3\)\n$/,
+    );
   });
 
   test("shows the process that was asked for", async () => {
@@ -117,7 +122,10 @@ describe("maps", () => {
 describe("ps", () => {
   test("lists tasks with their address spaces", async () => {
     const { out } = await pagetrail(["ps", demoLog(), "--at", "11"]);
-    const rows = out.trimEnd().split("\n").map((line) => line.trim().split(/ +/));
+    const rows = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trim().split(/ +/));
     expect(rows).toEqual([
       ["PID", "TGID", "PPID", "STATE", "MM", "USERS", "COUNT", "VMAS", "KB", "COMM"],
       ["100", "100", "0", "running", "1", "1", "1", "5", "56", "demo"],
@@ -136,7 +144,12 @@ describe("diff", () => {
   test("shows what two moments of a process have different, with a gutter", async () => {
     const { code, out } = await pagetrail(["diff", demoLog(), "4", "6"]);
     expect(code).toBe(1);
-    expect(out.replaceAll(/ 0000.*?( \/|\n)/g, "$1").trimEnd().split("\n")).toEqual([
+    expect(
+      out
+        .replaceAll(/ 0000.*?( \/|\n)/g, "$1")
+        .trimEnd()
+        .split("\n"),
+    ).toEqual([
       "~ split into 3",
       "    - 7ffff7ff8000-7ffff7ffb000 r-xp /lib/libdemo.so",
       "    + 7ffff7ff8000-7ffff7ff9000 r-xp /lib/libdemo.so",
@@ -155,11 +168,26 @@ describe("diff", () => {
   test("shows all mappings of a process that was not there before", async () => {
     const { code, out } = await pagetrail(["diff", demoLog(), "5", "9", "--pid", "101"]);
     expect(code).toBe(1);
-    expect(out.trimEnd().split("\n").every((line) => line.startsWith("+ "))).toBe(true);
+    expect(
+      out
+        .trimEnd()
+        .split("\n")
+        .every((line) => line.startsWith("+ ")),
+    ).toBe(true);
   });
 
   test("compares two processes at one moment", async () => {
-    const { code, out } = await pagetrail(["diff", demoLog(), "--at", "10", "--pid", "100", "--pid", "101", "--json"]);
+    const { code, out } = await pagetrail([
+      "diff",
+      demoLog(),
+      "--at",
+      "10",
+      "--pid",
+      "100",
+      "--pid",
+      "101",
+      "--json",
+    ]);
     expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       schema: 1,
@@ -187,7 +215,12 @@ describe("diff", () => {
     expect(resized.code).toBe(1);
     expect(resized.out).toContain("  ~ rw-p anonymous, 32 KB to 28 KB");
     const strangers = await pagetrail(["diff", log, demoLog(forked)]);
-    expect(strangers.out.split("\n")).toEqual(["- process demo (100)", "- process demo 2 (101)", "+ process other (100)", ""]);
+    expect(strangers.out.split("\n")).toEqual([
+      "- process demo (100)",
+      "- process demo 2 (101)",
+      "+ process other (100)",
+      "",
+    ]);
   });
 
   test("says what it needs when it is given too little", async () => {

@@ -2,8 +2,8 @@ import {
   diffMaps,
   type KernelState,
   type MapChange,
-  mapsLine,
   type MmStruct,
+  mapsLine,
   permissions,
   type Vma,
 } from "@pagetrail/core";
@@ -41,8 +41,12 @@ export function* diffLines(
 /** What it takes to come from one side's mappings to the other's. */
 export function changesBetween(before: DiffSide, after: DiffSide): readonly MapChange[] {
   if (before.mm && after.mm) return diffMaps(before.mm.vmas, after.mm.vmas);
-  const removed = [...(before.mm?.vmas.items() ?? [])].map((vma): MapChange => ({ kind: "removed", before: vma }));
-  const created = [...(after.mm?.vmas.items() ?? [])].map((vma): MapChange => ({ kind: "created", after: vma }));
+  const removed = [...(before.mm?.vmas.items() ?? [])].map(
+    (vma): MapChange => ({ kind: "removed", before: vma }),
+  );
+  const created = [...(after.mm?.vmas.items() ?? [])].map(
+    (vma): MapChange => ({ kind: "created", after: vma }),
+  );
   return [...removed, ...created];
 }
 
@@ -72,7 +76,8 @@ function headline(change: Change): string {
 function resized(before: Vma, after: Vma, verb: string): string {
   const difference = Math.abs(after.pages - before.pages);
   if (difference === 0) return "shifted";
-  const end = before.start === after.start ? "at its end" : before.end === after.end ? "at its start" : "at both ends";
+  const end =
+    before.start === after.start ? "at its end" : before.end === after.end ? "at its start" : "at both ends";
   return `${verb} by ${pagesSize(difference)} ${end}`;
 }
 

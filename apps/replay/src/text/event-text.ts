@@ -1,4 +1,13 @@
-import { type Event, hex, type OpenFile, PAGE_SIZE, type Request, UNLIMITED, type Word, wordHex } from "@pagetrail/core";
+import {
+  type Event,
+  hex,
+  type OpenFile,
+  PAGE_SIZE,
+  type Request,
+  UNLIMITED,
+  type Word,
+  wordHex,
+} from "@pagetrail/core";
 import {
   adviceText,
   cloneFlagsText,
@@ -43,7 +52,8 @@ export class EventText {
   body({ request, outcome, divergence, as, assumed }: Event): string {
     const call = `${this.#name(request, as)}(${this.#members(request)}) = ${outcomeText(outcome)}`;
     const model = divergence ? `  ${this.#style.changed(`[model: ${outcomeText(divergence)}]`)}` : "";
-    const guessed = assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
+    const guessed =
+      assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
     return call + model + guessed;
   }
 

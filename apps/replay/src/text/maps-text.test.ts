@@ -76,10 +76,19 @@ describe("the remembered text of maps", () => {
     follow(recorder);
   });
 
+  test("names the heap as soon as it is known where that lies", () => {
+    const recorder = demo();
+    recorder.call(100, { call: "brk", addr: 0 }, { outcome: { ret: 0x10001000 } });
+    expect(whole(recorder.state, 100)).toMatch(/^10000000-10008000 .*\[heap\]$/m);
+    follow(recorder);
+  });
+
   test("is encoded line by line", () => {
     const recorder = demo();
     const mm = mmOf(recorder.state, 100 as Pid);
     const texts = new MapsTexts((text) => text.toUpperCase());
-    expect(mm && texts.changed(recorder.state, 100 as Pid, mm)).toBe(whole(recorder.state, 100).toUpperCase());
+    expect(mm && texts.changed(recorder.state, 100 as Pid, mm)).toBe(
+      whole(recorder.state, 100).toUpperCase(),
+    );
   });
 });

@@ -1,14 +1,14 @@
 import {
   assert,
   diffTrees,
-  emptyMm,
   type Event,
+  emptyMm,
   type KernelState,
   layoutOf,
-  maps,
-  mapsLine,
   type MmId,
   type MmStruct,
+  maps,
+  mapsLine,
   type Pid,
   type Vma,
 } from "@pagetrail/core";

@@ -9,7 +9,9 @@ export function outcomeHex(outcome: Outcome): string {
 /** An outcome as one line of an event has it: small values in decimal, as strace prints them. */
 export function outcomeText(outcome: Outcome): string {
   if ("ret" in outcome)
-    return typeof outcome.ret === "number" && outcome.ret < 0x10000 ? String(outcome.ret) : wordHex(outcome.ret);
+    return typeof outcome.ret === "number" && outcome.ret < 0x10000
+      ? String(outcome.ret)
+      : wordHex(outcome.ret);
   if ("errno" in outcome) return `-${outcome.errno}`;
   return `? (${outcome.gone})`;
 }

@@ -49,7 +49,12 @@ function* recordedLines(facts: TourFacts, path: string | undefined, style: Style
 }
 
 /** `555555554000-555555676000  1,160 KB  r-- r-x r-- rw-  /usr/bin/bash`: neighbours of one name together. */
-function* momentLines({ what, seq, state, mm }: TourMoment, pid: number, n: number, style: Style): Generator<string> {
+function* momentLines(
+  { what, seq, state, mm }: TourMoment,
+  pid: number,
+  n: number,
+  style: Style,
+): Generator<string> {
   yield "";
   const comm = state.tasks.get(pid as Pid)?.comm ?? "?";
   yield heading(`Maps ${n}: process ${pid} (${comm}) ${what}, behind event ${seq}`, style);
@@ -105,7 +110,10 @@ function* diffSection(before: TourMoment, after: TourMoment, pid: number, style:
   if (lines.length > DIFF_LINES) yield `  … and ${counted(lines.length - DIFF_LINES, "line")} more`;
 }
 
-function* stepBackLines({ event, before, after, changes, digests }: StepBack, style: Style): Generator<string> {
+function* stepBackLines(
+  { event, before, after, changes, digests }: StepBack,
+  style: Style,
+): Generator<string> {
   yield "";
   yield heading(`One step, and back: event ${event.seq}`, style);
   yield fit(`  ${new EventText(PLAIN).body(event)}`);
@@ -114,7 +122,8 @@ function* stepBackLines({ event, before, after, changes, digests }: StepBack, st
   if (lines.length === 0) yield "  changes no mapping";
   yield `  before it   state ${digests.before.slice(0, 16)}…`;
   yield `  behind it   state ${digests.after.slice(0, 16)}…`;
-  const same = digests.before === digests.back ? "the same as before it" : "ANOTHER STATE: this is a bug of pagetrail";
+  const same =
+    digests.before === digests.back ? "the same as before it" : "ANOTHER STATE: this is a bug of pagetrail";
   yield `  gone back   state ${digests.back.slice(0, 16)}…  ${same}`;
 }
 
@@ -144,4 +153,3 @@ function* nextLines({ life }: TourFacts, path: string | undefined, style: Style)
   yield `  pagetrail replay ${log} --emit maps --jsonl`;
   yield `  pagetrail verify ${log}`;
 }
-

@@ -1,4 +1,12 @@
-import { hex, type KernelState, type MmStruct, PAGE_SIZE, permissions, type Vma, vmaName } from "@pagetrail/core";
+import {
+  hex,
+  type KernelState,
+  type MmStruct,
+  PAGE_SIZE,
+  permissions,
+  type Vma,
+  vmaName,
+} from "@pagetrail/core";
 import { kilobytes } from "./numbers.ts";
 
 /** A VMA as JSON has it: what its line in maps says, by name. */

@@ -54,6 +54,15 @@ export function reveal(tx: Transaction, edit: MmEdit, r: Of<"reveal">): void {
   }
 }
 
+/** Sets what a placement or a break shows of an address space that exec did not lay out in the recording. */
+export function learnLayout(edit: MmEdit, r: Of<"layout">): void {
+  if (r.mmapBase > 0) edit.set("mmapBase", r.mmapBase);
+  if (r.brk > 0) {
+    edit.set("startBrk", r.brk);
+    edit.set("brk", r.brk);
+  }
+}
+
 /** Sets the personality and answers the old one; 0xffffffff only asks. */
 export function setPersonality(tx: Transaction, task: Task, persona: number): Outcome {
   const before = task.personality;

@@ -49,6 +49,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   exit_group: { code: "int" },
   adopt: { comm: "text", tgid: "int" },
   reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
+  layout: { mmapBase: "page", brk: "word" },
   file: { file: "record" },
   kill: { signal: "text" },
   abandon: { why: "text" },

@@ -1,5 +1,5 @@
 import type { Pid } from "../base/index.ts";
-import type { Outcome, Request } from "./request.ts";
+import type { Call, Outcome, Request } from "./request.ts";
 
 /** A fact: what was asked, by whom, and what came of it. A log is made of these. */
 export interface Event {
@@ -31,3 +31,33 @@ export interface Event {
 /** Whether the event is a system call of the recording, rather than something known from elsewhere. */
 export const isSystemCall = (event: Event): boolean =>
   event.line !== undefined && event.request.call !== "file";
+
+/** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
+const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
+  "adopt",
+  "reveal",
+  "layout",
+  "file",
+  "kill",
+  "abandon",
+  "reap",
+  "access",
+  "exit",
+  "exit_group",
+  "shmget",
+  "shmrm",
+  "unlink",
+  "rename",
+  "given",
+]);
+
+/**
+ * Whether the model says by itself how the call ends; only those count towards its accuracy. An outcome
+ * from which a layout was learnt is no prediction.
+ */
+export function isDecided({ request, assumed }: Pick<Event, "request" | "assumed">): boolean {
+  if (assumed?.includes("outcome")) return false;
+  if (request.call === "clone") return request.child !== 0;
+  if (request.call === "execve") return request.load !== undefined;
+  return !UNDECIDED.has(request.call);
+}

@@ -21,8 +21,25 @@ import {
   supposeTouched,
   supposeWritten,
 } from "../mm/index.ts";
-import { clone, execve, exitGroup, exitTask, releaseTask, type Task } from "../process/index.ts";
-import { adopt, prctl, renameFiles, reveal, setPersonality, setRlimit, unlinkFiles } from "./bookkeeping.ts";
+import {
+  canBeWaitedFor,
+  clone,
+  execve,
+  exitGroup,
+  exitTask,
+  releaseTask,
+  type Task,
+} from "../process/index.ts";
+import {
+  adopt,
+  learnLayout,
+  prctl,
+  renameFiles,
+  reveal,
+  setPersonality,
+  setRlimit,
+  unlinkFiles,
+} from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
@@ -108,10 +125,9 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
 }
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {
-  const request = { address: r.addr, length: r.length, prot: r.prot, flags: r.flags, offset: r.offset };
-  if (r.file === BAD_FILE) return located(mmap(edit, { ...request, file: "none" }));
-  const file = isFileId(r.file) ? tx.peekFile(r.file) : undefined;
-  return located(mmap(edit, file ? { ...request, file } : request));
+  const file = r.file === BAD_FILE ? "none" : isFileId(r.file) ? tx.peekFile(r.file) : undefined;
+  const { addr: address, length, prot, flags, offset } = r;
+  return located(mmap(edit, { address, length, prot, flags, offset, file }));
 }
 
 /** Requests about tasks, files and the rest of the machine. */
@@ -138,7 +154,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return recorded;
     case "reap": {
       const child = tx.peekTask(r.child);
-      if (child?.state === "zombie") releaseTask(tx, child);
+      if (child && canBeWaitedFor(tx, child)) releaseTask(tx, child);
       return recorded;
     }
     case "personality":
@@ -150,6 +166,9 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
+      return recorded;
+    case "layout":
+      if (task.mm !== 0) learnLayout(tx.edit(tx.mm(task.mm), task), r);
       return recorded;
     case "shmget":
       if (r.shm >= 0) tx.setShm({ id: r.shm, key: r.key, size: r.size });
@@ -190,6 +209,7 @@ type ProcessCall =
   | "setrlimit"
   | "access"
   | "reveal"
+  | "layout"
   | "shmget"
   | "shmrm"
   | "unlink"

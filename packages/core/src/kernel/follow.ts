@@ -7,6 +7,7 @@ import {
   PROT_RWX,
   supposeTouched,
   supposeWritten,
+  taskPages,
   VM,
   VM_ACCESS_FLAGS,
   VM_DATA_DEFAULT,
@@ -77,19 +78,20 @@ function followMemory(tx: Transaction, edit: MmEdit, r: Request, at: number): vo
 
 /** Empties a range, whatever stood there. */
 function clear(edit: MmEdit, start: number, end: number): void {
-  if (end <= start) return;
-  const old = edit.mm.vmas.collect(start, end);
-  const kept = old.flatMap((v) => [
-    ...(v.start < start ? [v.resized(v.start, start)] : []),
-    ...(v.end > end ? [v.resized(end, v.end)] : []),
-  ]);
-  edit.replaceVmas(old, kept);
+  if (end > start) exchange(edit, start, end, []);
 }
 
+/** Puts a mapping where the recording has it; one outside user space cannot have been there. */
 function place(edit: MmEdit, start: number, pages: number, vma: Vma | undefined): void {
-  if (!vma || pages === 0) return;
-  clear(edit, start, start + pages);
-  edit.replaceVmas([], [vma]);
+  if (vma && pages > 0 && start + pages <= taskPages(edit.mm)) exchange(edit, start, start + pages, [vma]);
+}
+
+/** Puts other VMAs into a range at one stroke: a file that leaves and comes back is not lost between. */
+function exchange(edit: MmEdit, start: number, end: number, inside: readonly Vma[]): void {
+  const old = edit.mm.vmas.collect(start, end);
+  const below = old.filter((v) => v.start < start).map((v) => v.resized(v.start, start));
+  const above = old.filter((v) => v.end > end).map((v) => v.resized(end, v.end));
+  edit.replaceVmas(old, [...below, ...inside, ...above]);
 }
 
 function mappedFrom(
@@ -117,7 +119,7 @@ function attachShm(tx: Transaction, edit: MmEdit, r: Request & { call: "shmat" }
   const size = tx.peekShm(r.shm)?.size ?? PAGE_SIZE;
   const file = edit.env.makeFile({
     path: "/SYSV",
-    kind: "shmem",
+    kind: "shm",
     readable: true,
     writable: true,
     deleted: true,
@@ -149,8 +151,11 @@ function move(edit: MmEdit, r: Request & { call: "mremap" }, to: Vpn): void {
   if (!source || newPages === 0) return;
   const pgoff = source.pgoff + (from - source.start);
   const keep = (r.flags & MREMAP.DONTUNMAP) !== 0 || oldPages === 0;
+  const held = source.file;
+  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
   if (!keep) clear(edit, from, from + oldPages);
   place(edit, to, newPages, source.movedTo({ start: to, end: (to + newPages) as Vpn }, pgoff));
+  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
 }
 
 function moveBreak(edit: MmEdit, to: number): void {

@@ -4,7 +4,8 @@ import { UNLIMITED } from "../arch/index.ts";
 import { type Profile, REFERENCE_PROFILE } from "./profile.ts";
 import { decodeProfile, encodeProfile } from "./profile-json.ts";
 
-const throughText = (profile: Profile): unknown => decodeProfile(JSON.parse(JSON.stringify(encodeProfile(profile))));
+const throughText = (profile: Profile): unknown =>
+  decodeProfile(JSON.parse(JSON.stringify(encodeProfile(profile))));
 
 describe("a profile as JSON", () => {
   test("comes back as it was, no limit included", () => {
@@ -33,7 +34,10 @@ describe("a profile as JSON", () => {
     [{ vdso: { vvar: -1, vvarVclock: 2, vdso: 2 } }, "profile.vdso.vvar is -1, not a size"],
     [{ capabilities: { ipcLock: 1 } }, "profile.capabilities.ipcLock is 1, not true or false"],
     [{ limits: [] }, "profile.limits is [], not an object"],
-    [{ sysctl: { ...REFERENCE_PROFILE.sysctl, maxMapCount: null } }, "profile.sysctl.maxMapCount is null, not a size"],
+    [
+      { sysctl: { ...REFERENCE_PROFILE.sysctl, maxMapCount: null } },
+      "profile.sysctl.maxMapCount is null, not a size",
+    ],
   ])("with %j is refused by the member's name", (change, error) => {
     expect(decodeProfile({ ...encodeProfile(REFERENCE_PROFILE), ...change })).toEqual({ ok: false, error });
   });

@@ -80,6 +80,8 @@ export type Bookkeeping =
       readonly pgoff: number;
       readonly file: number;
     }
+  /** Where things must lie in an address space from before the recording; 0 for what is not shown. */
+  | { readonly call: "layout"; readonly mmapBase: Vpn; readonly brk: number }
   /** An open file description that mappings will name. */
   | { readonly call: "file"; readonly file: OpenFile }
   /** The task was ended by a signal. */
@@ -112,28 +114,3 @@ export const sameOutcome = (a: Outcome, b: Outcome): boolean => {
 };
 
 export const isFileId = (n: number): n is FileId => n > 0;
-
-/** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
-const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
-  "adopt",
-  "reveal",
-  "file",
-  "kill",
-  "abandon",
-  "reap",
-  "access",
-  "exit",
-  "exit_group",
-  "shmget",
-  "shmrm",
-  "unlink",
-  "rename",
-  "given",
-]);
-
-/** Whether the model says by itself how the call ends; only those count towards its accuracy. */
-export function isDecided(request: Request): boolean {
-  if (request.call === "clone") return request.child !== 0;
-  if (request.call === "execve") return request.load !== undefined;
-  return !UNDECIDED.has(request.call);
-}

@@ -18,6 +18,7 @@ import type { FileRecord, KernelState } from "./state.ts";
 /** The tables of the root, each cloned when a transaction first writes to it. */
 type Tables = { -readonly [K in "tasks" | "groups" | "mms" | "files" | "shms"]: KernelState[K] };
 type TableName = keyof Tables;
+type FileDraft = { -readonly [K in keyof FileRecord]: FileRecord[K] };
 
 /**
  * One transaction on a state: records are checked out once, changed in place, and frozen at commit.
@@ -35,8 +36,11 @@ export class Transaction implements World {
   private readonly checkedOut = {
     tasks: new Map<Pid, TaskDraft>(),
     groups: new Map<Pid, ThreadGroupDraft>(),
+    files: new Map<FileId, FileDraft>(),
   };
   private readonly mmDrafts = new Map<MmId, MmDraft>();
+  /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
+  private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
 
   constructor(
@@ -58,6 +62,7 @@ export class Transaction implements World {
   commit(seq: number): KernelState {
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
+    for (const record of this.checkedOut.files.values()) Object.freeze(record);
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
@@ -69,6 +74,7 @@ export class Transaction implements World {
   }
 
   task(pid: Pid): TaskDraft {
+    this.lastEdit = undefined;
     const mine = this.checkedOut.tasks.get(pid);
     if (mine) return mine;
     const record = this.tables.tasks.get(pid);
@@ -84,6 +90,7 @@ export class Transaction implements World {
   }
 
   addTask(task: Task): void {
+    this.lastEdit = undefined;
     const copy = { ...task };
     this.checkedOut.tasks.set(task.pid, copy);
     this.own("tasks").set(task.pid, copy);
@@ -91,6 +98,7 @@ export class Transaction implements World {
   }
 
   removeTask(pid: Pid): void {
+    this.lastEdit = undefined;
     const before = this.tables.tasks.get(pid);
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
@@ -102,6 +110,7 @@ export class Transaction implements World {
   }
 
   group(tgid: Pid): ThreadGroupDraft {
+    this.lastEdit = undefined;
     const mine = this.checkedOut.groups.get(tgid);
     if (mine) return mine;
     const record = this.tables.groups.get(tgid);
@@ -113,12 +122,14 @@ export class Transaction implements World {
   }
 
   addGroup(group: ThreadGroup): void {
+    this.lastEdit = undefined;
     const copy = { ...group };
     this.checkedOut.groups.set(group.tgid, copy);
     this.own("groups").set(group.tgid, copy);
   }
 
   removeGroup(tgid: Pid): void {
+    this.lastEdit = undefined;
     this.checkedOut.groups.delete(tgid);
     this.own("groups").delete(tgid);
   }
@@ -150,7 +161,11 @@ export class Transaction implements World {
   }
 
   edit(mm: MmDraft, task: Task): MmEdit {
-    return new MmEdit(mm, this.env(task), this.journal);
+    const last = this.lastEdit;
+    if (last?.task === task && last.edit.mm === mm) return last.edit;
+    const edit = new MmEdit(mm, this.env(task), this.journal);
+    this.lastEdit = { task, edit };
+    return edit;
   }
 
   makeFile(file: Omit<OpenFile, "id">): OpenFile {
@@ -162,6 +177,7 @@ export class Transaction implements World {
   /** Introduces an open file, or says again what is known of it. */
   defineFile(file: OpenFile): void {
     const mappings = this.tables.files.get(file.id)?.mappings ?? 0;
+    this.checkedOut.files.delete(file.id);
     this.own("files").set(file.id, freeze({ file, mappings }, true));
   }
 
@@ -187,14 +203,23 @@ export class Transaction implements World {
 
   /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
   private fileMapped(id: FileId, count: number): void {
+    const record = this.file(id);
+    record.mappings += count;
+    if (record.mappings > 0) return;
+    this.checkedOut.files.delete(id);
+    this.own("files").delete(id);
+    this.commitment.committed -= record.file.charged ?? 0;
+  }
+
+  private file(id: FileId): FileDraft {
+    const mine = this.checkedOut.files.get(id);
+    if (mine) return mine;
     const record = this.tables.files.get(id);
     assert(record, `file ${id}`);
-    const mappings = record.mappings + count;
-    if (mappings > 0) this.own("files").set(id, Object.freeze({ file: record.file, mappings }));
-    else {
-      this.own("files").delete(id);
-      this.commitment.committed -= record.file.charged ?? 0;
-    }
+    const copy = { ...record };
+    this.checkedOut.files.set(id, copy);
+    this.own("files").set(id, copy);
+    return copy;
   }
 
   private env(task: Task): MmEnv {

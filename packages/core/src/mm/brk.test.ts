@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
-import { type Pid, PAGE_SIZE, pid } from "../base/index.ts";
+import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
 import { Transaction } from "../kernel/index.ts";
 import { FIRST, Machine } from "../testing/machine.ts";
 import { flagged, ranges, told } from "../testing/region.ts";
@@ -103,7 +103,12 @@ describe("brk", () => {
     m.ask({ call: "clone", flags: 17, child });
     brk(m, 3, child);
     brk(m, 5, child);
-    expect(m.mm(child).vmas.toArray().map((v) => v.pages)).toEqual([1, 2, 3]);
+    expect(
+      m
+        .mm(child)
+        .vmas.toArray()
+        .map((v) => v.pages),
+    ).toEqual([1, 2, 3]);
   });
 
   test("populates what it adds after mlockall(MCL_FUTURE)", () => {

@@ -2,8 +2,8 @@ import type { MmId } from "../base/index.ts";
 import { ok, type Result } from "../base/index.ts";
 import { charge } from "./limits.ts";
 import { MmEdit } from "./mm-edit.ts";
-import { MDWE } from "./mman.ts";
 import { emptyMm, type MmStruct } from "./mm-struct.ts";
+import { MDWE } from "./mman.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 
@@ -33,6 +33,9 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
 
 const accounted = (v: Vma): number => ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0);
 
+/** What of PR_SET_MDWE passes to a child, and through exec: mmf_init_legacy_flags. */
+export const inheritedMdwe = (mm: MmStruct): number => ((mm.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : mm.mdwe);
+
 function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
   const {
     vmas,
@@ -49,7 +52,7 @@ function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
     rssShmem,
   } = emptyMm(id, parent.layout);
   const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm, rssAnon, rssFile, rssShmem };
-  const mdwe = (parent.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : parent.mdwe;
+  const mdwe = inheritedMdwe(parent);
   return { id, vmas, mmUsers, mmCount, ...counters, defFlags: parent.defFlags & VM.NOHUGEPAGE, mdwe };
 }
 

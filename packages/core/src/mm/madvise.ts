@@ -1,6 +1,7 @@
 import {
   done,
   isAligned,
+  ok,
   PAGE_SIZE,
   type Result,
   refuse,
@@ -82,6 +83,9 @@ function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: n
   return modified.ok || modified.error.errno !== "ENOMEM" ? modified : refuse("EAGAIN", modified.error.why);
 }
 
+/** Memory whose pages advice cannot give back. */
+const UNRECLAIMED = VM.LOCKED | VM.PFNMAP | VM.HUGETLB;
+
 /** Advice about pages rather than flags; undefined for the other kind. */
 function advisePages(
   edit: MmEdit,
@@ -90,20 +94,20 @@ function advisePages(
   end: number,
   advice: number,
 ): Result<unknown> | undefined {
-  const has = (flags: number): boolean => (vma.flags & flags) !== 0;
+  const { flags } = vma;
   switch (advice) {
     case MADV.WILLNEED:
       return done;
     case MADV.DONTNEED:
-      return has(VM.LOCKED | VM.PFNMAP) ? refuse("EINVAL", "locked or special memory") : done;
+      return (flags & (VM.LOCKED | VM.PFNMAP)) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
     case MADV.DONTNEED_LOCKED:
-      return has(VM.PFNMAP) ? refuse("EINVAL", "special memory") : done;
+      return (flags & VM.PFNMAP) !== 0 ? refuse("EINVAL", "special memory") : done;
     case MADV.FREE:
       if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
-      return has(VM.LOCKED | VM.PFNMAP | VM.HUGETLB) ? refuse("EINVAL", "locked or special memory") : done;
+      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
     case MADV.COLD:
     case MADV.PAGEOUT:
-      return has(VM.LOCKED | VM.PFNMAP | VM.HUGETLB) ? refuse("EINVAL", "locked or special memory") : done;
+      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
     case MADV.REMOVE:
       return removePages(edit, vma);
     case MADV.COLLAPSE:
@@ -111,7 +115,8 @@ function advisePages(
     case MADV.GUARD_INSTALL:
       return installGuards(edit, vma);
     case MADV.GUARD_REMOVE:
-      return has(VM_SPECIAL | VM.HUGETLB) ? refuse("EINVAL", "special memory holds no guards") : done;
+      if ((flags & (VM_SPECIAL | VM.HUGETLB)) === 0) return done;
+      return refuse("EINVAL", "special memory holds no guards");
     default:
       return undefined;
   }
@@ -145,41 +150,40 @@ function installGuards(edit: MmEdit, vma: Vma): Result<void> {
 /** madvise_vma_behavior's flag changes. */
 function advisedFlags(vma: Vma, advice: number): Result<number> {
   const { flags } = vma;
-  const given = (set: number, clear: number): Result<number> => ({ ok: true, value: (flags & ~clear) | set });
   switch (advice) {
     case MADV.NORMAL:
-      return given(0, VM.RAND_READ | VM.SEQ_READ);
+      return ok(flags & ~(VM.RAND_READ | VM.SEQ_READ));
     case MADV.SEQUENTIAL:
-      return given(VM.SEQ_READ, VM.RAND_READ);
+      return ok((flags & ~VM.RAND_READ) | VM.SEQ_READ);
     case MADV.RANDOM:
-      return given(VM.RAND_READ, VM.SEQ_READ);
+      return ok((flags & ~VM.SEQ_READ) | VM.RAND_READ);
     case MADV.DONTFORK:
-      return given(VM.DONTCOPY, 0);
+      return ok(flags | VM.DONTCOPY);
     case MADV.DOFORK:
-      return (flags & VM.IO) !== 0 ? refuse("EINVAL", "device memory") : given(0, VM.DONTCOPY);
+      return (flags & VM.IO) !== 0 ? refuse("EINVAL", "device memory") : ok(flags & ~VM.DONTCOPY);
     case MADV.WIPEONFORK:
       if (vma.file !== 0 || (flags & VM.SHARED) !== 0)
         return refuse("EINVAL", "not private anonymous memory");
-      return given(VM.WIPEONFORK, 0);
+      return ok(flags | VM.WIPEONFORK);
     case MADV.KEEPONFORK:
       if ((vma.high & VMH.DROPPABLE) !== 0) return refuse("EINVAL", "droppable memory is always wiped");
-      return given(0, VM.WIPEONFORK);
+      return ok(flags & ~VM.WIPEONFORK);
     case MADV.DONTDUMP:
-      return given(VM.DONTDUMP, 0);
+      return ok(flags | VM.DONTDUMP);
     case MADV.DODUMP:
       if (((flags & VM_SPECIAL) !== 0 && (flags & VM.HUGETLB) === 0) || (vma.high & VMH.DROPPABLE) !== 0)
         return refuse("EINVAL", "special or droppable memory");
-      return given(0, VM.DONTDUMP);
+      return ok(flags & ~VM.DONTDUMP);
     case MADV.MERGEABLE:
-      return { ok: true, value: canKsm(vma) ? flags | VM.MERGEABLE : flags };
+      return ok(canKsm(vma) ? flags | VM.MERGEABLE : flags);
     case MADV.UNMERGEABLE:
-      return given(0, VM.MERGEABLE);
+      return ok(flags & ~VM.MERGEABLE);
     case MADV.HUGEPAGE:
-      return given(VM.HUGEPAGE, VM.NOHUGEPAGE);
+      return ok((flags & ~VM.NOHUGEPAGE) | VM.HUGEPAGE);
     case MADV.NOHUGEPAGE:
-      return given(VM.NOHUGEPAGE, VM.HUGEPAGE);
+      return ok((flags & ~VM.HUGEPAGE) | VM.NOHUGEPAGE);
     default:
-      return { ok: true, value: flags };
+      return ok(flags);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
-import { Machine, MACHINE } from "../testing/machine.ts";
+import { MACHINE, Machine } from "../testing/machine.ts";
 import { anonymous, flagged, told } from "../testing/region.ts";
 import { strip } from "../testing/strip.ts";
 import { MAP, MCL, MLOCK_ONFAULT } from "./mman.ts";
@@ -77,7 +77,9 @@ describe("mlock", () => {
   });
 
   test("is not inherited by a child, nor is MCL_FUTURE", () => {
-    const s = strip("AA").ask({ call: "mlockall", flags: MCL.CURRENT | MCL.FUTURE }).fork();
+    const s = strip("AA")
+      .ask({ call: "mlockall", flags: MCL.CURRENT | MCL.FUTURE })
+      .fork();
     const mm = s.machine.mm(s.process);
     expect([mm.lockedVm, mm.defFlags, `${s.mmap("..aa")}`]).toEqual([0, 0, "AAaa"]);
   });

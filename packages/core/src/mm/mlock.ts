@@ -3,8 +3,8 @@ import { canDoMlock } from "./limits.ts";
 import { type MmEdit, taskPages } from "./mm-edit.ts";
 import { MCL, MLOCK_ONFAULT } from "./mman.ts";
 import { mmPopulate } from "./populate.ts";
-import { VM, VM_LOCKED_MASK, VMH } from "./vm-flags.ts";
-import { isSpecial, type Vma } from "./vma.ts";
+import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
+import { neverLocked, type Vma } from "./vma.ts";
 import { vmaModify } from "./vma-merge.ts";
 import { pageOfWord } from "./vma-walk.ts";
 
@@ -78,9 +78,6 @@ function mlockFixup(edit: MmEdit, vma: Vma, start: number, end: number, flags: n
   if (flags === vma.flags || neverLocked(vma)) return done;
   return vmaModify(edit, vma, start, end, vma.reflagged(flags));
 }
-
-const neverLocked = (vma: Vma): boolean =>
-  isSpecial(vma) || (vma.flags & VM.HUGETLB) !== 0 || (vma.high & VMH.DROPPABLE) !== 0;
 
 /** Brings the locked range in; an error is mlock's own answer, and the range stays locked. */
 function populateLocked(edit: MmEdit, start: Word, bytes: Word): Result<void> {

@@ -97,7 +97,7 @@ export class MmEdit {
   /** Keeps what each file has mapped; almost always all the VMAs are of one file, or of none. */
   private countFiles(before: readonly Vma[], after: readonly Vma[]): void {
     const file = (before[0] ?? after[0])?.file ?? NO_FILE;
-    if (before.every((v) => v.file === file) && after.every((v) => v.file === file)) {
+    if (allOf(before, file) && allOf(after, file)) {
       if (file !== NO_FILE && before.length !== after.length)
         this.env.fileMapped(file, after.length - before.length);
       return;
@@ -125,6 +125,11 @@ export class MmEdit {
         break;
     }
   }
+}
+
+function allOf(vmas: readonly Vma[], file: number): boolean {
+  for (const v of vmas) if (v.file !== file) return false;
+  return true;
 }
 
 /** In `untouched`: some VMAs anywhere. No page has this number. */

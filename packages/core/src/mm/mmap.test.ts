@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
-import { Machine, MACHINE } from "../testing/machine.ts";
+import { MACHINE, Machine } from "../testing/machine.ts";
 import { anonymous, flagged, ranges, told } from "../testing/region.ts";
 import { strip } from "../testing/strip.ts";
 import { MAP, PROT } from "./mman.ts";
@@ -32,13 +32,25 @@ describe("mmap checks in the kernel's order", () => {
     ["length 0", anonymous(0), "EINVAL"],
     ["a length that rounds to 0", anonymous(0, { length: MINUS_1 }), "ENOMEM"],
     ["a length beyond user space", anonymous(2 ** 47), "ENOMEM"],
-    ["a fixed range that is too high before one that is unaligned", flagged(2 * PAGE_SIZE, MAP.FIXED, 0x7fffffffe001), "ENOMEM"],
-    ["a fixed range that leaves user space", flagged(2 * PAGE_SIZE, MAP.FIXED, TASK_SIZE - PAGE_SIZE), "ENOMEM"],
+    [
+      "a fixed range that is too high before one that is unaligned",
+      flagged(2 * PAGE_SIZE, MAP.FIXED, 0x7fffffffe001),
+      "ENOMEM",
+    ],
+    [
+      "a fixed range that leaves user space",
+      flagged(2 * PAGE_SIZE, MAP.FIXED, TASK_SIZE - PAGE_SIZE),
+      "ENOMEM",
+    ],
     ["an unaligned fixed address", flagged(PAGE_SIZE, MAP.FIXED, HERE + 1), "EINVAL"],
     ["SHARED_VALIDATE of anonymous memory", anonymous(PAGE_SIZE, { flags: 3 | MAP.ANONYMOUS }), "EINVAL"],
     ["no type at all", anonymous(PAGE_SIZE, { flags: MAP.ANONYMOUS }), "EINVAL"],
     ["a shared mapping that grows down", anonymous(PAGE_SIZE, { flags: 0x121 }), "EINVAL"],
-    ["a droppable mapping that is locked", anonymous(PAGE_SIZE, { flags: 8 | MAP.ANONYMOUS | MAP.LOCKED }), "EINVAL"],
+    [
+      "a droppable mapping that is locked",
+      anonymous(PAGE_SIZE, { flags: 8 | MAP.ANONYMOUS | MAP.LOCKED }),
+      "EINVAL",
+    ],
   ])("%s", (_, request, answer) => {
     expect(told(new Machine().ask(request))).toBe(answer);
   });
@@ -70,19 +82,54 @@ describe("mmap checks in the kernel's order", () => {
 describe("a file's mapping", () => {
   const { READ, WRITE, EXEC } = PROT;
   test.each([
-    ["shared and writable of a read-only descriptor", { writable: false }, ofFile(MAP.SHARED, WRITE), "EACCES"],
-    ["private and writable of a read-only descriptor", { writable: false }, ofFile(MAP.PRIVATE, 3), "20000000"],
+    [
+      "shared and writable of a read-only descriptor",
+      { writable: false },
+      ofFile(MAP.SHARED, WRITE),
+      "EACCES",
+    ],
+    [
+      "private and writable of a read-only descriptor",
+      { writable: false },
+      ofFile(MAP.PRIVATE, 3),
+      "20000000",
+    ],
     ["of a write-only descriptor", { readable: false }, ofFile(MAP.SHARED, WRITE), "EACCES"],
     ["executable of a noexec mount", { noexec: true }, ofFile(MAP.PRIVATE, READ | EXEC), "EPERM"],
     ["of a directory", { kind: "unmappable" }, ofFile(MAP.PRIVATE, READ), "ENODEV"],
-    ["executable of a directory on a noexec mount", { kind: "unmappable", noexec: true }, ofFile(MAP.PRIVATE, EXEC), "EPERM"],
-    ["growing down, of a directory", { kind: "unmappable" }, ofFile(MAP.PRIVATE | MAP.GROWSDOWN, READ), "ENODEV"],
+    [
+      "executable of a directory on a noexec mount",
+      { kind: "unmappable", noexec: true },
+      ofFile(MAP.PRIVATE, EXEC),
+      "EPERM",
+    ],
+    [
+      "growing down, of a directory",
+      { kind: "unmappable" },
+      ofFile(MAP.PRIVATE | MAP.GROWSDOWN, READ),
+      "ENODEV",
+    ],
     ["growing down", {}, ofFile(MAP.PRIVATE | MAP.GROWSDOWN, READ), "EINVAL"],
     ["validated, with FIXED_NOREPLACE", {}, ofFile(3 | MAP.FIXED_NOREPLACE, READ), "EOPNOTSUPP"],
     ["droppable", {}, ofFile(MAP.DROPPABLE, READ), "EINVAL"],
-    ["beyond the largest offset, before any permission", { readable: false }, ofFile(2, READ, 2n ** 63n - 4096n), "EOVERFLOW"],
-    ["shared and writable of a sealed memfd", { kind: "shmem", writeSealed: true }, ofFile(MAP.SHARED, WRITE), "EPERM"],
-    ["private and writable of a sealed memfd", { kind: "shmem", writeSealed: true }, ofFile(MAP.PRIVATE, WRITE), "20000000"],
+    [
+      "beyond the largest offset, before any permission",
+      { readable: false },
+      ofFile(2, READ, 2n ** 63n - 4096n),
+      "EOVERFLOW",
+    ],
+    [
+      "shared and writable of a sealed memfd",
+      { kind: "shmem", writeSealed: true },
+      ofFile(MAP.SHARED, WRITE),
+      "EPERM",
+    ],
+    [
+      "private and writable of a sealed memfd",
+      { kind: "shmem", writeSealed: true },
+      ofFile(MAP.PRIVATE, WRITE),
+      "20000000",
+    ],
   ] as const)("%s", (_, file, request, answer) => {
     expect(told(withFile(file).ask(request))).toBe(answer);
   });
@@ -131,12 +178,19 @@ describe("anonymous memory", () => {
     machine.ask({ call: "personality", persona: PERSONALITY.READ_IMPLIES_EXEC });
     machine.ask(anonymous(PAGE_SIZE, { prot: 1 }));
     machine.ask(anonymous(PAGE_SIZE, { prot: 2 }));
-    expect(machine.mm().vmas.toArray().map((v) => v.flags & 7)).toEqual([2, 5]);
+    expect(
+      machine
+        .mm()
+        .vmas.toArray()
+        .map((v) => v.flags & 7),
+    ).toEqual([2, 5]);
   });
 
   test("that is shared is charged whole while it lives, even read-only", () => {
     const machine = new Machine();
-    machine.ask(anonymous(8 * PAGE_SIZE, { flags: MAP.SHARED | MAP.ANONYMOUS | MAP.FIXED, addr: HERE, prot: 1 }));
+    machine.ask(
+      anonymous(8 * PAGE_SIZE, { flags: MAP.SHARED | MAP.ANONYMOUS | MAP.FIXED, addr: HERE, prot: 1 }),
+    );
     expect(machine.state.committed).toBe(8);
     machine.ask({ call: "munmap", addr: HERE, length: PAGE_SIZE });
     expect(machine.state.committed).toBe(8);

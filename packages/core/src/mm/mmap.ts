@@ -2,6 +2,7 @@ import { LOW_LIMIT, PERSONALITY, PMD_PAGES } from "../arch/index.ts";
 import {
   addressOf,
   done,
+  type FileId,
   isAligned,
   NO_FILE,
   ok,
@@ -20,8 +21,8 @@ import { accountedPages, gatherVmas, removeVmas } from "./munmap.ts";
 import type { OpenFile } from "./open-file.ts";
 import { mmPopulate } from "./populate.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
-import { VM, VM_MAY, VMH } from "./vm-flags.ts";
-import { VM_OPS, Vma, type VmOps } from "./vma.ts";
+import { VM, VM_LOCKED_MASK, VM_MAY, VMH } from "./vm-flags.ts";
+import { neverLocked, VM_OPS, Vma, type VmOps } from "./vma.ts";
 import { mergeNew } from "./vma-merge.ts";
 
 export interface MmapRequest {
@@ -32,7 +33,7 @@ export interface MmapRequest {
   /** Bytes. */
   readonly offset: Word;
   /** The open file behind the descriptor; "none" when the descriptor is not open. */
-  readonly file?: OpenFile | "none";
+  readonly file?: OpenFile | "none" | undefined;
 }
 
 /** A mapping as its type and file allow it. */
@@ -68,7 +69,7 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
 
   const flags = normalFlags(request.flags);
   const prot = impliedProt(edit, request.prot, file);
-  const place = choosePlace(edit, { ...request, flags }, bytes, file);
+  const place = choosePlace(edit, request, flags, bytes, file);
   if (!place.ok) return place;
   const start = place.value;
   const end = start + Number(bytes) / PAGE_SIZE;
@@ -79,7 +80,7 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   const lock = checkLock(edit, flags, wanted, end - start);
   if (!lock.ok) return lock;
   const kind = file
-    ? fileKind(file, { ...request, flags }, prot, wanted, bytes)
+    ? fileKind(file, request, flags, prot, wanted, bytes)
     : anonymousKind(flags, wanted, start, end);
   if (!kind.ok) return kind;
   const mapped = mmapRegion(edit, start, end, withReserve(edit, kind.value, flags));
@@ -145,17 +146,18 @@ function impliedProt(edit: MmEdit, prot: number, file: OpenFile | undefined): nu
 function choosePlace(
   edit: MmEdit,
   request: MmapRequest,
+  flags: number,
   bytes: Word,
   file: OpenFile | undefined,
 ): Result<Vpn> {
   const { taskSize } = edit.mm.layout;
   if (bytes > taskSize) return refuse("ENOMEM", "longer than the address space");
   const pages = Number(bytes) / PAGE_SIZE;
-  if ((request.flags & MAP.FIXED) === 0) {
+  if ((flags & MAP.FIXED) === 0) {
     return getUnmappedArea(edit, {
       pages,
       hint: roundHint(request.address, taskSize),
-      flags: request.flags,
+      flags,
       pgoff: file ? Number(request.offset) / PAGE_SIZE : 0,
       file,
     });
@@ -212,7 +214,7 @@ function anonymousKind(flags: number, vm: number, start: number, end: number): R
       if (grows || (flags & (MAP.LOCKED | MAP.HUGETLB)) !== 0)
         return refuse("EINVAL", "MAP_DROPPABLE with LOCKED, HUGETLB or GROWSDOWN");
       return ok({
-        flags: (vm | VM.NORESERVE | VM.WIPEONFORK | VM.DONTDUMP) & ~(VM.LOCKED | VM.LOCKONFAULT),
+        flags: vm | VM.NORESERVE | VM.WIPEONFORK | VM.DONTDUMP,
         high: VMH.DROPPABLE,
         pgoff: start,
         file: undefined,
@@ -239,17 +241,20 @@ const sharedAnonymous = (pages: number): OpenFile => ({
 function fileKind(
   file: OpenFile,
   request: MmapRequest,
+  mapFlags: number,
   prot: number,
   wanted: number,
   bytes: Word,
 ): Result<Kind> {
-  if (BigInt(request.offset) + BigInt(bytes) > maxFileBytes(file))
+  const { offset } = request;
+  const small = typeof offset === "number" && typeof bytes === "number";
+  if (!small && BigInt(offset) + BigInt(bytes) > maxFileBytes(file))
     return refuse("EOVERFLOW", "the mapping passes the largest file offset");
-  const pgoff = Number(BigInt(request.offset) / BigInt(PAGE_SIZE));
-  const type = request.flags & MAP.TYPE;
+  const pgoff = small ? offset / PAGE_SIZE : Number(BigInt(offset) / BigInt(PAGE_SIZE));
+  const type = mapFlags & MAP.TYPE;
   let vm = wanted;
   if (type === MAP.SHARED || type === MAP.SHARED_VALIDATE) {
-    const shared = sharedFileFlags(file, request.flags, prot, vm);
+    const shared = sharedFileFlags(file, mapFlags, prot, vm);
     if (!shared.ok) return shared;
     vm = shared.value;
   } else if (type !== MAP.PRIVATE) {
@@ -261,7 +266,7 @@ function fileKind(
     vm &= ~VM.MAYEXEC;
   }
   if (file.kind === "unmappable") return refuse("ENODEV", "this kind of file cannot be mapped");
-  if ((request.flags & MAP.GROWSDOWN) !== 0) return refuse("EINVAL", "MAP_GROWSDOWN on a file");
+  if ((mapFlags & MAP.GROWSDOWN) !== 0) return refuse("EINVAL", "MAP_GROWSDOWN on a file");
   if (file.writeSealed && (vm & VM.SHARED) !== 0) {
     if ((vm & VM.WRITE) !== 0) return refuse("EPERM", "the memfd is sealed against writing");
     vm &= ~VM.MAYWRITE;
@@ -315,7 +320,13 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Resul
   if (!gathered.ok) return gathered;
   const old = gathered.value;
   const pages = end - start;
-  const replaced = old.reduce((n, v) => n + v.pages, 0);
+  let replaced = 0;
+  let held: FileId = NO_FILE;
+  for (const v of old) {
+    replaced += v.pages;
+    // The call holds the file; else it would go with the last of the mappings that this one replaces.
+    if (v.file === kind.file?.id) held = v.file;
+  }
   const expand = mayExpandVm(edit, kind.flags, pages - replaced);
   if (!expand.ok) return expand;
   let { flags } = kind;
@@ -325,8 +336,6 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Resul
     edit.env.commitment.committed += accountedPages(old);
     flags |= VM.ACCOUNT;
   }
-  // The call holds the file; else it would go with the last of the mappings that this one replaces.
-  const held = kind.file && old.some((v) => v.file === kind.file?.id) ? kind.file.id : NO_FILE;
   if (held !== NO_FILE) edit.env.fileMapped(held, 1);
   if (old.length > 0) removeVmas(edit, old);
   const placed = placeNew(edit, start, end, { ...kind, flags });
@@ -341,20 +350,12 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
   const file = backing.value;
-  mergeNew(
-    edit,
-    new Vma(
-      start as Vpn,
-      end as Vpn,
-      lockable(flags),
-      kind.high,
-      kind.pgoff,
-      file?.id ?? NO_FILE,
-      kind.ops,
-      0,
-      0,
-    ),
-  );
+  const id = file?.id ?? NO_FILE;
+  const vma = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
+  // A lock that such memory cannot hold is taken off only after the attempt to merge, which it foiled.
+  if ((flags & VM.LOCKED) !== 0 && neverLocked(vma))
+    edit.replaceVmas([], [vma.reflagged(flags & ~VM_LOCKED_MASK)]);
+  else mergeNew(edit, vma);
   return done;
 }
 
@@ -370,9 +371,3 @@ function makeBacking(edit: MmEdit, kind: Kind, pages: number): Result<OpenFile |
   const paid = charge(edit, charged);
   return paid.ok ? ok(edit.env.makeFile({ ...sharedAnonymous(pages), charged })) : paid;
 }
-
-/** Special and hugetlb mappings are never locked. */
-const lockable = (flags: number): number =>
-  (flags & (VM.DONTEXPAND | VM.PFNMAP | VM.IO | VM.MIXEDMAP)) !== 0
-    ? flags & ~(VM.LOCKED | VM.LOCKONFAULT)
-    : flags;

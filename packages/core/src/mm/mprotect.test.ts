@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { PAGE_SIZE } from "../base/index.ts";
 import { PERSONALITY } from "../arch/index.ts";
+import { PAGE_SIZE } from "../base/index.ts";
 import { Machine } from "../testing/machine.ts";
 import { flagged, told } from "../testing/region.ts";
 import { strip } from "../testing/strip.ts";
@@ -48,7 +48,9 @@ describe("mprotect", () => {
     const flags = MAP.SHARED | MAP.FIXED;
     machine.ask({ call: "mmap", addr: after, length: PAGE_SIZE, prot: 1, flags, offset: 0, file: 7 });
     machine.ask({ call: "mprotect", addr: HERE, length: PAGE_SIZE, prot: 1 });
-    expect(told(machine.ask({ call: "mprotect", addr: HERE, length: 2 * PAGE_SIZE, prot: 3 }))).toBe("EACCES");
+    expect(told(machine.ask({ call: "mprotect", addr: HERE, length: 2 * PAGE_SIZE, prot: 3 }))).toBe(
+      "EACCES",
+    );
     expect(machine.mm().vmas.first()?.flags).toBe(0x73 | VM.ACCOUNT);
   });
 
@@ -85,7 +87,9 @@ describe("mprotect", () => {
     machine.ask({ ...flagged(4 * PAGE_SIZE, MAP.FIXED, HERE), prot: 1 });
     const limit = { call: "setrlimit", target: 0, resource: "data", soft: PAGE_SIZE, hard: 2 ** 40 } as const;
     machine.ask(limit);
-    expect(told(machine.ask({ call: "mprotect", addr: HERE, length: 4 * PAGE_SIZE, prot: 3 }))).toBe("ENOMEM");
+    expect(told(machine.ask({ call: "mprotect", addr: HERE, length: 4 * PAGE_SIZE, prot: 3 }))).toBe(
+      "ENOMEM",
+    );
     expect(told(machine.ask({ call: "mprotect", addr: HERE, length: PAGE_SIZE, prot: 3 }))).toBe("0");
   });
 

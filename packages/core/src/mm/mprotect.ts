@@ -74,7 +74,11 @@ function protectVma(edit: MmEdit, vma: Vma, start: number, end: number, asked: n
   // Each access bit has its MAY bit four places up.
   if ((prot & ~(vma.flags >> 4) & PROT_RWX) !== 0)
     return refuse("EACCES", "the mapping may never have this access");
-  if (edit.mm.mdwe !== 0 && (prot & PROT.EXEC) !== 0 && ((prot & PROT.WRITE) !== 0 || (vma.flags & VM.EXEC) === 0))
+  if (
+    edit.mm.mdwe !== 0 &&
+    (prot & PROT.EXEC) !== 0 &&
+    ((prot & PROT.WRITE) !== 0 || (vma.flags & VM.EXEC) === 0)
+  )
     return refuse("EACCES", "PR_SET_MDWE: memory may not become executable");
   if (isSealed(vma)) return refuse("EPERM", "the mapping is sealed");
   const flags = (vma.flags & ~VM_ACCESS_FLAGS) | prot;

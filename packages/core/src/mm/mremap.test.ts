@@ -64,7 +64,10 @@ describe("mremap in place", () => {
   test("from the middle of a mapping takes the part elsewhere", () => {
     const machine = mapped(6);
     const answer = told(machine.ask(remap(1, 3, MAYMOVE, 0, HERE + PAGE_SIZE)));
-    const sizes = machine.mm().vmas.toArray().map((v) => v.pages);
+    const sizes = machine
+      .mm()
+      .vmas.toArray()
+      .map((v) => v.pages);
     expect(sizes).toEqual([1, 4, 3]);
     expect(answer).toBe("7ffff7ffc000");
   });
@@ -84,17 +87,23 @@ describe("mremap to an address", () => {
   });
 
   test("shrinking onto a part of another mapping leaves the pieces around it", () => {
-    expect(`${strip("AAAAAA.aaaa").mremap("xxxxxx.....", "........xx.", MAYMOVE | FIXED)}`).toBe(".......aAAa");
+    expect(`${strip("AAAAAA.aaaa").mremap("xxxxxx.....", "........xx.", MAYMOVE | FIXED)}`).toBe(
+      ".......aAAa",
+    );
   });
 
   test("takes unwritten memory to where it merges, and leaves written memory by itself", () => {
     expect(`${strip("AA..AA").mremap("xx....", "..xx..", MAYMOVE | FIXED)}`).toBe("..AAAA");
-    const written = strip("AA..AA").write("^^....").mremap("xx....", "..xx..", MAYMOVE | FIXED);
+    const written = strip("AA..AA")
+      .write("^^....")
+      .mremap("xx....", "..xx..", MAYMOVE | FIXED);
     expect(`${written}`).toBe("..AA|AA");
   });
 
   test("and back again makes written memory whole", () => {
-    const s = strip("AAAA...").write("^^^^...").mremap("..xx...", ".....xx", MAYMOVE | FIXED);
+    const s = strip("AAAA...")
+      .write("^^^^...")
+      .mremap("..xx...", ".....xx", MAYMOVE | FIXED);
     expect(`${s}`).toBe("AA...AA");
     expect(`${s.mremap(".....xx", "..xx...", MAYMOVE | FIXED)}`).toBe("AAAA...");
   });
@@ -110,9 +119,17 @@ describe("mremap to an address", () => {
   });
 
   test("lets a sealed mapping neither go nor be covered", () => {
-    expect(strip("AA..").mseal("xx..").mremap("xx..", "..xx", MAYMOVE | FIXED).last).toBe("EPERM");
+    expect(
+      strip("AA..")
+        .mseal("xx..")
+        .mremap("xx..", "..xx", MAYMOVE | FIXED).last,
+    ).toBe("EPERM");
     expect(strip("AA..").mseal("xx..").mremap("xx..", "xx..", MAYMOVE).last).toBe("EPERM");
-    expect(strip("AAaa").mseal("..xx").mremap("xx..", "..xx", MAYMOVE | FIXED).last).toBe("EPERM");
+    expect(
+      strip("AAaa")
+        .mseal("..xx")
+        .mremap("xx..", "..xx", MAYMOVE | FIXED).last,
+    ).toBe("EPERM");
   });
 
   test("does not let the move's passing size into the peak", () => {
@@ -124,7 +141,9 @@ describe("mremap to an address", () => {
 
 describe("MREMAP_DONTUNMAP", () => {
   test("leaves the source as if it had never been written to", () => {
-    const s = strip("AA....").write("^^....").mremap("xx....", "....xx", MAYMOVE | FIXED | DONTUNMAP);
+    const s = strip("AA....")
+      .write("^^....")
+      .mremap("xx....", "....xx", MAYMOVE | FIXED | DONTUNMAP);
     expect(`${s}`).toBe("AA..AA");
     expect(s.vma(0).anonVma).toBe(0);
     expect(s.vma(4).anonVma).not.toBe(0);
@@ -164,7 +183,9 @@ describe("a move of several mappings", () => {
   });
 
   test("that fails in the middle has moved what came before", () => {
-    const s = strip("AAaa....").mseal("..xx....").mremap("xxxx....", "....xxxx", MAYMOVE | FIXED);
+    const s = strip("AAaa....")
+      .mseal("..xx....")
+      .mremap("xxxx....", "....xxxx", MAYMOVE | FIXED);
     expect(s.last).toBe("EPERM");
     expect(`${s}`).toBe("..eeAA..");
   });
@@ -175,7 +196,9 @@ describe("a move of several mappings", () => {
   });
 
   test("carries guard marks along", () => {
-    const s = strip("AA..").madvise("x...", MADV.GUARD_INSTALL).mremap("xx..", "..xx", MAYMOVE | FIXED);
+    const s = strip("AA..")
+      .madvise("x...", MADV.GUARD_INSTALL)
+      .mremap("xx..", "..xx", MAYMOVE | FIXED);
     expect(s.vma(2).flags & VM.MAYBE_GUARD).toBe(VM.MAYBE_GUARD);
   });
 });

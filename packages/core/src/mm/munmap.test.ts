@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
-import { Machine, MACHINE } from "../testing/machine.ts";
+import { MACHINE, Machine } from "../testing/machine.ts";
 import { anonymous, flagged, ranges, told } from "../testing/region.ts";
 import { strip } from "../testing/strip.ts";
 import { MAP } from "./mman.ts";
@@ -67,19 +67,28 @@ describe("max_map_count", () => {
     expect(told(full(LIMIT + 1).ask(anonymous(PAGE_SIZE)))).toBe("ENOMEM");
   });
 
-  test.each([LIMIT, LIMIT + 1])("with %i mappings refuses every split, and lets ends be trimmed", (mappings) => {
-    expect(told(full(mappings).ask({ call: "munmap", ...inner }))).toBe("ENOMEM");
-    expect(told(full(mappings).ask({ call: "mprotect", ...inner, prot: 1 }))).toBe("ENOMEM");
-    expect(told(full(mappings).ask({ call: "madvise", ...inner, advice: 16 }))).toBe("EAGAIN");
-    expect(told(full(mappings).ask({ call: "munmap", ...tail }))).toBe("0");
-  });
+  test.each([LIMIT, LIMIT + 1])(
+    "with %i mappings refuses every split, and lets ends be trimmed",
+    (mappings) => {
+      expect(told(full(mappings).ask({ call: "munmap", ...inner }))).toBe("ENOMEM");
+      expect(told(full(mappings).ask({ call: "mprotect", ...inner, prot: 1 }))).toBe("ENOMEM");
+      expect(told(full(mappings).ask({ call: "madvise", ...inner, advice: 16 }))).toBe("EAGAIN");
+      expect(told(full(mappings).ask({ call: "munmap", ...tail }))).toBe("0");
+    },
+  );
 
   test("below the limit lets a hole be cut", () => {
     expect(told(full(LIMIT - 1).ask({ call: "munmap", ...inner }))).toBe("0");
   });
 
   test("refuses a move that leaves fewer than four to spare", () => {
-    const move = { call: "mremap", addr: 0x100000, oldLength: PAGE_SIZE, newLength: 0x8000, newAddr: 0 } as const;
+    const move = {
+      call: "mremap",
+      addr: 0x100000,
+      oldLength: PAGE_SIZE,
+      newLength: 0x8000,
+      newAddr: 0,
+    } as const;
     expect(told(full(LIMIT - 4).ask({ ...move, flags: 1 }))).not.toBe("ENOMEM");
     expect(told(full(LIMIT - 3).ask({ ...move, flags: 1 }))).toBe("ENOMEM");
     const given = { ...move, flags: 3, newAddr: 0x40000000 };

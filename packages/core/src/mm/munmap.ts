@@ -55,14 +55,17 @@ export function gatherVmas(edit: MmEdit, start: number, end: number): Result<rea
     const split = cutVma(edit, first, start);
     if (!split.ok) return split;
   }
-  for (const v of edit.mm.vmas.collect(start, end)) {
-    if (isSealed(v)) return refuse("EPERM", "the mapping is sealed");
-    if (v.end > end) {
-      const split = cutVma(edit, v, end);
-      if (!split.ok) return split;
-    }
+  const gathered = edit.mm.vmas.collect(start, end);
+  for (const v of gathered) if (isSealed(v)) return refuse("EPERM", "the mapping is sealed");
+  const last = gathered.pop();
+  if (!last) return { ok: true, value: gathered };
+  if (last.end <= end) gathered.push(last);
+  else {
+    const split = cutVma(edit, last, end);
+    if (!split.ok) return split;
+    gathered.push(split.value.before);
   }
-  return { ok: true, value: edit.mm.vmas.collect(start, end) };
+  return { ok: true, value: gathered };
 }
 
 /** Takes whole VMAs out, with their committed pages. */
@@ -72,7 +75,10 @@ export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
   edit.replaceVmas(vmas, []);
 }
 
-export const accountedPages = (vmas: readonly Vma[]): number =>
-  vmas.reduce((n, v) => n + ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0), 0);
+export function accountedPages(vmas: readonly Vma[]): number {
+  let pages = 0;
+  for (const v of vmas) if ((v.flags & VM.ACCOUNT) !== 0) pages += v.pages;
+  return pages;
+}
 
 export const isSealed = (v: Vma): boolean => (v.high & VMH.SEALED) !== 0;

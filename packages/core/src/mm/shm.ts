@@ -72,7 +72,10 @@ export function shmat(
 }
 
 /** Where the segment must go; SHM_RND may round an address down to 0, which stays a fixed one. */
-function attachAddress(address: Word, flags: number): Result<{ readonly start: number; readonly fixed: boolean }> {
+function attachAddress(
+  address: Word,
+  flags: number,
+): Result<{ readonly start: number; readonly fixed: boolean }> {
   const remap = (flags & SHM.REMAP) !== 0;
   if (address === 0)
     return remap ? refuse("EINVAL", "SHM_REMAP without an address") : ok({ start: 0, fixed: false });
@@ -98,6 +101,8 @@ export function shmdt(edit: MmEdit, address: Word): Result<void> {
   if (!first) return refuse("EINVAL", "no segment is attached there");
   const size = pagesOf(edit.env.file(first.file).size ?? 0);
   for (const v of edit.mm.vmas.collect(first.start, at + size)) {
+    // A part that mremap made longer than the segment ends the search, unless it is the first.
+    if (v !== first && v.end - at > size) break;
     const ofSegment = v.ops === VM_OPS.shm && v.file === first.file && v.start - v.pgoff === at;
     // A part that may not go stays, and nobody is told.
     if (ofSegment) munmapRange(edit, v.start, v.end);

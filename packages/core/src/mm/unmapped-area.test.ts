@@ -17,13 +17,19 @@ function machine(gapEnd = GAP_END): Machine {
   return m;
 }
 
-function mapFile(m: Machine, length: number, kind: FileKind, more: { addr?: number; offset?: number } = {}): string {
+function mapFile(
+  m: Machine,
+  length: number,
+  kind: FileKind,
+  more: { addr?: number; offset?: number } = {},
+): string {
   const file = { id: fileId(1), path: "/f", kind, readable: true, writable: true, deleted: false };
   m.ask({ call: "file", file });
   return told(m.ask(anonymous(length, { flags: MAP.PRIVATE, file: 1, ...more })));
 }
 
-const at = (m: Machine, length: number, addr = 0, flags = 0): string => told(m.ask(flagged(length, flags, addr)));
+const at = (m: Machine, length: number, addr = 0, flags = 0): string =>
+  told(m.ask(flagged(length, flags, addr)));
 
 describe("a hint", () => {
   test.each([
@@ -57,7 +63,11 @@ describe("a hint", () => {
 describe("the plain search", () => {
   test("hands out addresses downward, and uses the highest hole from its top", () => {
     const m = machine(BASE);
-    expect([1, 1, 1].map(() => at(m, 4 * PAGE_SIZE))).toEqual(["7ffff7ffb000", "7ffff7ff7000", "7ffff7ff3000"]);
+    expect([1, 1, 1].map(() => at(m, 4 * PAGE_SIZE))).toEqual([
+      "7ffff7ffb000",
+      "7ffff7ff7000",
+      "7ffff7ff3000",
+    ]);
     m.ask({ call: "munmap", addr: 0x7ffff7ff7000, length: 4 * PAGE_SIZE });
     expect(at(m, PAGE_SIZE)).toBe("7ffff7ffa000");
   });
@@ -105,7 +115,9 @@ describe("the search for huge pages", () => {
   });
 
   test("is not for shared anonymous memory", () => {
-    expect(told(machine().ask(anonymous(4 * MIB, { flags: MAP.SHARED | MAP.ANONYMOUS })))).toBe("7ffff79d1000");
+    expect(told(machine().ask(anonymous(4 * MIB, { flags: MAP.SHARED | MAP.ANONYMOUS })))).toBe(
+      "7ffff79d1000",
+    );
   });
 
   test("gives a file the same place within 2 MiB as its offset has", () => {

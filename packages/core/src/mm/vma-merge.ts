@@ -1,7 +1,7 @@
-import { type Result, refuse } from "../base/index.ts";
+import { type Result, refuse, type Vpn } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM_STICKY } from "./vm-flags.ts";
-import { isForkChild, isSpecial, type Vma } from "./vma.ts";
+import { isForkChild, isSpecial, Vma } from "./vma.ts";
 
 /** Whether two VMAs' anon_vmas let one VMA stand for both: is_mergeable_anon_vma. */
 function anonCompatible(n: Vma, x: Vma): boolean {
@@ -29,9 +29,13 @@ const sameOrNoAnon = (a: Vma, b: Vma): boolean =>
 
 /** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
 function stretched(target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
-  const donor = target.anonVma !== 0 ? target : (parts.find((p) => p.anonVma !== 0) ?? target);
-  const sticky = parts.reduce((flags, p) => flags | (p.flags & VM_STICKY), target.flags);
-  return target.resized(start, end).reflagged(sticky).withAnon(donor.anonVma, donor.chain);
+  let donor = target;
+  for (const p of parts) if (donor.anonVma === 0 && p.anonVma !== 0) donor = p;
+  let { flags } = target;
+  for (const p of parts) flags |= p.flags & VM_STICKY;
+  const pgoff = target.pgoff + (start - target.start);
+  const { high, file, ops } = target;
+  return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, donor.anonVma, donor.chain);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { assert, type FileId, NO_FILE, type PageRange, pageRange, type Vpn } from "../base/index.ts";
-import { VM, VM_SPECIAL } from "./vm-flags.ts";
+import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
 
 /** vm_operations_struct as far as the model asks it: chosen by the kind of mapping. */
 export interface VmOps {
@@ -136,5 +136,9 @@ export function statOf(flags: number): "exec" | "stack" | "data" | "none" {
   if ((flags & VM.GROWSDOWN) !== 0) return "stack";
   return (flags & (VM.WRITE | VM.SHARED)) === VM.WRITE ? "data" : "none";
 }
+
+/** Memory that mlock passes over. */
+export const neverLocked = (v: Vma): boolean =>
+  isSpecial(v) || (v.flags & VM.HUGETLB) !== 0 || (v.high & VMH.DROPPABLE) !== 0;
 
 export const hasFile = (v: Vma): boolean => v.file !== NO_FILE;

@@ -1,6 +1,16 @@
 import { legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
 import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
-import { emptyMm, MAP, type MmEdit, mapVdso, mmap, mseal, type OpenFile, PROT } from "../mm/index.ts";
+import {
+  emptyMm,
+  inheritedMdwe,
+  MAP,
+  type MmEdit,
+  mapVdso,
+  mmap,
+  mseal,
+  type OpenFile,
+  PROT,
+} from "../mm/index.ts";
 import type { ElfImage } from "./elf-image.ts";
 import { elfLoad, maximumAlignment } from "./elf-load.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
@@ -49,7 +59,8 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   if (!sizes.ok) return sizes;
 
   const task = deThread(world, caller);
-  const mm = { ...emptyMm(world.newMmId(), world.layout) };
+  const mdwe = task.mm === NO_MM ? 0 : inheritedMdwe(world.mm(task.mm));
+  const mm = { ...emptyMm(world.newMmId(), world.layout), mdwe };
   execMmap(world, task, mm.id, request.comm);
   world.addMm(mm);
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));

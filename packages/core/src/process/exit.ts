@@ -15,12 +15,14 @@ export function exitTask(world: World, pid: Pid): void {
   exitMm(world, task);
   const group = world.group(task.tgid);
   group.live -= 1;
+  // The leader stays as a zombie until its whole group can be waited for; other threads never do.
   const leader = task.pid === task.tgid;
-  const waited = leader && world.peekTask(task.parent) !== undefined;
-  advance(task, waited ? "exit" : "exitUnwaited");
-  reparentChildren(world, task);
+  advance(task, leader ? "exit" : "exitUnwaited");
+  if (!leader) world.removeTask(task.pid);
   if (group.live > 0) return;
-  if (!waited) releaseGroup(world, task.tgid);
+  reparentChildren(world, task.tgid);
+  const head = world.peekTask(task.tgid);
+  if (!head || world.peekTask(head.parent) === undefined) releaseGroup(world, task.tgid);
 }
 
 /** exit_mm: the task gives up its use of the address space and wakes a parent that waits in vfork. */
@@ -41,14 +43,17 @@ export function releaseVforkParent(world: World, task: { -readonly [K in keyof T
 }
 
 /** Children of a process whose last thread exits go to init, which the model does not hold. */
-function reparentChildren(world: World, task: Task): void {
-  if (task.pid !== task.tgid) return;
+function reparentChildren(world: World, parent: Pid): void {
   for (const child of [...world.tasks()]) {
-    if (child.parent !== task.tgid || child.pid === task.pid) continue;
-    if (child.state === "zombie") releaseTask(world, child);
+    if (child.parent !== parent || child.tgid === parent) continue;
+    if (canBeWaitedFor(world, child)) releaseTask(world, child);
     else world.task(child.pid).parent = 0 as Pid;
   }
 }
+
+/** A zombie leader can be waited for once none of its threads is left: delay_group_leader. */
+export const canBeWaitedFor = (world: World, task: Task): boolean =>
+  task.state === "zombie" && world.peekGroup(task.tgid)?.live === 0;
 
 /** Ends every thread of a process: exit_group, or a signal that kills. */
 export function exitGroup(world: World, tgid: Pid): void {
@@ -57,14 +62,17 @@ export function exitGroup(world: World, tgid: Pid): void {
   for (const t of threads) if (t.pid === tgid) exitTask(world, t.pid);
 }
 
-/** A zombie is waited for: release_task, kernel/exit.c. */
+/** A zombie is waited for: release_task, kernel/exit.c. What of its process still lives ends first. */
 export function releaseTask(world: World, task: Task): void {
-  if (isLive(task)) exitTask(world, task.pid);
-  world.removeTask(task.pid);
-  if (task.pid === task.tgid) releaseGroup(world, task.tgid);
+  if (task.pid !== task.tgid) {
+    exitTask(world, task.pid);
+    return;
+  }
+  exitGroup(world, task.tgid);
+  releaseGroup(world, task.tgid);
 }
 
 function releaseGroup(world: World, tgid: Pid): void {
-  for (const t of [...world.tasks()]) if (t.tgid === tgid && !isLive(t)) world.removeTask(t.pid);
+  if (world.peekTask(tgid)) world.removeTask(tgid);
   if (world.peekGroup(tgid)) world.removeGroup(tgid);
 }

@@ -16,6 +16,8 @@ import type { World } from "./world.ts";
 export function clone(world: World, parent: Task, flags: number, child: Pid): Result<Pid> {
   const legal = checkFlags(flags);
   if (!legal.ok) return legal;
+  if (child === parent.pid || child === parent.tgid)
+    return refuse("EAGAIN", `pid ${child} is the caller's own`);
   const stale = world.peekTask(child);
   if (stale) releaseTask(world, stale);
   const thread = (flags & CLONE.THREAD) !== 0;

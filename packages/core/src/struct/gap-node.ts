@@ -193,7 +193,8 @@ function moveSlots<S>(slots: S[], from: number, by: number): void {
   for (let k = 0; k < by; k++) slots.push(slots[length - 1] as S);
   if (by > 0) for (let k = length - 1; k >= from; k--) slots[k + by] = slots[k] as S;
   else for (let k = from; k < length; k++) slots[k + by] = slots[k] as S;
-  if (by < 0) slots.length = length + by;
+  // Popping is far quicker than setting the length.
+  for (let k = by; k < 0; k++) slots.pop();
 }
 
 /** The same for numbers: apart, because each kind of array then has its own compiled code. */
@@ -202,5 +203,5 @@ function moveNumbers(numbers: number[], from: number, by: number): void {
   for (let k = 0; k < by; k++) numbers.push(0);
   if (by > 0) for (let k = length - 1; k >= from; k--) numbers[k + by] = numbers[k] as number;
   else for (let k = from; k < length; k++) numbers[k + by] = numbers[k] as number;
-  if (by < 0) numbers.length = length + by;
+  for (let k = by; k < 0; k++) numbers.pop();
 }

@@ -1,6 +1,6 @@
-import { fileId, type FileId, type Pid, pid } from "../base/index.ts";
+import { type FileId, fileId, type Pid, pid } from "../base/index.ts";
 import type { Outcome, Request } from "../kernel/index.ts";
-import { MAP, type OpenFile, PROT, VM, type Vma, VMH } from "../mm/index.ts";
+import { MAP, type OpenFile, PROT, VM, VMH, type Vma } from "../mm/index.ts";
 import { FIRST, Machine } from "./machine.ts";
 
 /** The page that the first character of every row stands for. */
@@ -108,7 +108,12 @@ export class Strip {
 
   /** Gives every run of the row the access of its letter. */
   mprotect(row: string): this {
-    return this.each(row, (addr, length, letter) => ({ call: "mprotect", addr, length, prot: protOf(letter) }));
+    return this.each(row, (addr, length, letter) => ({
+      call: "mprotect",
+      addr,
+      length,
+      prot: protOf(letter),
+    }));
   }
 
   madvise(row: string, advice: number): this {

@@ -142,6 +142,9 @@ export interface ImportOptions {
   readonly sink: ImportSink;
   /** The pid of lines that name none, as in the files of -ff. */
   readonly defaultTid?: number;
-  /** The directory in which the traced command started, where it is known. */
+  /**
+   * The directory in which the traced command probably started. Believed once a program that the trace
+   * names by a relative path is found there.
+   */
   readonly cwd?: string;
 }

@@ -7,13 +7,16 @@ import {
   pageOf,
   pagesOf,
   type Request,
+  sameOutcome,
   VM,
   vpn,
 } from "@pagetrail/core";
+import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
 import { stackPointer } from "./exec/exec-hints.ts";
 import { translateExec } from "./exec/exec-request.ts";
 import { Programs } from "./exec/programs.ts";
+import { joinPath } from "./files/index.ts";
 import type { SystemFiles } from "./importer.ts";
 import { nameRequest, OpenFiles } from "./open-files.ts";
 import type { Origin, Session } from "./session.ts";
@@ -42,6 +45,7 @@ export interface Ahead {
 export class Interpreter {
   readonly #files: OpenFiles;
   readonly #programs: Programs;
+  readonly #likelyCwd: string;
   readonly #told = new Set<StraceCall>();
   /** Tasks of programs that the model cannot follow. */
   readonly #abandoned = new Set<number>();
@@ -56,7 +60,8 @@ export class Interpreter {
     private readonly tally: Tally,
     private readonly ahead: Ahead,
   ) {
-    this.#files = new OpenFiles(system, cwd, session, tally);
+    this.#files = new OpenFiles(system, session, tally);
+    this.#likelyCwd = cwd;
     this.#programs = new Programs(system);
   }
 
@@ -153,7 +158,7 @@ export class Interpreter {
         this.session.emit(tid, { call: "execve", path: "" }, outcome, this.#origin(call));
       return;
     }
-    const place = { cwd: this.#files.descriptors.cwd(tid), self: this.#programOf.get(tid) };
+    const place = { cwd: this.#directoryOf(call, tid), self: this.#programOf.get(tid) };
     const translated = translateExec(
       this.session.state,
       call,
@@ -172,6 +177,17 @@ export class Interpreter {
     this.#programOf.set(call.tid, load.program.file.path);
     this.#learnPersonality(tid, load.randomized);
     this.session.emit(tid, { call: "execve", path, load }, outcome, this.#origin(call, assumed));
+  }
+
+  /** The task's directory; for the first relative program the likely one, if the program is there. */
+  #directoryOf(call: StraceCall, tid: number): string {
+    const { descriptors } = this.#files;
+    const known = descriptors.cwd(tid);
+    const path = readExecCall(call)?.path ?? "";
+    if (known !== "" || this.#likelyCwd === "" || path.startsWith("/")) return known;
+    if (this.#programs.find(joinPath(this.#likelyCwd, path)).kind !== "missing")
+      descriptors.startIn(this.#likelyCwd);
+    return descriptors.cwd(tid);
   }
 
   #execDescriptors(tid: number, leader: number): void {
@@ -230,7 +246,8 @@ export class Interpreter {
     const changes = this.#files.observe(call);
     if (request) {
       this.#reveal(call, request, outcome);
-      this.session.emit(call.tid, request, outcome, this.#origin(call));
+      const learnt = this.#learnLayout(call, request, outcome);
+      this.session.emit(call.tid, request, outcome, this.#origin(call, learnt));
       return;
     }
     const renamed = changes.map(nameRequest).find((r) => r !== undefined);
@@ -312,6 +329,20 @@ export class Interpreter {
     if (end <= start || this.#covers(call.tid, start, end)) return;
     const found: Request = { call: "reveal", start, end, prot: 3, flags: 0, pgoff: 0, file: 0 };
     this.session.emit(call.tid, found, { ret: 0 }, { assumed: ["mapping"] });
+  }
+
+  /** In a process from before the trace, the places that the kernel chose show how it is laid out. */
+  #learnLayout(call: StraceCall, request: Request, outcome: Outcome): readonly string[] {
+    if (!this.#attached.has(call.tid) || !("ret" in outcome)) return [];
+    if (request.call !== "mmap" && request.call !== "brk") return [];
+    if (sameOutcome(this.session.predict(call.tid, request, outcome), outcome)) return [];
+    const at = Number(outcome.ret);
+    const layout: Request =
+      request.call === "brk"
+        ? { call: "layout", mmapBase: vpn(0), brk: at }
+        : { call: "layout", mmapBase: vpn(pageOf(at) + pagesOf(Number(request.length))), brk: 0 };
+    this.session.emit(call.tid, layout, { ret: 0 }, { assumed: ["layout"] });
+    return ["outcome"];
   }
 
   #covers(tid: number, start: number, end: number): boolean {

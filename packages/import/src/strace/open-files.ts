@@ -40,12 +40,10 @@ export class OpenFiles {
 
   constructor(
     system: SystemFiles,
-    cwd: string,
     private readonly session: Session,
     private readonly tally: Tally,
   ) {
     this.descriptors = new Descriptors({
-      cwd,
       resolve: (path) => system.realpath(path),
       onNameChange: (change) => this.#changes.push(change),
     });

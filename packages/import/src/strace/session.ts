@@ -1,6 +1,7 @@
 import {
   advanceState,
   type Event,
+  execute,
   initialState,
   isLive,
   type KernelState,
@@ -11,6 +12,7 @@ import {
   type Profile,
   type Request,
   sameOutcome,
+  Transaction,
 } from "@pagetrail/core";
 import type { ImportSink } from "./importer.ts";
 import type { Tally } from "./tally.ts";
@@ -87,6 +89,11 @@ export class Session {
   #forget(mm: MmId): void {
     this.#ran.delete(mm);
     this.#fresh.delete(mm);
+  }
+
+  /** What the model would answer, with nothing done. */
+  predict(tid: number, request: Request, outcome: Outcome): Outcome {
+    return execute(new Transaction(this.#state), { tid: tid as Pid, request, outcome });
   }
 
   /** The program goes on with what the model does not follow. */

@@ -18,7 +18,7 @@ export class Tally {
 
   event(event: Event): void {
     this.#events += 1;
-    if (event.line === undefined || !isDecided(event.request)) return;
+    if (event.line === undefined || !isDecided(event)) return;
     this.#decided += 1;
     if (event.divergence === undefined) this.#predicted += 1;
     else this.#diverged(event.line, event, event.divergence);

@@ -14,8 +14,11 @@ const MAP_FIXED_BITS = (MAP.MAP_FIXED ?? 0) + (MAP.MAP_FIXED_NOREPLACE ?? 0);
 /** ld.so.preload and ld.so.cache. */
 const LOADER_FILES = '"/etc/ld.so.';
 const USER_TOP = 2 ** 47;
-/** Nothing but the stack lies this close below the top of user space. */
-const STACK_REGION = USER_TOP - 2 ** 35;
+/**
+ * Nothing but the stack lies this close below the top of user space: the mapping area keeps clear of all
+ * places that randomisation may give it (16 GiB), and of 8 MiB below.
+ */
+const STACK_REGION = USER_TOP - 2 ** 34 - 2 ** 23;
 
 /**
  * What a program's first calls tell of where exec put things: fed with the calls of the task that did the
@@ -31,13 +34,17 @@ export class ExecHints {
   /** Lowest and highest argument that points into the region of stacks. */
   lowestPointer: number | undefined;
   highestPointer: number | undefined;
-  /** The dynamic loader looked for its configuration. */
-  looksDynamic = false;
   /** A call that only 32-bit programs make. */
   looks32 = false;
   complete = false;
   #calls = 0;
+  #askedForLibraries = false;
   readonly #mapped: Span[] = [];
+
+  /** The dynamic loader looked for its configuration, or protected the program's RELRO and its own. */
+  get looksDynamic(): boolean {
+    return this.#askedForLibraries || this.relros.length >= 2;
+  }
 
   /** The task exits, execs again, or the trace ends. */
   close(): void {
@@ -83,7 +90,7 @@ export class ExecHints {
 
   #other(call: StraceCall): void {
     if (call.name === "mmap2" || call.name === "set_thread_area") this.looks32 = true;
-    if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.looksDynamic = true;
+    if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.#askedForLibraries = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
       if (pointer === undefined) continue;

@@ -29,7 +29,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map(
 export class Descriptors {
   readonly #tasks = new Map<number, ProcessFiles>();
   readonly #store: FileStore;
-  readonly #cwd: string;
+  #cwd: string;
 
   constructor({ cwd = "", ...options }: DescriptorsOptions = {}) {
     this.#cwd = cwd;
@@ -71,6 +71,12 @@ export class Descriptors {
   lookup(tid: number, fd: number, annotation?: FdAnnotation): OpenFileInfo | undefined {
     const file = this.#task(tid).file(fd, annotation);
     return file === undefined ? undefined : infoOf(file);
+  }
+
+  /** The directory in which the first processes started has become known. */
+  startIn(cwd: string): void {
+    this.#cwd = cwd;
+    for (const task of this.#tasks.values()) if (task.fs.cwd === "") task.fs.cwd = cwd;
   }
 
   /** The task's current directory, "" while the trace has not shown it. */

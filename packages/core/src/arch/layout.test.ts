@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import { addressOf } from "../base/index.ts";
+import { legacyBase, mmapBase, randomPagesOf, UNLIMITED, X86_64 } from "./layout.ts";
+
+const GIB = 2 ** 30;
+const still = { on: false, pages: 0 };
+
+describe("mmap_base", () => {
+  test.each([
+    ["an 8 MiB stack, by the smallest gap", 8 * 2 ** 20, 0x7ffff7fff000],
+    ["a 1 GiB stack", GIB, 0x7fffbfeff000],
+    ["an unlimited stack, by the largest gap", UNLIMITED, 0x155555556000],
+  ])("with %s", (_, stack, base) => {
+    expect(addressOf(mmapBase(X86_64, stack, still)).toString(16)).toBe(base.toString(16));
+  });
+
+  test("with randomisation keeps the stack's own random part free", () => {
+    const base = addressOf(mmapBase(X86_64, 8 * 2 ** 20, { on: true, pages: 0 }));
+    expect((X86_64.taskSize - base).toString(16)).toBe("4008ff000");
+  });
+
+  test("tells the random pages that were drawn", () => {
+    const base = mmapBase(X86_64, 8 * 2 ** 20, { on: true, pages: 12345 });
+    expect(randomPagesOf(X86_64, 8 * 2 ** 20, base)).toBe(12345);
+  });
+});
+
+test("the legacy area begins at a third of user space", () => {
+  expect(addressOf(legacyBase(X86_64, 0)).toString(16)).toBe("2aaaaaaab000");
+});

@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
+import type { Request } from "../kernel/index.ts";
+import { MADV, MAP } from "../mm/index.ts";
+import { CLONE } from "../process/index.ts";
+
+/** A request of one of the processes. */
+export interface Asking {
+  readonly tid: Pid;
+  readonly request: Request;
+}
+
+const WINDOW = 0x20000000;
+const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
+
+/** Places of a small window, so that ranges meet; and page 0, the top, what is unaligned or far outside. */
+const address: fc.Arbitrary<number | bigint> = fc.oneof(
+  { weight: 20, arbitrary: fc.nat(12).map((page) => WINDOW + page * PAGE_SIZE) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<number | bigint>(0, 1, PAGE_SIZE, WINDOW + 8, TASK_SIZE, 2n ** 64n - 4096n),
+  },
+  { weight: 1, arbitrary: fc.constant(TASK_SIZE - PAGE_SIZE) },
+);
+
+const length: fc.Arbitrary<number | bigint> = fc.oneof(
+  { weight: 20, arbitrary: fc.integer({ min: 1, max: 6 }).map((pages) => pages * PAGE_SIZE) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<number | bigint>(0, 1, 4097, TASK_SIZE, 2n ** 64n - 1n, 2n ** 63n),
+  },
+);
+
+const prot = fc.oneof({ weight: 3, arbitrary: fc.constant(3) }, { weight: 2, arbitrary: fc.nat(7) });
+
+const A = MAP.ANONYMOUS;
+const mapFlags = fc.constantFrom(
+  ...[MAP.PRIVATE | A, MAP.PRIVATE | A | MAP.FIXED, MAP.PRIVATE | A | MAP.FIXED, MAP.PRIVATE | A | MAP.FIXED],
+  ...[MAP.SHARED | A | MAP.FIXED, MAP.SHARED | A, MAP.PRIVATE | A | MAP.FIXED | MAP.GROWSDOWN],
+  ...[
+    MAP.DROPPABLE | A | MAP.FIXED,
+    MAP.PRIVATE | A | MAP.FIXED | MAP.LOCKED,
+    MAP.PRIVATE | A | MAP.FIXED_NOREPLACE,
+  ],
+  ...[MAP.PRIVATE | A | MAP.FIXED | MAP.NORESERVE, MAP.PRIVATE | A | MAP.FIXED | MAP.SYNC, A],
+);
+
+const file = fc.constantFrom(1, 2, -1);
+const range = { addr: address, length };
+
+const memory: fc.Arbitrary<Request> = fc.oneof(
+  fc.record({
+    call: fc.constant("mmap" as const),
+    ...range,
+    prot,
+    flags: mapFlags,
+    offset: fc.constant(0),
+    file: fc.constant(0),
+  }),
+  fc.record({
+    call: fc.constant("mmap" as const),
+    ...range,
+    prot,
+    flags: fc.constantFrom(MAP.PRIVATE, MAP.PRIVATE | MAP.FIXED, MAP.SHARED | MAP.FIXED, MAP.SHARED),
+    offset: fc.nat(4).map((pages) => pages * PAGE_SIZE),
+    file,
+  }),
+  fc.record({ call: fc.constant("munmap" as const), ...range }),
+  fc.record({ call: fc.constant("mprotect" as const), ...range, prot }),
+  fc.record({
+    call: fc.constant("mremap" as const),
+    addr: address,
+    oldLength: length,
+    newLength: length,
+    flags: fc.constantFrom(0, 1, 1, 3, 3, 5, 7),
+    newAddr: address,
+  }),
+  fc.record({
+    call: fc.constant("madvise" as const),
+    ...range,
+    advice: fc.constantFrom(...Object.values(MADV)),
+  }),
+  fc.record({ call: fc.constant("mlock" as const), ...range, flags: fc.nat(1) }),
+  fc.record({ call: fc.constant("munlock" as const), ...range }),
+  fc.record({ call: fc.constant("mlockall" as const), flags: fc.nat(7) }),
+  fc.record({
+    call: fc.constant("mseal" as const),
+    addr: address,
+    length: fc.constant(PAGE_SIZE),
+    flags: fc.constant(0),
+  }),
+  fc.record({ call: fc.constant("brk" as const), addr: address }),
+  fc.record({
+    call: fc.constant("shmat" as const),
+    shm: fc.nat(1),
+    addr: address,
+    flags: fc.constantFrom(0, 0o20000, 0o40000),
+  }),
+  fc.record({ call: fc.constant("shmdt" as const), addr: address }),
+  fc.record({
+    call: fc.constant("access" as const),
+    addr: fc.nat(12).map((page) => WINDOW + page * PAGE_SIZE),
+  }),
+  fc.record({
+    call: fc.constant("setrlimit" as const),
+    target: fc.constant(0),
+    resource: fc.constantFrom("as", "data", "stack", "memlock"),
+    soft: fc.nat(40).map((pages) => pages * PAGE_SIZE),
+    hard: fc.constant(Number.POSITIVE_INFINITY),
+  }),
+);
+
+/** Processes 1 to 4 come and go: forks, threads, vforks, exits and waits. */
+const someone = fc.integer({ min: 1, max: 4 }).map(pid);
+
+const lives: fc.Arbitrary<Request> = fc.oneof(
+  fc.record({
+    call: fc.constant("clone" as const),
+    flags: fc.constantFrom(
+      17,
+      17,
+      CLONE.VM | CLONE.SIGHAND | CLONE.THREAD,
+      CLONE.VM | CLONE.VFORK,
+      CLONE.SIGHAND,
+    ),
+    child: someone,
+  }),
+  fc.record({ call: fc.constant("exit" as const), code: fc.constant(0) }),
+  fc.record({ call: fc.constant("exit_group" as const), code: fc.constant(0) }),
+  fc.record({ call: fc.constant("kill" as const), signal: fc.constant("SIGKILL") }),
+  fc.record({ call: fc.constant("reap" as const), child: someone }),
+);
+
+/** What tells the machine of two files and a segment; a file is named again before it is mapped. */
+export const PREPARED: readonly Request[] = [{ call: "shmget", key: 1, size: 3 * PAGE_SIZE, shm: 1 }];
+
+export const FILES: readonly Request[] = [1, 2].map((id) => ({
+  call: "file",
+  file: {
+    id: id as never,
+    path: `/f${id}`,
+    kind: "disk",
+    readable: true,
+    writable: id === 1,
+    deleted: false,
+  },
+}));
+
+/** Requests of one process about its memory. */
+export const memoryRequests = (maxLength: number): fc.Arbitrary<readonly Request[]> =>
+  fc.array(memory, { maxLength });
+
+/** Requests of several processes, with their lives among them. */
+export const askings = (maxLength: number): fc.Arbitrary<readonly Asking[]> =>
+  fc.array(
+    fc.record({
+      tid: someone,
+      request: fc.oneof({ weight: 5, arbitrary: memory }, { weight: 1, arbitrary: lives }),
+    }),
+    { maxLength },
+  );
