@@ -39,7 +39,8 @@ export function importCase(recorded: Case, options: { readonly laws: boolean }):
       event: (event, state) => {
         events.push(event);
         if (!options.laws) return;
-        for (const v of violations(state)) broken.push(`${recorded.name} event ${event.seq}: ${v.law} ${v.where}: ${v.what}`);
+        for (const v of violations(state))
+          broken.push(`${recorded.name} event ${event.seq}: ${v.law} ${v.where}: ${v.what}`);
       },
     },
   });
@@ -49,7 +50,8 @@ export function importCase(recorded: Case, options: { readonly laws: boolean }):
   return { profile, events, summary, broken };
 }
 
-const shown = (o: Outcome): string => ("ret" in o ? `0x${o.ret.toString(16)}` : "errno" in o ? `-${o.errno}` : "?");
+const shown = (o: Outcome): string =>
+  "ret" in o ? `0x${o.ret.toString(16)}` : "errno" in o ? `-${o.errno}` : "?";
 
 /** The lines that `pagetrail replay LOG --emit maps --jsonl` prints, made while they are read. */
 export function* replayLines({ profile, events }: ImportedCase): Generator<ReplayLine> {

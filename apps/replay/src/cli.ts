@@ -101,6 +101,7 @@ function addImport(program: Command, out: Output, settle: Settle): void {
       "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
     )
     .option("--sysroot <dir>", "look up the programs that were run under this folder first")
+    .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
     .addOption(json())
     .addHelpText(
       "after",

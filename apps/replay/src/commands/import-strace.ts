@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { ok, type Result } from "@pagetrail/core";
 import { type ImportSummary, StraceImporter, type SystemFiles } from "@pagetrail/import";
 import { FileLogWriter } from "@pagetrail/store";
@@ -16,6 +17,7 @@ import type { CommonOptions, Ending } from "./command.ts";
 export interface ImportOptions extends CommonOptions {
   readonly output?: string;
   readonly sysroot?: string;
+  readonly cwd?: string;
 }
 
 /** Makes a log from the output of strace, and says how much of it the model predicted. */
@@ -41,7 +43,13 @@ export async function importStraceCommand(
     ),
   );
   try {
-    const summary = await importInto(sink, input.value, system.value, out);
+    const cwd = resolve(options.cwd ?? folderOf(traces));
+    const summary = await importInto(
+      sink,
+      input.value,
+      { name: traces.join(", "), system: system.value, cwd },
+      out,
+    );
     if (!summary.ok) return summary;
     if (options.json) out.document({ log: target.value, ...summaryJson(summary.value) });
     else out.lines(summaryLines(target.value, summary.value, out.style));
@@ -55,6 +63,11 @@ export async function importStraceCommand(
   }
 }
 
+/** Where the traced command probably started: the folder that holds its trace. */
+function folderOf([first]: readonly string[]): string {
+  return first === undefined || first === "-" ? "." : dirname(first);
+}
+
 function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
   if (sysroot === undefined) return ok(new MachineFiles());
   if (statSync(sysroot, { throwIfNoEntry: false })?.isDirectory()) return ok(new MachineFiles({ sysroot }));
@@ -64,23 +77,35 @@ function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
 async function importInto(
   sink: LogSink,
   input: TraceInput,
-  system: SystemFiles,
+  { name, ...machine }: { readonly name: string; readonly system: SystemFiles; readonly cwd: string },
   out: Output,
 ): Promise<Result<ImportSummary, Problem>> {
   const { defaultTid, chunks, far } = input;
   const progress = out.progress("import");
-  const importer = new StraceImporter({ system, sink, ...(defaultTid === undefined ? {} : { defaultTid }) });
+  const importer = new StraceImporter({
+    ...machine,
+    sink,
+    ...(defaultTid === undefined ? {} : { defaultTid }),
+  });
   for await (const chunk of chunks) {
     importer.push(chunk);
     if (sink.refusal) return refused(problemOf(sink.refusal));
+    if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
     const wait = progress.tick(() => farText(far(), sink.events));
     if (wait) await wait;
   }
   const summary = importer.end();
+  if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
   progress.end();
   sink.finish();
   return sink.refusal ? refused(problemOf(sink.refusal)) : ok(summary);
 }
+
+const notModelled = (where: string, what: string): Problem => ({
+  what,
+  where,
+  advice: "record a 64-bit x86 program",
+});
 
 function farText({ done, size }: { done: number; size: number | undefined }, events: number): string {
   const share =

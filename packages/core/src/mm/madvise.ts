@@ -79,7 +79,7 @@ function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: n
   const flags = advisedFlags(vma, advice);
   if (!flags.ok) return flags;
   if (flags.value === vma.flags) return done;
-  const modified = vmaModify(edit, vma, start, end, vma.reflagged(flags.value));
+  const modified = vmaModify(edit, vma, start, end, flags.value);
   return modified.ok || modified.error.errno !== "ENOMEM" ? modified : refuse("EAGAIN", modified.error.why);
 }
 

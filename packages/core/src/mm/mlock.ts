@@ -76,7 +76,7 @@ function applyLock(edit: MmEdit, address: Word, bytes: Word, flags: number): Res
 
 function mlockFixup(edit: MmEdit, vma: Vma, start: number, end: number, flags: number): Result<unknown> {
   if (flags === vma.flags || neverLocked(vma)) return done;
-  return vmaModify(edit, vma, start, end, vma.reflagged(flags));
+  return vmaModify(edit, vma, start, end, flags);
 }
 
 /** Brings the locked range in; an error is mlock's own answer, and the range stays locked. */

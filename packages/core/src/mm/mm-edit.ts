@@ -47,7 +47,10 @@ export class MmEdit {
       if (isUntouched(v)) this.noteUntouched(v);
     }
     this.countFiles(before, after);
-    this.mm.vmas.splice(before, after);
+    const [old] = before;
+    const [one] = after;
+    if (old && one && before.length === 1 && after.length === 1) this.mm.vmas.replaceItem(old, one);
+    else this.mm.vmas.splice(before, after);
     if (this.journal) {
       const step: VmaStep = { kind: "vma", mm: this.mm.id, before, after };
       this.journal.note(step);

@@ -53,16 +53,15 @@ function protectRange(edit: MmEdit, from: number, end: number, prot: number, gro
     if (grows === PROT.GROWSUP) return refuse("EINVAL", "no mapping grows up on x86");
   }
   let vma: Vma | undefined = first;
-  for (let at = start; at < end; ) {
-    if (!vma || (vma.start !== at && !(vma.start < at && at < vma.end)))
-      return refuse("ENOMEM", "the range has a hole");
+  let at = start;
+  for (;;) {
     const stop: number = Math.min(vma.end, end);
     const changed = protectVma(edit, vma, at, stop, prot);
-    if (!changed.ok) return changed;
+    if (!changed.ok || stop === end) return changed;
     at = stop;
     vma = edit.lookup(at);
+    if (!vma) return refuse("ENOMEM", "the range has a hole");
   }
-  return done;
 }
 
 function protectVma(edit: MmEdit, vma: Vma, start: number, end: number, asked: number): Result<void> {
@@ -107,7 +106,7 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
     released = pages;
     flags &= ~VM.ACCOUNT;
   }
-  const modified = vmaModify(edit, vma, start, end, vma.reflagged(flags));
+  const modified = vmaModify(edit, vma, start, end, flags);
   if (!modified.ok) {
     uncharge(edit, charged);
     return modified;

@@ -36,7 +36,7 @@ export function mseal(edit: MmEdit, address: Word, length: Word, flags: Word): R
     if (!vma) return refuse("ENOMEM", "the range has a hole");
     const stop = Math.min(vma.end, end);
     if ((vma.high & VMH.SEALED) === 0) {
-      const sealed = vmaModify(edit, vma, at, stop, vma.reflagged(vma.flags, vma.high | VMH.SEALED));
+      const sealed = vmaModify(edit, vma, at, stop, vma.flags, vma.high | VMH.SEALED);
       if (!sealed.ok) return sealed;
     }
     at = stop;

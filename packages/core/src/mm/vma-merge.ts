@@ -1,7 +1,9 @@
-import { type Result, refuse, type Vpn } from "../base/index.ts";
+import { ok, type Result, refuse, type Vpn } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM_STICKY } from "./vm-flags.ts";
 import { isForkChild, isSpecial, Vma } from "./vma.ts";
+
+type Refused = ReturnType<typeof refuse>;
 
 /** Whether two VMAs' anon_vmas let one VMA stand for both: is_mergeable_anon_vma. */
 function anonCompatible(n: Vma, x: Vma): boolean {
@@ -55,37 +57,45 @@ export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both")
   let merged = x;
   if (left) merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
   else if (right) merged = stretched(right, x.start, right.end, [x]);
-  edit.replaceVmas(present(left, right), [merged]);
+  edit.replaceVmas(left && right ? [left, right] : left ? [left] : right ? [right] : [], [merged]);
   return merged;
 }
 
-const present = (...vmas: readonly (Vma | undefined)[]): Vma[] => vmas.filter((v) => v !== undefined);
-
 /**
- * Gives the pages [start, end) of `vma` the attributes of `changed` (the same VMA with other flags),
- * merging with neighbours that have them already, else splitting.
+ * Gives the pages [start, end) of `vma` other flags, merging with neighbours that have them already, else
+ * splitting.
  *
  * @returns the VMA that now covers the range
  * @refuses ENOMEM when a split would pass max_map_count; a first split is not taken back
  * @kernel vma_modify, vma_merge_existing_range, mm/vma.c (6.18)
  */
-export function vmaModify(edit: MmEdit, vma: Vma, start: number, end: number, changed: Vma): Result<Vma> {
-  const merged = mergeExisting(edit, vma, changed.resized(start, end));
-  if (merged) return { ok: true, value: merged };
-  let middle = vma;
-  if (start > middle.start) {
-    const split = splitVma(edit, middle, start);
-    if (!split.ok) return split;
-    middle = split.value.after;
+export function vmaModify(
+  edit: MmEdit,
+  vma: Vma,
+  start: number,
+  end: number,
+  flags: number,
+  high: number = vma.high,
+): Result<Vma> {
+  const middle = vma.part(start, end, flags, high);
+  const merged = mergeExisting(edit, vma, middle);
+  if (merged) return ok(merged);
+  const parts = [middle];
+  if (start > vma.start) {
+    const refused = checkSplit(edit, vma, start, 0);
+    if (refused) return refused;
+    parts.unshift(vma.resized(vma.start, start));
   }
-  if (end < middle.end) {
-    const split = splitVma(edit, middle, end);
-    if (!split.ok) return split;
-    middle = split.value.before;
+  if (end < vma.end) {
+    const refused = checkSplit(edit, vma, end, parts.length - 1);
+    if (refused) {
+      if (start > vma.start) cutVma(edit, vma, start);
+      return refused;
+    }
+    parts.push(vma.resized(end, vma.end));
   }
-  const result = middle.reflagged(changed.flags, changed.high);
-  edit.replaceVmas([middle], [result]);
-  return { ok: true, value: result };
+  edit.replaceVmas([vma], parts);
+  return ok(middle);
 }
 
 function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
@@ -104,7 +114,7 @@ function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
   if (left) {
     const merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
     const rest = atEnd ? [] : [vma.resized(x.end, vma.end)];
-    edit.replaceVmas(present(left, vma, right), [merged, ...rest]);
+    edit.replaceVmas(right ? [left, vma, right] : [left, vma], [merged, ...rest]);
     return merged;
   }
   if (!right) return undefined;
@@ -118,21 +128,24 @@ function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
 export const maySplit = (vma: Vma, page: number): boolean =>
   vma.ops.splitPages > 0 && page % vma.ops.splitPages === 0;
 
-/**
- * Cuts `vma` in two at `page`.
- *
- * @refuses ENOMEM at max_map_count, EINVAL when the mapping cannot be split there
- * @kernel split_vma, mm/vma.c (6.18)
- */
-export function splitVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
-  if (edit.mapCount >= edit.env.sysctl.maxMapCount)
+/** What split_vma, mm/vma.c (6.18), refuses: ENOMEM at max_map_count, with `more` VMAs than there are. */
+function checkSplit(edit: MmEdit, vma: Vma, page: number, more: number): Refused | undefined {
+  if (edit.mapCount + more >= edit.env.sysctl.maxMapCount)
     return refuse("ENOMEM", `a split would pass max_map_count (${edit.env.sysctl.maxMapCount})`);
-  return cutVma(edit, vma, page);
+  return maySplit(vma, page) ? undefined : cannotSplit(vma);
 }
 
-/** __split_vma: the same without the limit, for callers that have looked at it themselves. */
+const cannotSplit = (vma: Vma): Refused =>
+  refuse("EINVAL", `${vma.ops.label ?? vma.ops.name} cannot be split`);
+
+/**
+ * Cuts `vma` in two at `page`, for callers that have looked at max_map_count themselves.
+ *
+ * @refuses EINVAL when the mapping cannot be split there
+ * @kernel __split_vma, mm/vma.c (6.18)
+ */
 export function cutVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
-  if (!maySplit(vma, page)) return refuse("EINVAL", `${vma.ops.label ?? vma.ops.name} cannot be split`);
+  if (!maySplit(vma, page)) return cannotSplit(vma);
   const before = vma.resized(vma.start, page);
   const after = vma.resized(page, vma.end);
   edit.replaceVmas([vma], [before, after]);

@@ -54,12 +54,17 @@ export class Vma implements PageRange {
 
   /** The part [start, end) of this VMA, or its extension: pgoff moves with the start. */
   resized(start: number, end: number): Vma {
+    return this.part(start, end, this.flags, this.high);
+  }
+
+  /** The same with other flags. */
+  part(start: number, end: number, flags: number, high: number): Vma {
     const pgoff = this.pgoff + (start - this.start);
     return new Vma(
       start as Vpn,
       end as Vpn,
-      this.flags,
-      this.high,
+      flags,
+      high,
       pgoff,
       this.file,
       this.ops,

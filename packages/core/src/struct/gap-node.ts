@@ -189,12 +189,15 @@ export class GapNode<T extends Span> {
 /** Moves the slots from index `from` up or down by `by`; what they leave behind is for the caller to fill. */
 function moveSlots<S>(slots: S[], from: number, by: number): void {
   const length = slots.length;
-  // An array grows by pushing: a write past its end would leave it slow for good.
-  for (let k = 0; k < by; k++) slots.push(slots[length - 1] as S);
-  if (by > 0) for (let k = length - 1; k >= from; k--) slots[k + by] = slots[k] as S;
-  else for (let k = from; k < length; k++) slots[k + by] = slots[k] as S;
-  // Popping is far quicker than setting the length.
-  for (let k = by; k < 0; k++) slots.pop();
+  if (by > 0) {
+    // An array grows by pushing: a write past its end would leave it slow for good.
+    for (let k = 0; k < by; k++) slots.push(slots[length - 1] as S);
+    for (let k = length - 1; k >= from; k--) slots[k + by] = slots[k] as S;
+  } else {
+    for (let k = from; k < length; k++) slots[k + by] = slots[k] as S;
+    // Popping is far quicker than setting the length.
+    for (let k = by; k < 0; k++) slots.pop();
+  }
 }
 
 /** The same for numbers: apart, because each kind of array then has its own compiled code. */

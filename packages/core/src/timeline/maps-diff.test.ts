@@ -21,7 +21,11 @@ describe("a difference between two address spaces", () => {
   test("tells another access from other attributes", () => {
     expect(kinds(strip("AA"), (s) => s.mprotect("aa"))).toEqual(["protected"]);
     expect(kinds(strip("AA"), (s) => s.madvise("xx", MADV.DONTFORK))).toEqual(["changed"]);
-    expect(kinds(strip("AA"), (s) => s.mmap("SS"))).toEqual(["changed"]);
+  });
+
+  test("tells what another object replaced as gone, and the other as new", () => {
+    expect(kinds(strip("AA"), (s) => s.mmap("SS"))).toEqual(["removed", "created"]);
+    expect(kinds(strip("AAAA"), (s) => s.mmap("S..S"))).toEqual(["shrunk", "created", "created"]);
   });
 
   test("tells a split and a merge", () => {

@@ -1,3 +1,4 @@
+import { NO_FILE } from "../base/index.ts";
 import { VM, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
 import { diffTrees, type GapTree } from "../struct/index.ts";
 
@@ -12,35 +13,25 @@ export type MapChange =
 /** What became of one VMA: it moved, grew, shrank, got another protection, or other attributes. */
 export type ChangeKind = "moved" | "grown" | "shrunk" | "protected" | "changed";
 
-/** Whether two VMAs, perhaps of different logs, show the same in maps. */
-export type SameVma = (before: Vma, after: Vma) => boolean;
-
-/**
- * What it takes to come from one address space to the other, in order of address.
- *
- * @param same how VMAs are compared; by default within one log, by every attribute that maps can show
- */
-export function diffMaps(
-  before: GapTree<Vma>,
-  after: GapTree<Vma>,
-  same: SameVma = sameAttributes,
-): readonly MapChange[] {
+/** What it takes to come from one address space of a log to another, or to a later moment, in order of address. */
+export function diffMaps(before: GapTree<Vma>, after: GapTree<Vma>): readonly MapChange[] {
   const gone: Vma[] = [];
   const come: Vma[] = [];
   diffTrees(before, after, (b, a) => {
-    if (b && a && b.end === a.end && same(b, a)) return;
+    if (b && a && b.end === a.end && sameAttributes(b, a) && sameObject(b, a)) return;
     if (b) gone.push(b);
     if (a) come.push(a);
   });
-  return pairMoves(
-    clusters(gone, come).flatMap((c) => describe(c, same)),
-    same,
-  );
+  const changes = clusters(gone, come).flatMap(describeCluster);
+  return pairMoves(changes.sort((x, y) => startOf(x) - startOf(y)));
 }
 
 /** Attributes that a reader of maps and VmFlags sees, place and length aside. */
-export const sameAttributes: SameVma = (b, a) =>
-  b.flags === a.flags && b.high === a.high && b.file === a.file && b.ops.name === a.ops.name;
+const sameAttributes = (b: Vma, a: Vma): boolean => b.flags === a.flags && b.high === a.high;
+
+/** Whether both map the same pages of the same file, or both anonymous memory, where they overlap. */
+const sameObject = (b: Vma, a: Vma): boolean =>
+  b.file === a.file && b.ops === a.ops && (b.file === NO_FILE || b.pgoff - b.start === a.pgoff - a.start);
 
 type Cluster = { readonly before: Vma[]; readonly after: Vma[] };
 
@@ -63,39 +54,49 @@ function clusters(gone: readonly Vma[], come: readonly Vma[]): Cluster[] {
   return result;
 }
 
-function describe({ before, after }: Cluster, same: SameVma): MapChange[] {
+/** What became of each object in the cluster: one that another has replaced is gone, and the other new. */
+function describeCluster({ before, after }: Cluster): MapChange[] {
+  const left = { before: [...before], after: [...after] };
+  const changes: MapChange[] = [];
+  for (let vma = left.before[0] ?? left.after[0]; vma; vma = left.before[0] ?? left.after[0]) {
+    const one = vma;
+    const isPart = (v: Vma): boolean => sameObject(one, v);
+    changes.push(...describeObject(left.before.filter(isPart), left.after.filter(isPart)));
+    left.before = left.before.filter((v) => !isPart(v));
+    left.after = left.after.filter((v) => !isPart(v));
+  }
+  return changes;
+}
+
+function describeObject(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
   const [b, a] = [before[0], after[0]];
   if (!b) return after.map((v) => ({ kind: "created", after: v }));
   if (!a) return before.map((v) => ({ kind: "removed", before: v }));
-  if (before.length === 1 && after.length === 1) return [oneToOne(b, a, same)];
+  if (before.length === 1 && after.length === 1) return [oneToOne(b, a)];
   if (before.length === 1) return [{ kind: "split", before: b, parts: after }];
   if (after.length === 1) return [{ kind: "merged", parts: before, after: a }];
-  return manyToMany(before, after, same);
+  return manyToMany(before, after);
 }
 
-function oneToOne(before: Vma, after: Vma, same: SameVma): MapChange {
-  const kept = same(before, after);
-  if (kept) {
-    const grown = after.pages >= before.pages;
-    return { kind: grown ? "grown" : "shrunk", before, after };
-  }
+function oneToOne(before: Vma, after: Vma): MapChange {
+  if (sameAttributes(before, after))
+    return { kind: after.pages >= before.pages ? "grown" : "shrunk", before, after };
   const access = ((before.flags ^ after.flags) & VM_ACCESS_FLAGS) !== 0;
-  const file = before.file === after.file && before.ops.name === after.ops.name;
-  return { kind: access && file ? "protected" : "changed", before, after };
+  return { kind: access ? "protected" : "changed", before, after };
 }
 
 /** No one VMA stands for the other side: each is told by itself, but for those that match exactly. */
-function manyToMany(before: readonly Vma[], after: readonly Vma[], same: SameVma): MapChange[] {
+function manyToMany(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
   const left = new Set(after);
   const changes: MapChange[] = [];
   for (const b of before) {
     const twin = after.find((a) => left.has(a) && a.start === b.start && a.end === b.end);
     if (twin) left.delete(twin);
     if (!twin) changes.push({ kind: "removed", before: b });
-    else if (!same(b, twin)) changes.push(oneToOne(b, twin, same));
+    else if (!sameAttributes(b, twin)) changes.push(oneToOne(b, twin));
   }
   for (const a of left) changes.push({ kind: "created", after: a });
-  return changes.sort((x, y) => startOf(x) - startOf(y));
+  return changes;
 }
 
 /** The page at which a change begins. */
@@ -106,14 +107,15 @@ export function startOf(change: MapChange): number {
 }
 
 /** A removal and a creation of the same memory are a move. */
-function pairMoves(changes: readonly MapChange[], same: SameVma): readonly MapChange[] {
+function pairMoves(changes: readonly MapChange[]): readonly MapChange[] {
   const created = changes.filter((c) => c.kind === "created");
   const moved = new Map<MapChange, Vma>();
   for (const change of changes) {
     if (change.kind !== "removed") continue;
     const { before } = change;
     const target = created.find(
-      (c) => ![...moved.values()].includes(c.after) && isMove(before, c.after) && same(before, c.after),
+      (c) =>
+        ![...moved.values()].includes(c.after) && isMove(before, c.after) && sameAttributes(before, c.after),
     );
     if (target) moved.set(change, target.after);
   }

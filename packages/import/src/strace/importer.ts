@@ -79,6 +79,11 @@ export class StraceImporter {
     });
   }
 
+  /** Why the trace as a whole cannot be modelled; undefined while it can. Nothing is imported after that. */
+  get refusal(): string | undefined {
+    return this.#interpreter.refusal;
+  }
+
   /** @param chunk bytes of the trace, one character each */
   push(chunk: string): void {
     for (const record of this.#reader.push(chunk)) this.#enqueue(record);
@@ -109,7 +114,7 @@ export class StraceImporter {
   #drain(all: boolean): void {
     while (this.#head < this.#queue.length) {
       const record = this.#queue[this.#head];
-      if (!record) break;
+      if (!record || this.refusal !== undefined) break;
       const waiting = this.#queue.length - this.#head;
       if (!all && waiting < LOOK_AHEAD && !this.#isReady(record)) break;
       this.#head += 1;

@@ -10,6 +10,7 @@ import {
   sameOutcome,
   VM,
   vpn,
+  wordHex,
 } from "@pagetrail/core";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
@@ -46,6 +47,8 @@ export class Interpreter {
   readonly #files: OpenFiles;
   readonly #programs: Programs;
   readonly #likelyCwd: string;
+  #refusal: string | undefined;
+  #loaded = 0;
   readonly #told = new Set<StraceCall>();
   /** Tasks of programs that the model cannot follow. */
   readonly #abandoned = new Set<number>();
@@ -68,6 +71,11 @@ export class Interpreter {
   /** Whether the task needs no fork from ahead in the trace to make sense. */
   knows(tid: number): boolean {
     return this.session.isLive(tid) || this.#abandoned.has(tid);
+  }
+
+  /** Why nothing of this trace can be modelled; undefined while something can. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   record(record: StraceRecord): void {
@@ -172,6 +180,7 @@ export class Interpreter {
       return;
     }
     this.#attached.delete(tid);
+    this.#loaded += 1;
     if (translated.note !== undefined) this.tally.note(translated.note);
     const { path, load, assumed } = translated;
     this.#programOf.set(call.tid, load.program.file.path);
@@ -211,6 +220,10 @@ export class Interpreter {
 
   /** The model has no rules for this program: its process leaves the log here. */
   #abandon(call: StraceCall, why: string): void {
+    if (this.#loaded === 0) {
+      this.#refusal = `${why}, and this version models 64-bit x86 programs only`;
+      return;
+    }
     this.tally.note(`${why}: this version models 64-bit x86 only, so the process is left out from here on`);
     this.session.emit(call.tid, { call: "abandon", why }, { ret: 0 }, this.#origin(call));
     this.#abandoned.add(call.tid);
@@ -244,6 +257,8 @@ export class Interpreter {
     const outcome = outcomeOf(call.result);
     const request = this.#requestOf(call);
     const changes = this.#files.observe(call);
+    if ("ret" in outcome && request?.call === "mmap" && outcome.ret >= USER_END)
+      this.#refusal = `mmap returned ${wordHex(outcome.ret)}, which no x86-64 program can have: the trace is of another architecture`;
     if (request) {
       this.#reveal(call, request, outcome);
       const learnt = this.#learnLayout(call, request, outcome);
@@ -355,6 +370,9 @@ export class Interpreter {
     return at >= end;
   }
 }
+
+/** The end of user space with four-level page tables. */
+const USER_END = 2 ** 47;
 
 /** Errors that depend on what a trace does not show: signals, and memory behind pointers. */
 const UNDECIDED_ERRORS: ReadonlySet<string> = new Set(["EINTR", "ERESTARTSYS", "ERESTARTNOINTR", "ENOSYS"]);
