@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { ClosedPipe } from "./io.ts";
-import { collecting, demoLog, pagetrail, testFolder } from "./log-fixture.ts";
+import { collecting, demoLog, pagetrail, testFolder } from "./testing/log-fixture.ts";
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(testFolder(), name);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "./bundled.ts";
-import { demoLog, testFolder } from "./log-fixture.ts";
+import { demoLog, testFolder } from "./testing/log-fixture.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 const SOURCE = ["--conditions=pagetrail-source", "--import", import.meta.resolve("tsx"), main];

@@ -1,8 +1,8 @@
 import { initialState, REFERENCE_PROFILE, Timeline } from "@pagetrail/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { demo } from "./log-fixture.ts";
 import { findMoment, findRange, parsePosition } from "./position.ts";
+import { demo } from "./testing/log-fixture.ts";
 
 const { events } = demo();
 const timeline = new Timeline(initialState(REFERENCE_PROFILE), events);

@@ -1,7 +1,7 @@
 import { CLONE, type Pid } from "@pagetrail/core";
 import { expect, test } from "vitest";
-import { demo, Recorder } from "./log-fixture.ts";
 import { listProcesses } from "./process-list.ts";
+import { demo, Recorder } from "./testing/log-fixture.ts";
 
 test("processes are listed from their first event to their last", () => {
   expect(listProcesses(demo().events)).toMatchObject([

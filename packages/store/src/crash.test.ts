@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { granted, refused, writeLog } from "./contract.ts";
-import { eventAt } from "./event-fixture.ts";
 import { FileLogWriter } from "./file-log-writer.ts";
-import { folderStore, testFolder } from "./folder-fixture.ts";
 import { readLog } from "./read-log.ts";
+import { granted, refused, writeLog } from "./testing/contract.ts";
+import { eventAt } from "./testing/event-fixture.ts";
+import { folderStore, testFolder } from "./testing/folder-fixture.ts";
 
-const child = fileURLToPath(new URL("append-child.ts", import.meta.url));
+const child = fileURLToPath(new URL("testing/append-child.ts", import.meta.url));
 
 type Appender = {
   readonly pid: number | undefined;

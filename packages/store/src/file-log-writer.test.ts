@@ -11,12 +11,20 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { brief, describeLogStore, granted, header, refused, writeEvents, writeLog } from "./contract.ts";
-import { eventAt } from "./event-fixture.ts";
 import { FileLogWriter } from "./file-log-writer.ts";
-import { folderStore, testFolder } from "./folder-fixture.ts";
 import type { WriteCall } from "./line-file.ts";
 import { readLog } from "./read-log.ts";
+import {
+  brief,
+  describeLogStore,
+  granted,
+  header,
+  refused,
+  writeEvents,
+  writeLog,
+} from "./testing/contract.ts";
+import { eventAt } from "./testing/event-fixture.ts";
+import { folderStore, testFolder } from "./testing/folder-fixture.ts";
 
 describeLogStore("a folder of files", () => folderStore(testFolder()));
 

@@ -1,5 +1,5 @@
-import { describeLogStore } from "./contract.ts";
 import { MemoryLogStore } from "./memory-log-store.ts";
+import { describeLogStore } from "./testing/contract.ts";
 
 describeLogStore("a store in memory", () => {
   const store = new MemoryLogStore();

@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { explainRefusal } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
-import { brief, granted, header, refused, writeEvents, writeLog } from "./contract.ts";
 import { FileLogWriter } from "./file-log-writer.ts";
-import { folderStore, testFolder } from "./folder-fixture.ts";
 import { readLog } from "./read-log.ts";
+import { brief, granted, header, refused, writeEvents, writeLog } from "./testing/contract.ts";
+import { folderStore, testFolder } from "./testing/folder-fixture.ts";
 
 /** A log of `count` events in a file, and its bytes. */
 function logFile(count: number): { readonly path: string; readonly bytes: Buffer } {
@@ -76,10 +76,15 @@ describe("a finished log's file", () => {
   });
 
   test("is closed when the reader stops early", () => {
-    const { path } = logFile(3000);
-    const before = readOpenFiles();
-    for (const item of readLog(path)) if (item.kind === "event" && item.event.seq === 5) break;
-    expect(readOpenFiles()).toBe(before);
+    const path = realpathSync(logFile(3000).path);
+    let meanwhile = 0;
+    for (const item of readLog(path)) {
+      if (item.kind !== "event" || item.event.seq !== 5) continue;
+      meanwhile = descriptorsOf(path);
+      break;
+    }
+    expect(meanwhile).toBe(1);
+    expect(descriptorsOf(path)).toBe(0);
   });
 });
 
@@ -98,10 +103,10 @@ describe("standard input", () => {
   });
 });
 
-function readOpenFiles(): string {
-  return execFileSync("ls", [`/proc/${process.pid}/fd`], { encoding: "utf8" })
-    .split("\n")
-    .length.toString();
+/** How many of this process's descriptors lead to the file. */
+function descriptorsOf(path: string): number {
+  const links = execFileSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" });
+  return links.split("\n").filter((line) => line.endsWith(` -> ${path}`)).length;
 }
 
 describe("a packed log", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "../bundled.ts";
-import { demoLog, pagetrail, testFolder } from "../log-fixture.ts";
+import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
 
 const TRACE = `4242 brk(NULL)                         = 0x555555694000
 4242 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ffff7fc0000

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { demoLog, pagetrail, Recorder } from "../log-fixture.ts";
+import { demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
 
 describe("the tour", () => {
   test("of the bundled recording shows every part, within 100 columns", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { maps, mmOf, type Pid } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
-import { demo, demoLog, pagetrail, Recorder } from "../log-fixture.ts";
+import { demo, demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
 
 describe("info", () => {
   test("shows the header, the counts, the processes and the divergences", async () => {

@@ -1,7 +1,7 @@
 import { type KernelState, maps, mmOf, type Pid, PROT, type Request } from "@pagetrail/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anonymous, demo, Recorder } from "../log-fixture.ts";
+import { anonymous, demo, Recorder } from "../testing/log-fixture.ts";
 import { MapsTexts } from "./maps-text.ts";
 
 const whole = (state: KernelState, pid: number): string => maps(state, mmOf(state, pid as Pid));

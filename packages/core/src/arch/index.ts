@@ -1,2 +1,3 @@
+export * from "./kernel-half.ts";
 export * from "./layout.ts";
 export * from "./personality.ts";

@@ -18,6 +18,18 @@ export interface Layout {
   readonly elfEtDynBase: number;
   /** Bytes that randomisation may take from the stack's top, kept free below it: stack_maxrandom_size. */
   readonly stackMaxRandom: number;
+  /** How far randomisation may move each part, as what it draws is counted: each less than this. */
+  readonly random: {
+    /** Pages that mmap_base lies lower: arch_mmap_rnd. */
+    readonly mmapPages: number;
+    /** Pages, then bytes, that the stack's top lies lower: randomize_stack_top, arch_align_stack. */
+    readonly stackPages: number;
+    readonly stackBytes: number;
+    /** Pages that a PIE lies above elfEtDynBase. */
+    readonly programPages: number;
+    /** Bytes that the heap begins above the program's end: arch_randomize_brk. */
+    readonly brkBytes: number;
+  };
   /** MAP_32BIT's window. */
   readonly map32: { readonly start: number; readonly end: number };
   readonly wordSize: number;
@@ -36,6 +48,13 @@ export const X86_64: Layout = {
   stackTopMax: TASK_SIZE_47,
   elfEtDynBase: Math.floor(TASK_SIZE_47 / 3) * 2,
   stackMaxRandom: 0x3fffff000,
+  random: {
+    mmapPages: 2 ** 28,
+    stackPages: 2 ** 22,
+    stackBytes: 8192,
+    programPages: 2 ** 28,
+    brkBytes: 2 ** 30,
+  },
   map32: { start: 0x40000000, end: 0x80000000 },
   wordSize: 8,
   auxvSize: 368,

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { brief, decode, eventAt, header, logText, toyHash } from "../testing/log-fixture.ts";
 import type { LogItem } from "./decode.ts";
 import { LogEncoder } from "./encode.ts";
-import { brief, decode, eventAt, header, logText, toyHash } from "./log-fixture.ts";
 import { explainRefusal } from "./refusal.ts";
 
 function explain(text: string): string {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { brief, decode, eventAt, header, logText, toyHash } from "../testing/log-fixture.ts";
 import { LogEncoder } from "./encode.ts";
-import { brief, decode, eventAt, header, logText, toyHash } from "./log-fixture.ts";
 
 describe("a log", () => {
   test("is a header, events and seals, a line each", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { brief, decode, toyHash } from "../testing/log-fixture.ts";
 import { hashText } from "./hasher.ts";
-import { brief, decode, toyHash } from "./log-fixture.ts";
 import { explainRefusal } from "./refusal.ts";
 import { encodeSeal, makeSeal } from "./seal.ts";
 import type { LogUpgrade } from "./upgrade.ts";

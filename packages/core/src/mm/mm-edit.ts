@@ -47,8 +47,8 @@ export class MmEdit {
       if (isUntouched(v)) this.noteUntouched(v);
     }
     this.countFiles(before, after);
-    const [old] = before;
-    const [one] = after;
+    const old = before[0];
+    const one = after[0];
     if (old && one && before.length === 1 && after.length === 1) this.mm.vmas.replaceItem(old, one);
     else this.mm.vmas.splice(before, after);
     if (this.journal) {

@@ -38,7 +38,7 @@ export interface MmapRequest {
 
 /** A mapping as its type and file allow it. */
 interface Kind {
-  readonly flags: number;
+  flags: number;
   readonly high: number;
   readonly pgoff: number;
   /** Its id is NO_FILE while the kernel still has to make it: once nothing can refuse the mapping. */
@@ -83,7 +83,8 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
     ? fileKind(file, request, flags, prot, wanted, bytes)
     : anonymousKind(flags, wanted, start, end);
   if (!kind.ok) return kind;
-  const mapped = mmapRegion(edit, start, end, withReserve(edit, kind.value, flags));
+  if (!isReserved(edit, kind.value, flags)) kind.value.flags |= VM.NORESERVE;
+  const mapped = mmapRegion(edit, start, end, kind.value, (flags & MAP.FIXED) !== 0);
   if (!mapped.ok) return mapped;
   const populates = (flags & (MAP.POPULATE | MAP.NONBLOCK)) === MAP.POPULATE;
   if (populates || (wanted & VM.LOCKED) !== 0) mmPopulate(edit, start, end, "ignore");
@@ -302,21 +303,23 @@ function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
   }
 }
 
-function withReserve(edit: MmEdit, kind: Kind, flags: number): Kind {
-  if ((flags & MAP.NORESERVE) === 0) return kind;
-  const keeps = edit.env.sysctl.overcommitMemory !== 2 || kind.file?.kind === "hugetlb";
-  return keeps ? { ...kind, flags: kind.flags | VM.NORESERVE } : kind;
+/** Whether MAP_NORESERVE is absent, or does not count: strict overcommit overrules it. */
+function isReserved(edit: MmEdit, kind: Kind, flags: number): boolean {
+  if ((flags & MAP.NORESERVE) === 0) return true;
+  return edit.env.sysctl.overcommitMemory === 2 && kind.file?.kind !== "hugetlb";
 }
+
+const NOTHING: Result<readonly Vma[]> = ok([]);
 
 /** accountable_mapping: private, writable, and not excused from overcommit. */
 const isAccountable = (kind: Kind): boolean =>
   kind.file?.kind !== "hugetlb" && (kind.flags & (VM.NORESERVE | VM.SHARED | VM.WRITE)) === VM.WRITE;
 
-/** __mmap_region: replaces what stood in [start, end) by one new mapping. */
-function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+/** __mmap_region: replaces what stood in [start, end), which only MAP_FIXED can find, by one new mapping. */
+function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed: boolean): Result<void> {
   if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
     return refuse("EACCES", "PR_SET_MDWE: writable and executable");
-  const gathered = gatherVmas(edit, start, end);
+  const gathered = fixed ? gatherVmas(edit, start, end) : NOTHING;
   if (!gathered.ok) return gathered;
   const old = gathered.value;
   const pages = end - start;
@@ -329,16 +332,15 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind): Resul
   }
   const expand = mayExpandVm(edit, kind.flags, pages - replaced);
   if (!expand.ok) return expand;
-  let { flags } = kind;
   if (isAccountable(kind)) {
     const charged = charge(edit, pages - accountedPages(old));
     if (!charged.ok) return charged;
     edit.env.commitment.committed += accountedPages(old);
-    flags |= VM.ACCOUNT;
+    kind.flags |= VM.ACCOUNT;
   }
   if (held !== NO_FILE) edit.env.fileMapped(held, 1);
   if (old.length > 0) removeVmas(edit, old);
-  const placed = placeNew(edit, start, end, { ...kind, flags });
+  const placed = placeNew(edit, start, end, kind);
   if (held !== NO_FILE) edit.env.fileMapped(held, -1);
   return placed;
 }

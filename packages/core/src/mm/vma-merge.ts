@@ -80,12 +80,13 @@ export function vmaModify(
   const middle = vma.part(start, end, flags, high);
   const merged = mergeExisting(edit, vma, middle);
   if (merged) return ok(merged);
-  const parts = [middle];
+  const parts: Vma[] = [];
   if (start > vma.start) {
     const refused = checkSplit(edit, vma, start, 0);
     if (refused) return refused;
-    parts.unshift(vma.resized(vma.start, start));
+    parts.push(vma.resized(vma.start, start));
   }
+  parts.push(middle);
   if (end < vma.end) {
     const refused = checkSplit(edit, vma, end, parts.length - 1);
     if (refused) {

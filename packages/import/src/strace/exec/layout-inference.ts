@@ -13,6 +13,7 @@ import {
   PERSONALITY,
   type Pid,
   Transaction,
+  X86_64,
 } from "@pagetrail/core";
 import type { ExecHints, Span } from "./exec-hints.ts";
 
@@ -60,6 +61,9 @@ function place(edit: MmEdit, { length }: Span): number | undefined {
 }
 
 const FIXED_POINT_STEPS = 4;
+
+/** A PIE may ask for an alignment, by which its base is rounded down; more than this is unheard of. */
+const PMD_SIZE = 2 ** 21;
 
 /**
  * Finds the layout under which the model agrees with the first calls of a new program.
@@ -146,8 +150,16 @@ function programBase(image: ElfImage, hints: ExecHints): number | undefined {
   if (!relro) return undefined;
   const start = alignDown(relro.vaddr, PAGE_SIZE);
   const length = alignDown(relro.vaddr + relro.memsz, PAGE_SIZE) - start;
-  const seen = hints.relros.find((r) => alignUp(r.length, PAGE_SIZE) === length);
-  return seen && seen.start - start;
+  const bases = hints.relros
+    .filter((r) => alignUp(r.length, PAGE_SIZE) === length)
+    .map((r) => r.start - start);
+  return bases.find(isProgramBase);
+}
+
+/** Whether randomisation can have put a PIE there. */
+function isProgramBase(base: number): boolean {
+  const { elfEtDynBase, random } = X86_64;
+  return base >= elfEtDynBase - PMD_SIZE && base < elfEtDynBase + random.programPages * PAGE_SIZE;
 }
 
 /** Without a RELRO a PIE lies somewhere below its heap, which is at most 1 GiB and a page above its end. */
@@ -167,6 +179,7 @@ const USUAL_DEPTH = 0x13f0;
 function guessStackTop(request: ExecRequest, hints: ExecHints): number {
   const { sizes } = request;
   const strings = sizes.argBytes + sizes.envBytes + sizes.nameBytes + 8;
-  if (hints.highestPointer === undefined) return 2 ** 47 - 2 ** 33;
-  return Math.min(alignUp(hints.highestPointer + strings + USUAL_DEPTH, PAGE_SIZE), 2 ** 47 - PAGE_SIZE);
+  const { stackTop, random } = X86_64;
+  if (hints.highestPointer === undefined) return stackTop - (random.stackPages / 2) * PAGE_SIZE;
+  return Math.min(alignUp(hints.highestPointer + strings + USUAL_DEPTH, PAGE_SIZE), stackTop);
 }

@@ -1,8 +1,8 @@
-import { LogDecoder, type LogItem } from "./decode.ts";
-import { LogEncoder } from "./encode.ts";
-import type { Hasher } from "./hasher.ts";
-import type { LogHeader } from "./header.ts";
-import type { LogUpgrade } from "./upgrade.ts";
+import { LogDecoder, type LogItem } from "../log/decode.ts";
+import { LogEncoder } from "../log/encode.ts";
+import type { Hasher } from "../log/hasher.ts";
+import type { LogHeader } from "../log/header.ts";
+import type { LogUpgrade } from "../log/upgrade.ts";
 
 /** FNV-1a over UTF-16 units: enough to see any one changed character, and the core has nothing better. */
 export function toyHash(): Hasher {

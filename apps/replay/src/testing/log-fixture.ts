@@ -17,9 +17,9 @@ import {
 } from "@pagetrail/core";
 import { FileLogWriter } from "@pagetrail/store";
 import { onTestFinished } from "vitest";
-import { run } from "./cli.ts";
-import type { Io, TextSink } from "./io.ts";
-import { LogSink } from "./log-sink.ts";
+import { run } from "../cli.ts";
+import type { Io, TextSink } from "../io.ts";
+import { LogSink } from "../log-sink.ts";
 
 /** Where an event of a test comes from, and how it ended if not as the model says. */
 export type Told = Partial<Pick<Event, "line" | "time" | "as">> & { readonly outcome?: Outcome };

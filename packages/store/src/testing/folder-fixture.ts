@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { FileLogWriter, type FileOptions } from "../file-log-writer.ts";
+import { readLog } from "../read-log.ts";
 import type { StoreUnderTest } from "./contract.ts";
-import { FileLogWriter, type FileOptions } from "./file-log-writer.ts";
-import { readLog } from "./read-log.ts";
 
 /** A folder of its own for the running test. */
 export function testFolder(): string {

@@ -1,8 +1,8 @@
 import { explainRefusal, type LogHeader, type Result } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
+import type { LogWriter } from "../log-writer.ts";
+import type { LogStore, StoreItem, StoreRefusal } from "../store.ts";
 import { eventAt } from "./event-fixture.ts";
-import type { LogWriter } from "./log-writer.ts";
-import type { LogStore, StoreItem, StoreRefusal } from "./store.ts";
 
 /** A store under test, with a way around it to the text of its logs. */
 export type StoreUnderTest = {

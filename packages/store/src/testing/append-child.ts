@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
+import { FileLogWriter } from "../file-log-writer.ts";
 import { eventAt } from "./event-fixture.ts";
-import { FileLogWriter } from "./file-log-writer.ts";
 
 /** A process that appends to a log until it is killed, and prints the seq of every seal it was granted. */
 const opened = FileLogWriter.append(process.argv[2] ?? "", { sync: "end" });
