@@ -3,7 +3,17 @@ import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { anchors, commandLines, exists, links, namedPaths, type Page, readPages, root } from "./pages.ts";
+import {
+  anchors,
+  commandLines,
+  exists,
+  links,
+  namedPaths,
+  type Page,
+  readPages,
+  root,
+  sourcesBelow,
+} from "./pages.ts";
 
 const pages = readPages();
 const main = join(root, "apps/replay/src/main.ts");
@@ -92,12 +102,13 @@ describe("the table of kernel functions in docs/ARCHITECTURE.md", () => {
   });
 });
 
-/** The functions behind `@kernel` in the files of the table: `name, other, file.c (6.18); name, file.c`. */
+/** The functions behind `@kernel` in the sources: `name, other, file.c (6.18); name, file.c`. */
 function* kernelTags(): Iterable<string> {
-  const page = pages.find(({ path }) => path === "docs/ARCHITECTURE.md")?.text ?? "";
-  for (const file of new Set(namedPaths(page).filter((path) => path.endsWith(".ts")))) {
+  for (const file of ["packages/core/src", "packages/import/src"].flatMap(sourcesBelow)) {
     for (const [, tag = ""] of readFileSync(join(root, file), "utf8").matchAll(/@kernel (.+)$/gm)) {
-      const names = tag.replaceAll(/(\w+)\((_\w+)\)/g, "$1, $1$2").replaceAll(/SYSCALL_DEFINE\d\((\w+)\)/g, "$1");
+      const names = tag
+        .replaceAll(/(\w+)\((_\w+)\)/g, "$1, $1$2")
+        .replaceAll(/SYSCALL_DEFINE\d\((\w+)\)/g, "$1");
       for (const word of names.split(/[,;:] */)) if (/^\w+$/.test(word)) yield word;
     }
   }

@@ -14,17 +14,20 @@ const IGNORED: ReadonlySet<string> = new Set(["node_modules", "dist", ".git", "r
 
 /** Every Markdown page of the repository, the recordings' own one included. */
 export function readPages(): readonly Page[] {
-  return [...markdownBelow(""), "test/recorded/README.md"].map((path) => ({
+  return [...filesBelow("", ".md"), "test/recorded/README.md"].map((path) => ({
     path,
     text: readFileSync(join(root, path), "utf8"),
   }));
 }
 
-function markdownBelow(folder: string): readonly string[] {
+/** The TypeScript files below a folder. */
+export const sourcesBelow = (folder: string): readonly string[] => filesBelow(folder, ".ts");
+
+function filesBelow(folder: string, ending: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = posix.join(folder, entry.name);
-    if (entry.isDirectory()) return IGNORED.has(entry.name) ? [] : markdownBelow(path);
-    return entry.name.endsWith(".md") ? [path] : [];
+    if (entry.isDirectory()) return IGNORED.has(entry.name) ? [] : filesBelow(path, ending);
+    return entry.name.endsWith(ending) ? [path] : [];
   });
 }
 

@@ -46,7 +46,8 @@ import type { Transaction } from "./transaction.ts";
 
 const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });
 const valued = (ret: Word): Outcome => ({ ret });
-const answer = (result: Result<unknown>): Outcome => (result.ok ? valued(0) : refused(result.error));
+const DONE: Outcome = { ret: 0 };
+const answer = (result: Result<unknown>): Outcome => (result.ok ? DONE : refused(result.error));
 const located = (result: Result<number>): Outcome =>
   result.ok ? valued(result.value) : refused(result.error);
 

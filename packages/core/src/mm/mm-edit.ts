@@ -41,12 +41,17 @@ export class MmEdit {
 
   /** Puts `after` where `before` was; both sorted, and `before` as it stands in the tree. */
   replaceVmas(before: readonly Vma[], after: readonly Vma[]): void {
-    for (const v of before) this.account(v, -1);
+    let files = false;
+    for (const v of before) {
+      this.account(v, -1);
+      if (v.file !== NO_FILE) files = true;
+    }
     for (const v of after) {
       this.account(v, 1);
+      if (v.file !== NO_FILE) files = true;
       if (isUntouched(v)) this.noteUntouched(v);
     }
-    this.countFiles(before, after);
+    if (files) this.countFiles(before, after);
     const old = before[0];
     const one = after[0];
     if (old && one && before.length === 1 && after.length === 1) this.mm.vmas.replaceItem(old, one);
@@ -97,12 +102,11 @@ export class MmEdit {
     this.set("untouched", many ? [UNTOUCHED_ANYWHERE] : [...untouched, v.start]);
   }
 
-  /** Keeps what each file has mapped; almost always all the VMAs are of one file, or of none. */
+  /** Keeps what each file has mapped; mostly all the VMAs are of one file. */
   private countFiles(before: readonly Vma[], after: readonly Vma[]): void {
     const file = (before[0] ?? after[0])?.file ?? NO_FILE;
     if (allOf(before, file) && allOf(after, file)) {
-      if (file !== NO_FILE && before.length !== after.length)
-        this.env.fileMapped(file, after.length - before.length);
+      if (before.length !== after.length) this.env.fileMapped(file, after.length - before.length);
       return;
     }
     for (const v of after) if (v.file !== NO_FILE) this.env.fileMapped(v.file, 1);

@@ -93,8 +93,7 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
   if ((flags & VM.WRITE) !== 0) {
     if (statOf(flags) === "data" && statOf(vma.flags) !== "data") {
       const expand = mayExpandVm(edit, flags, pages);
-      const fitted = mayExpandVm(edit, vma.flags, pages);
-      if (!expand.ok && fitted.ok) return expand;
+      if (!expand.ok && mayExpandVm(edit, vma.flags, pages).ok) return expand;
     }
     if ((vma.flags & (VM.ACCOUNT | VM.WRITE | VM.HUGETLB | VM.SHARED | VM.NORESERVE)) === 0) {
       const paid = charge(edit, pages);

@@ -46,24 +46,22 @@ export function munmapRange(edit: MmEdit, start: number, end: number): Result<vo
  * @kernel vms_gather_munmap_vmas, mm/vma.c (6.18)
  */
 export function gatherVmas(edit: MmEdit, start: number, end: number): Result<readonly Vma[]> {
-  const first = edit.findVma(start);
-  if (!first || first.start >= end) return { ok: true, value: [] };
-  if (first.start < start) {
+  const gathered = edit.mm.vmas.collect(start, end);
+  const first = gathered[0];
+  if (first && first.start < start) {
     if (end < first.end && edit.mapCount >= edit.env.sysctl.maxMapCount)
       return refuse("ENOMEM", `a hole would pass max_map_count (${edit.env.sysctl.maxMapCount})`);
     if (isSealed(first)) return refuse("EPERM", "the mapping is sealed");
     const split = cutVma(edit, first, start);
     if (!split.ok) return split;
+    gathered[0] = split.value.after;
   }
-  const gathered = edit.mm.vmas.collect(start, end);
   for (const v of gathered) if (isSealed(v)) return refuse("EPERM", "the mapping is sealed");
-  const last = gathered.pop();
-  if (!last) return { ok: true, value: gathered };
-  if (last.end <= end) gathered.push(last);
-  else {
+  const last = gathered.at(-1);
+  if (last && last.end > end) {
     const split = cutVma(edit, last, end);
     if (!split.ok) return split;
-    gathered.push(split.value.before);
+    gathered[gathered.length - 1] = split.value.before;
   }
   return { ok: true, value: gathered };
 }

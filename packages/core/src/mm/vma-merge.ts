@@ -80,22 +80,17 @@ export function vmaModify(
   const middle = vma.part(start, end, flags, high);
   const merged = mergeExisting(edit, vma, middle);
   if (merged) return ok(merged);
-  const parts: Vma[] = [];
-  if (start > vma.start) {
-    const refused = checkSplit(edit, vma, start, 0);
-    if (refused) return refused;
-    parts.push(vma.resized(vma.start, start));
+  const below = start > vma.start ? vma.resized(vma.start, start) : undefined;
+  const above = end < vma.end ? vma.resized(end, vma.end) : undefined;
+  const first = below && checkSplit(edit, vma, start, 0);
+  if (first) return first;
+  const second = above && checkSplit(edit, vma, end, below ? 1 : 0);
+  if (second) {
+    if (below) cutVma(edit, vma, start);
+    return second;
   }
-  parts.push(middle);
-  if (end < vma.end) {
-    const refused = checkSplit(edit, vma, end, parts.length - 1);
-    if (refused) {
-      if (start > vma.start) cutVma(edit, vma, start);
-      return refused;
-    }
-    parts.push(vma.resized(end, vma.end));
-  }
-  edit.replaceVmas([vma], parts);
+  const upper = above ? [middle, above] : [middle];
+  edit.replaceVmas([vma], below ? [below, ...upper] : upper);
   return ok(middle);
 }
 

@@ -30,6 +30,8 @@ export class GapNode<T extends Span> {
   readonly bounds: number[];
   /** Of a branch: the longest gap between two items below each slot. A leaf has none. */
   readonly gaps: number[];
+  /** Where the last search of this node ended: the next one is mostly for the same slot, or one beside it. */
+  private guess = 0;
 
   constructor(owner: Owner, height: number, slots: (T | GapNode<T>)[], bounds: number[], gaps: number[]) {
     this.owner = owner;
@@ -70,29 +72,61 @@ export class GapNode<T extends Span> {
     return this.bounds[2 * i + 1] as number;
   }
 
+  /** Where the last slot ends; an empty node reaches up to everything. */
+  top(): number {
+    return this.slots.length > 0 ? this.end(this.slots.length - 1) : Infinity;
+  }
+
+  /** Of a leaf: the items that have a page in `[start, end)`, which is not empty. */
+  itemsWithin(start: number, end: number): T[] {
+    return this.slots.slice(this.firstEndingAbove(start), this.lastStartingBelow(end) + 1) as T[];
+  }
+
   /** Index of the first slot that ends above `at`; the number of slots when none does. */
   firstEndingAbove(at: number): number {
     const bounds = this.bounds;
+    const guess = this.guess;
     let low = 0;
     let high = this.slots.length;
+    if (guess < high) {
+      if ((bounds[2 * guess + 1] as number) <= at) {
+        low = guess + 1;
+        if (low === high || (bounds[2 * low + 1] as number) > at) return low;
+      } else {
+        high = guess;
+        if (high === 0 || (bounds[2 * high - 1] as number) <= at) return high;
+      }
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((bounds[2 * middle + 1] as number) > at) high = middle;
       else low = middle + 1;
     }
+    this.guess = low;
     return low;
   }
 
   /** Index of the last slot that starts below `at`; -1 when none does. */
   lastStartingBelow(at: number): number {
     const bounds = this.bounds;
+    const guess = this.guess;
     let low = 0;
     let high = this.slots.length;
+    if (guess < high) {
+      if ((bounds[2 * guess] as number) < at) {
+        low = guess + 1;
+        if (low === high || (bounds[2 * low] as number) >= at) return guess;
+      } else {
+        high = guess;
+        if (high === 0 || (bounds[2 * high - 2] as number) < at) return high - 1;
+      }
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((bounds[2 * middle] as number) < at) low = middle + 1;
       else high = middle;
     }
+    this.guess = low;
     return low - 1;
   }
 

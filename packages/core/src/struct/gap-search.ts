@@ -51,7 +51,7 @@ function highestGapBelow<T extends Span>(
   const last = node.slots.length - 1;
   for (let i = node.lastStartingBelow(high); i >= 0; i--) {
     const end = node.end(i);
-    if (i < last) {
+    if (i < last && node.start(i + 1) - end >= length) {
       const gap = clippedGap(end, node.start(i + 1), length, low, high);
       if (gap !== undefined) return gap;
     }
@@ -74,7 +74,7 @@ function lowestGapBelow<T extends Span>(
   const count = node.slots.length;
   for (let i = node.firstEndingAbove(low); i < count; i++) {
     const start = node.start(i);
-    if (i > 0) {
+    if (i > 0 && start - node.end(i - 1) >= length) {
       const gap = clippedGap(node.end(i - 1), start, length, low, high);
       if (gap !== undefined) return gap;
     }

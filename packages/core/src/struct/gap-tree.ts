@@ -104,18 +104,13 @@ export class GapTree<T extends Span> {
 
   /** Every item that has a page in `[start, end)`. */
   collect(start: number, end: number): T[] {
-    const found: T[] = [];
-    let at = start;
-    while (at < end) {
-      const leaf = this.#leafEndingAbove(at);
-      const count = leaf.slots.length;
-      let i = leaf.firstEndingAbove(at);
-      if (i === count) break;
-      for (; i < count; i++) {
-        if (leaf.start(i) >= end) return found;
-        found.push(leaf.item(i));
-      }
-      at = leaf.end(count - 1);
+    if (start >= end) return [];
+    let leaf = this.#leafEndingAbove(start);
+    const found = leaf.itemsWithin(start, end);
+    for (let at = leaf.top(); at < end; at = leaf.top()) {
+      leaf = this.#leafEndingAbove(at);
+      if (leaf.top() === at) break;
+      found.push(...leaf.itemsWithin(at, end));
     }
     return found;
   }

@@ -4,6 +4,7 @@ import { Interpreter } from "./interpreter.ts";
 import { Session } from "./session.ts";
 import { Tally } from "./tally.ts";
 import { type StraceCall, StraceReader, type StraceRecord } from "./text/index.ts";
+import { isMemoryCall } from "./translate/memory.ts";
 import { isFork } from "./translate/system.ts";
 
 /** The file system of the machine that imports, as far as a recording may ask it. All paths absolute. */
@@ -51,6 +52,9 @@ export interface ImportSummary {
 
 /** Records that may wait for what comes after them. */
 const LOOK_AHEAD = 50_000;
+
+/** Records within which a call returns that was made before another thread's returned. */
+const OVERLAP_REACH = 256;
 
 /**
  * Imports the text of strace: chunks in, events out, in bounded memory.
@@ -118,8 +122,9 @@ export class StraceImporter {
       const waiting = this.#queue.length - this.#head;
       if (!all && waiting < LOOK_AHEAD && !this.#isReady(record)) break;
       this.#head += 1;
-      this.#interpreter.record(record);
-      if (record.kind === "call") this.#forget(record);
+      const first = this.#firstInKernel(record);
+      this.#interpreter.record(first);
+      if (first.kind === "call") this.#forget(first);
     }
     if (this.#head === this.#queue.length || this.#head > LOOK_AHEAD) {
       this.#queue = this.#queue.slice(this.#head);
@@ -127,8 +132,36 @@ export class StraceImporter {
     }
   }
 
+  /** The record itself, or a call of another thread that the kernel took before it: that one is put in front. */
+  #firstInKernel(record: StraceRecord): StraceRecord {
+    if (!this.#mayOverlap(record)) return record;
+    const calls: StraceCall[] = [record];
+    let overlapping = 1;
+    const end = Math.min(this.#head + OVERLAP_REACH, this.#queue.length);
+    for (let i = this.#head; i < end; i++) {
+      const other = this.#queue[i];
+      if (other?.kind !== "call" || !isMemoryCall(other.name)) continue;
+      calls.push(other);
+      if (other.startLine < record.line) overlapping = calls.length;
+    }
+    // What returned behind the last call that overlaps says nothing about the order.
+    calls.length = overlapping;
+    if (overlapping === 1) return record;
+    const first = calls[this.#interpreter.firstInKernel(calls)] ?? record;
+    if (first !== record) {
+      this.#queue.splice(this.#queue.indexOf(first, this.#head), 1);
+      this.#head -= 1;
+    }
+    return first;
+  }
+
+  #mayOverlap(record: StraceRecord): record is StraceCall {
+    return record.kind === "call" && isMemoryCall(record.name) && this.#interpreter.isThreaded(record.tid);
+  }
+
   #isReady(record: StraceRecord): boolean {
     if (record.kind !== "call") return true;
+    if (this.#mayOverlap(record) && this.#queue.length - this.#head < OVERLAP_REACH) return false;
     const hints = this.#hints.get(record);
     if (hints) return hints.complete;
     return this.#interpreter.knows(record.formerTid ?? record.tid) || this.#forks.has(record.tid);

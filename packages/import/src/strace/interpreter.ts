@@ -1,39 +1,19 @@
-import {
-  CLONE,
-  mmOf,
-  type Outcome,
-  PERSONALITY,
-  type Pid,
-  pageOf,
-  pagesOf,
-  type Request,
-  sameOutcome,
-  VM,
-  vpn,
-  wordHex,
-} from "@pagetrail/core";
+import { CLONE, mmOf, type Outcome, type Pid, type Request, wordHex } from "@pagetrail/core";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
-import { stackPointer } from "./exec/exec-hints.ts";
 import { translateExec } from "./exec/exec-request.ts";
 import { Programs } from "./exec/programs.ts";
 import { joinPath } from "./files/index.ts";
 import type { SystemFiles } from "./importer.ts";
+import { Learning } from "./learning.ts";
 import { nameRequest, OpenFiles } from "./open-files.ts";
 import type { Origin, Session } from "./session.ts";
 import type { Tally } from "./tally.ts";
 import type { StraceCall, StraceExit, StraceRecord } from "./text/index.ts";
+import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
 import { outcomeOf } from "./translate/outcome.ts";
-import {
-  cloneFlags,
-  GIVEN_CALLS,
-  isFork,
-  limitSet,
-  limitShown,
-  type ShownLimit,
-  shmRequest,
-} from "./translate/system.ts";
+import { cloneFlags, GIVEN_CALLS, isFork, limitSet, shmRequest } from "./translate/system.ts";
 
 /** What lies ahead in the trace, as far as it has been read. */
 export interface Ahead {
@@ -54,8 +34,7 @@ export class Interpreter {
   readonly #abandoned = new Set<number>();
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
-  /** Processes that were there before the trace: their mappings show only when something names them. */
-  readonly #attached = new Set<number>();
+  readonly #learning: Learning;
 
   constructor(
     { system, cwd }: { readonly system: SystemFiles; readonly cwd: string },
@@ -65,12 +44,44 @@ export class Interpreter {
   ) {
     this.#files = new OpenFiles(system, session, tally);
     this.#likelyCwd = cwd;
+    this.#learning = new Learning(session);
     this.#programs = new Programs(system);
   }
 
   /** Whether the task needs no fork from ahead in the trace to make sense. */
   knows(tid: number): boolean {
     return this.session.isLive(tid) || this.#abandoned.has(tid);
+  }
+
+  /** Whether another task shares the address space, so that calls may overlap in the kernel. */
+  isThreaded(tid: number): boolean {
+    return (mmOf(this.session.state, tid as Pid)?.mmUsers ?? 0) > 1;
+  }
+
+  /**
+   * Which of several calls, in the order of return, the kernel took first: 0 unless the model says that
+   * only another order fits what came of them.
+   */
+  firstInKernel(calls: readonly StraceCall[]): number {
+    const known: ThreadCall[] = [];
+    const mm = this.#mmOf(calls[0]);
+    for (const call of calls) {
+      const request = this.#mmOf(call) === mm ? anonymousRequest(call) : undefined;
+      if (!request && call === calls[0]) return 0;
+      const { tid, startLine, line } = call;
+      if (request) known.push({ tid, request, outcome: outcomeOf(call.result), startLine, line });
+    }
+    const first = known[firstInKernel(this.session.state, known)];
+    const index = calls.findIndex((call) => call.line === first?.line);
+    if (index > 0)
+      this.tally.note(
+        "a call of one thread taken before another's that returned first: only so do their results fit",
+      );
+    return Math.max(index, 0);
+  }
+
+  #mmOf(call: StraceCall | undefined): number {
+    return this.session.state.tasks.get((call?.tid ?? 0) as Pid)?.mm ?? 0;
   }
 
   /** Why nothing of this trace can be modelled; undefined while something can. */
@@ -131,7 +142,7 @@ export class Interpreter {
     }
     const starts = call.name === "execve" && call.result.kind === "value";
     if (!starts) {
-      this.#attached.add(tid);
+      this.#learning.attach(tid);
       this.tally.note(
         "a process that was there before the trace: its mappings show only when something names them",
       );
@@ -151,7 +162,7 @@ export class Interpreter {
       const program = this.#programOf.get(call.tid);
       if (program !== undefined) this.#programOf.set(child, program);
       if (!has(CLONE.THREAD)) this.tally.process(child);
-      if (this.#attached.has(call.tid)) this.#attached.add(child);
+      this.#learning.inherit(call.tid, child);
     }
     this.session.goesOn(call.tid);
     const request: Request = { call: "clone", flags: (flags % 2 ** 32) | 0, child: child as Pid };
@@ -163,7 +174,12 @@ export class Interpreter {
     const outcome = outcomeOf(call.result);
     if (!("ret" in outcome)) {
       if ("errno" in outcome)
-        this.session.emit(tid, { call: "execve", path: "" }, outcome, this.#origin(call));
+        this.session.emit(
+          tid,
+          { call: "execve", path: readExecCall(call)?.path ?? "" },
+          outcome,
+          this.#origin(call),
+        );
       return;
     }
     const place = { cwd: this.#directoryOf(call, tid), self: this.#programOf.get(tid) };
@@ -179,12 +195,12 @@ export class Interpreter {
       this.#abandon(call, translated.why);
       return;
     }
-    this.#attached.delete(tid);
+    this.#learning.forget(tid);
     this.#loaded += 1;
     if (translated.note !== undefined) this.tally.note(translated.note);
     const { path, load, assumed } = translated;
     this.#programOf.set(call.tid, load.program.file.path);
-    this.#learnPersonality(tid, load.randomized);
+    this.#learning.fromLayout(tid, load.randomized);
     this.session.emit(tid, { call: "execve", path, load }, outcome, this.#origin(call, assumed));
   }
 
@@ -206,16 +222,6 @@ export class Interpreter {
       descriptors.exit(tid);
     }
     descriptors.exec(leader);
-  }
-
-  /** The first programs of a trace inherit a personality that only their layout shows. */
-  #learnPersonality(tid: number, randomized: boolean): void {
-    const task = this.session.state.tasks.get(tid as Pid);
-    const fresh = task !== undefined && task.comm === "" && task.personality === 0;
-    if (fresh && !randomized) {
-      const persona = PERSONALITY.ADDR_NO_RANDOMIZE;
-      this.session.emit(tid, { call: "personality", persona }, { ret: 0 }, { assumed: ["persona"] });
-    }
   }
 
   /** The model has no rules for this program: its process leaves the log here. */
@@ -247,6 +253,7 @@ export class Interpreter {
     if (this.#abandoned.delete(tid)) return;
     this.#files.descriptors.exit(tid);
     this.#programOf.delete(tid);
+    this.#learning.forget(tid);
     if (!this.session.isLive(tid)) return;
     if ("signal" in status)
       this.session.emit(tid, { call: "kill", signal: status.signal }, { gone: status.signal }, { line });
@@ -260,8 +267,7 @@ export class Interpreter {
     if ("ret" in outcome && request?.call === "mmap" && outcome.ret >= USER_END)
       this.#refusal = `mmap returned ${wordHex(outcome.ret)}, which no x86-64 program can have: the trace is of another architecture`;
     if (request) {
-      this.#reveal(call, request, outcome);
-      const learnt = this.#learnLayout(call, request, outcome);
+      const learnt = this.#learning.before(call, request, outcome);
       this.session.emit(call.tid, request, outcome, this.#origin(call, learnt));
       return;
     }
@@ -278,96 +284,27 @@ export class Interpreter {
     if (result.kind === "restart" || (result.kind === "error" && UNDECIDED_ERRORS.has(result.errno)))
       return undefined;
     const memory = readMemoryCall(call, (argument) => this.#files.idOf(call, argument));
-    if (memory) return memory.call === "personality" ? this.#personality(call, memory) : memory;
+    if (memory) return memory;
     if (result.kind !== "value") return undefined;
     const limit = limitSet(call);
     if (limit) return { call: "setrlimit", ...limit };
     return shmRequest(call, result.value ?? 0);
   }
 
-  /** A personality that the model did not know of is learnt, not held against it. */
-  #personality(call: StraceCall, request: Request & { call: "personality" }): Request | undefined {
-    const before = call.result.kind === "value" ? call.result.value : undefined;
-    const task = this.session.state.tasks.get(call.tid as Pid);
-    if (before === undefined || !task || before === task.personality) return request;
-    const learnt = { ret: task.personality };
-    this.session.emit(call.tid, { call: "personality", persona: before }, learnt, { assumed: ["persona"] });
-    return request;
-  }
-
   #given(call: StraceCall, outcome: Outcome): void {
     if (isMemoryCall(call.name) && call.result.kind === "value")
       this.tally.note(`arguments of ${call.name} that this version does not model`);
     this.session.emit(call.tid, { call: "given", name: call.name }, outcome, this.#origin(call));
-    const shown = limitShown(call);
-    if (shown) this.#learnLimit(call.tid, shown);
-  }
-
-  /** A limit that was there before the trace is learnt when a call shows it. */
-  #learnLimit(tid: number, { resource, soft, hard, target }: ShownLimit): void {
-    const task = this.session.state.tasks.get(tid as Pid);
-    const known = task && this.session.state.groups.get(task.tgid)?.limits[resource];
-    if (target !== 0 || !known || (known.soft === soft && known.hard === hard)) return;
-    this.session.emit(tid, { call: "setrlimit", target: 0, resource, soft, hard });
+    this.#learning.from(call);
   }
 
   /** Calls that are no business of memory still show which children are gone and how deep stacks are. */
   #elsewhere(call: StraceCall): void {
     this.session.goesOn(call.tid);
-    const shown = limitShown(call);
-    if (shown) this.#learnLimit(call.tid, shown);
+    this.#learning.from(call);
     const child = reapedChild(call);
     if (child !== undefined && this.session.state.tasks.get(child as Pid)?.state === "zombie")
       this.session.emit(call.tid, { call: "reap", child: child as Pid }, { ret: child });
-    for (const text of call.args) {
-      const pointer = stackPointer(text);
-      if (pointer !== undefined) this.#growStack(call.tid, pointer);
-    }
-  }
-
-  /** A pointer just below the stack into which the kernel was asked to look: the stack has grown to there. */
-  #growStack(tid: number, pointer: number): void {
-    const page = pageOf(pointer);
-    const above = mmOf(this.session.state, tid as Pid)?.vmas.findFrom(page);
-    const below = above !== undefined && above.start > page && (above.flags & VM.GROWSDOWN) !== 0;
-    if (below) this.session.emit(tid, { call: "access", addr: pointer }, { ret: 0 }, { assumed: ["access"] });
-  }
-
-  /** In a process from before the trace, what a successful call names must have been mapped. */
-  #reveal(call: StraceCall, request: Request, outcome: Outcome): void {
-    if (!this.#attached.has(call.tid) || !("ret" in outcome)) return;
-    if (!("addr" in request) || request.call === "mmap" || request.call === "brk" || request.call === "shmat")
-      return;
-    const bytes = "length" in request ? request.length : "oldLength" in request ? request.oldLength : 0;
-    const start = pageOf(Number(request.addr));
-    const end = vpn(start + pagesOf(Number(bytes)));
-    if (end <= start || this.#covers(call.tid, start, end)) return;
-    const found: Request = { call: "reveal", start, end, prot: 3, flags: 0, pgoff: 0, file: 0 };
-    this.session.emit(call.tid, found, { ret: 0 }, { assumed: ["mapping"] });
-  }
-
-  /** In a process from before the trace, the places that the kernel chose show how it is laid out. */
-  #learnLayout(call: StraceCall, request: Request, outcome: Outcome): readonly string[] {
-    if (!this.#attached.has(call.tid) || !("ret" in outcome)) return [];
-    if (request.call !== "mmap" && request.call !== "brk") return [];
-    if (sameOutcome(this.session.predict(call.tid, request, outcome), outcome)) return [];
-    const at = Number(outcome.ret);
-    const layout: Request =
-      request.call === "brk"
-        ? { call: "layout", mmapBase: vpn(0), brk: at }
-        : { call: "layout", mmapBase: vpn(pageOf(at) + pagesOf(Number(request.length))), brk: 0 };
-    this.session.emit(call.tid, layout, { ret: 0 }, { assumed: ["layout"] });
-    return ["outcome"];
-  }
-
-  #covers(tid: number, start: number, end: number): boolean {
-    const mm = mmOf(this.session.state, tid as Pid);
-    let at = start;
-    for (const v of mm?.vmas.collect(start, end) ?? []) {
-      if (v.start > at) return false;
-      at = v.end;
-    }
-    return at >= end;
   }
 }
 
@@ -376,6 +313,18 @@ const USER_END = 2 ** 47;
 
 /** Errors that depend on what a trace does not show: signals, and memory behind pointers. */
 const UNDECIDED_ERRORS: ReadonlySet<string> = new Set(["EINTR", "ERESTARTSYS", "ERESTARTNOINTR", "ENOSYS"]);
+
+/** A memory call that needs no open file to be understood. */
+function anonymousRequest(call: StraceCall): Request | undefined {
+  const { kind } = call.result;
+  if (kind === "none" || kind === "restart") return undefined;
+  let file = false;
+  const request = readMemoryCall(call, () => {
+    file = true;
+    return 0;
+  });
+  return file || request?.call === "personality" ? undefined : request;
+}
 
 /** The child that a wait call took leave of. */
 function reapedChild(call: StraceCall): number | undefined {

@@ -1,0 +1,187 @@
+import type { Pid } from "@pagetrail/core";
+import { describe, expect, test } from "vitest";
+import { importText, NO_FILES } from "../testing/import-text.ts";
+import { StraceImporter } from "./importer.ts";
+
+const lines = (...text: readonly string[]): string => `${text.join("\n")}\n`;
+
+const ANON = "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0";
+
+describe("a process that was there before the trace", () => {
+  const attached = importText(
+    lines(
+      "7 mprotect(0x7f0000004000, 4096, PROT_READ) = 0",
+      `7 mmap(NULL, 8192, ${ANON}) = 0x7f0000001000`,
+      `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000000000`,
+    ),
+  );
+
+  test("has the mappings that its calls name", () => {
+    expect(attached.maps(7)).toEqual(["7f0000000000-7f0000003000 rw-p", "7f0000004000-7f0000005000 r--p"]);
+    expect(attached.events.find((e) => e.request.call === "reveal")?.assumed).toEqual(["mapping"]);
+  });
+
+  test("shows where the kernel places, which then is predicted; what taught it is no prediction", () => {
+    const [first, second] = attached.events.filter((e) => e.request.call === "mmap");
+    expect(first?.assumed).toEqual(["outcome"]);
+    expect(second?.assumed).toBeUndefined();
+    expect(attached.summary).toMatchObject({ decided: 2, predicted: 2 });
+  });
+});
+
+describe("tasks", () => {
+  test("a child's first calls may come before its parent's fork returns", () => {
+    const { events, state } = importText(
+      lines(
+        `7 mmap(NULL, 8192, ${ANON}) = 0x7f0000001000`,
+        "7 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD <unfinished ...>",
+        "8 munmap(0x7f0000001000, 4096) = 0",
+        "7 <... clone resumed>, child_tidptr=0x7f0000001a10) = 8",
+      ),
+    );
+    expect(events.map((e) => e.request.call).slice(-2)).toEqual(["clone", "munmap"]);
+    expect(state.tasks.get(8 as Pid)?.parent).toBe(7);
+  });
+
+  test("vfork's child shares the address space until it execs or exits", () => {
+    const { state } = importText(
+      lines(
+        "7 vfork( <unfinished ...>",
+        `8 mmap(NULL, 4096, ${ANON}) = 0x7f0000000000`,
+        "8 exit_group(1) = ?",
+        "8 +++ exited with 1 +++",
+        "7 <... vfork resumed>) = 8",
+        "7 wait4(8, [{WIFEXITED(s) && WEXITSTATUS(s) == 1}], 0, NULL) = 8",
+      ),
+    );
+    expect(state.tasks.has(8 as Pid)).toBe(false);
+    const parent = state.tasks.get(7 as Pid);
+    expect(parent?.state).toBe("running");
+    expect(parent && state.mms.get(parent.mm)).toMatchObject({ mmUsers: 1, totalVm: 1 });
+  });
+
+  test("a thread that execs takes its leader's place", () => {
+    const { state } = importText(
+      lines(
+        "7 clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD, stack=0x7f0000000000, stack_size=0x1000}, 88) = 9",
+        '9 execve("/bin/new", ["new"], 0x7ffd00000000 /* 0 vars */ <unfinished ...>',
+        "7 +++ superseded by execve in pid 9 +++",
+        "7 <... execve resumed>) = 0",
+        "7 brk(NULL) = 0x555555559000",
+      ),
+    );
+    expect([...state.tasks.keys()]).toEqual([7]);
+    expect(state.tasks.get(7 as Pid)?.comm).toBe("new");
+  });
+
+  test("a signal that kills ends every thread", () => {
+    const { state, events } = importText(
+      lines(
+        "7 clone(child_stack=0x7f0000000000, flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD) = 9",
+        "9 --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} ---",
+        "9 +++ killed by SIGSEGV (core dumped) +++",
+        "7 +++ killed by SIGSEGV (core dumped) +++",
+      ),
+    );
+    expect(events.filter((e) => e.request.call === "kill")).toHaveLength(1);
+    expect(state.mms.size).toBe(0);
+  });
+});
+
+describe("calls of threads that overlap", () => {
+  const start = [
+    `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000004000`,
+    "7 clone(child_stack=0x7f0000000000, flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD) = 9",
+  ];
+
+  test("are taken in the order in which their results fit", () => {
+    const { summary } = importText(
+      lines(
+        ...start,
+        `7 mmap(NULL, 4096, ${ANON} <unfinished ...>`,
+        `9 mmap(NULL, 4096, ${ANON}) = 0x7f0000002000`,
+        "7 <... mmap resumed>) = 0x7f0000003000",
+      ),
+    );
+    expect(summary).toMatchObject({ decided: 3, predicted: 3 });
+    expect(summary.notes.map((n) => n.note)).toContainEqual(
+      expect.stringContaining("only so do their results fit"),
+    );
+  });
+
+  test("but never before one that had returned when they were made", () => {
+    const { events } = importText(
+      lines(
+        ...start,
+        `9 mmap(NULL, 4096, ${ANON}) = 0x7f0000002000`,
+        `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000003000`,
+      ),
+    );
+    expect(events.filter((e) => e.request.call === "mmap").map((e) => e.line)).toEqual([1, 3, 4]);
+  });
+});
+
+describe("files", () => {
+  test("a mapping knows the file behind its descriptor, or behind what -y says", () => {
+    const { maps } = importText(
+      lines(
+        '7 openat(AT_FDCWD, "/data/a", O_RDONLY) = 3',
+        "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000004000",
+        "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 5</data/b>, 0) = 0x7f0000003000",
+        '7 unlink("/data/a") = 0',
+      ),
+    );
+    expect(maps(7)).toEqual([
+      "7f0000003000-7f0000004000 r--p /data/b",
+      "7f0000004000-7f0000005000 r--p /data/a (deleted)",
+    ]);
+  });
+
+  test("a descriptor that the trace did not see opened is named as such, and noted", () => {
+    const { maps, summary } = importText(
+      lines("7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000004000"),
+    );
+    expect(maps(7)).toEqual(["7f0000004000-7f0000005000 r--p /?/descriptor 3"]);
+    expect(summary.notes).toHaveLength(2);
+  });
+});
+
+describe("limits", () => {
+  test("that a call shows are learnt, and hold from then on", () => {
+    const { summary, state } = importText(
+      lines(
+        "7 prlimit64(0, RLIMIT_AS, NULL, {rlim_cur=40960, rlim_max=40960}) = 0",
+        `7 mmap(NULL, 1048576, ${ANON}) = -1 ENOMEM (Cannot allocate memory)`,
+      ),
+    );
+    expect(summary).toMatchObject({ decided: 1, predicted: 1 });
+    expect(state.groups.get(7 as Pid)?.limits.as).toEqual({ soft: 40960, hard: 40960 });
+  });
+});
+
+describe("traces that cannot be modelled", () => {
+  test("are refused when they are of another architecture", () => {
+    const importer = new StraceImporter({ system: NO_FILES, sink: { start: () => {}, event: () => {} } });
+    importer.push(lines(`7 mmap(NULL, 8192, ${ANON}) = 0xffff8a5ea000`));
+    importer.end();
+    expect(importer.refusal).toContain("another architecture");
+  });
+
+  test("are refused when they begin with a 32-bit program", () => {
+    const importer = new StraceImporter({ system: NO_FILES, sink: { start: () => {}, event: () => {} } });
+    importer.push(
+      lines(
+        '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0',
+        "7 mmap2(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0xf7fbf000",
+      ),
+    );
+    importer.end();
+    expect(importer.refusal).toBe("h is a 32-bit program, and this version models 64-bit x86 programs only");
+  });
+
+  test("but a line that makes no sense is only counted", () => {
+    const { summary } = importText(lines("7 brk(NULL) = 0x1000", "7 mmap(((", "7 brk(NULL) = 0x1000"));
+    expect(summary.unreadable.count).toBe(1);
+    expect(summary.unreadable.first[0]).toMatchObject({ line: 2 });
+  });
+});
