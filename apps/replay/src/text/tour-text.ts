@@ -136,9 +136,11 @@ function near(path: string): string {
 function* nextLines({ life }: TourFacts, path: string | undefined, style: Style): Generator<string> {
   const log = path ?? "tour.ptlog";
   const middle = life?.moments[1]?.seq ?? "50%";
+  const last = life?.moments.at(-1)?.seq ?? "end";
   const pid = life?.process.pid;
   yield "";
   yield heading("Try next", style);
+  yield "  (in a clone of the repository, npx -y pnpm@12.21.0 -s pagetrail stands for pagetrail)";
   if (path === undefined) {
     yield "  pagetrail import strace \\";
     yield `      ${near(BUNDLED.trace)} \\`;
@@ -149,7 +151,7 @@ function* nextLines({ life }: TourFacts, path: string | undefined, style: Style)
   yield `  pagetrail events ${log} ${middle}..${middle}+20`;
   yield `  pagetrail maps ${log} --at ${middle}${pid === undefined ? "" : ` --pid ${pid}`} --gaps`;
   yield `  pagetrail ps ${log} --at 50%`;
-  yield `  pagetrail diff ${log} ${middle} end${pid === undefined ? "" : ` --pid ${pid}`}`;
+  yield `  pagetrail diff ${log} ${middle} ${last}${pid === undefined ? "" : ` --pid ${pid}`}`;
   yield `  pagetrail replay ${log} --emit maps --jsonl`;
   yield `  pagetrail verify ${log}`;
 }

@@ -43,6 +43,10 @@ describe("munmap", () => {
     expect(`${s}`).toBe("A|AAE");
   });
 
+  test("inside a sealed mapping does not even split it", () => {
+    expect(`${strip("AAAA").mseal("xxxx").munmap(".xx.")}`).toBe("EEEE");
+  });
+
   test("uncharges what it removes", () => {
     const machine = new Machine();
     machine.ask(flagged(8 * PAGE_SIZE, MAP.FIXED, 0x10000));
