@@ -10,7 +10,7 @@ for(const n of sizes){
   const all=[...w.preparation,...w.events];
   const vs=[] as any[];
   for(const [label,dir] of args){
-    const core=await import(dir+(process.env.EXT==="js"||dir.includes("dist")?"/index.js":"/index.ts"));
+    const core=await import(dir+(process.env.EXT==="js"||/dist|bundle/.test(dir)?"/index.js":"/index.ts"));
     let s=core.initialState(w.origin.profile);
     for(const e of w.preparation) s=core.advanceState(s,e).state;
     vs.push({label,core,origin:s,min:new Array(N/C).fill(1e9)});

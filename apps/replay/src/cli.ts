@@ -10,7 +10,7 @@ const INTERRUPTED = 130;
 
 /**
  * Runs one command line and gives its exit code: 0 fine or same, 1 differences found, 2 usage or bad
- * input, 130 interrupted.
+ * input, also where a part of the input could be used, 130 interrupted.
  *
  * @param argv the words behind the program's name
  */
@@ -19,7 +19,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     const code = await parse(argv, out);
     out.flush();
-    return code;
+    return out.isPartial ? USAGE : code;
   } catch (error) {
     if (error instanceof ClosedPipe) return 0;
     if (error instanceof Interrupted) return INTERRUPTED;

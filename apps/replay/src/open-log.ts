@@ -118,7 +118,7 @@ class LogReading {
 function warnOfTail({ name }: LoadedLog, end: LogEnd | undefined, out: Output): void {
   const torn = end?.torn;
   if (torn)
-    out.note(
+    out.partial(
       `the last line was not written to its end and is left out (${name}, line ${torn.line}, ${torn.bytes} bytes): ` +
         `the log ends at event ${end.seq}`,
     );

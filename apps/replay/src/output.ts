@@ -11,6 +11,7 @@ export class Output {
   #pieces: string[] = [];
   #length = 0;
   #style: Style = PLAIN;
+  #partial = false;
 
   constructor(io: Io) {
     this.#io = io;
@@ -54,6 +55,16 @@ export class Output {
   /** Says something that is no data: what is shown, a warning. */
   note(text: string): void {
     this.#io.stderr.write(`pagetrail: ${text}\n`);
+  }
+
+  /** Warns that only a part of the input could be used: the exit code says so too. */
+  partial(text: string): void {
+    this.#partial = true;
+    this.note(text);
+  }
+
+  get isPartial(): boolean {
+    return this.#partial;
   }
 
   problem(problem: Problem): void {

@@ -51,6 +51,7 @@ export async function importStraceCommand(
       out,
     );
     if (!summary.ok) return summary;
+    warnOfDamage(summary.value, traces.join(", "), out);
     if (options.json) out.document({ log: target.value, ...summaryJson(summary.value) });
     else out.lines(summaryLines(target.value, summary.value, out.style));
     return ok(0);
@@ -61,6 +62,18 @@ export async function importStraceCommand(
   } finally {
     sink.abort();
   }
+}
+
+/** The log has what made sense of a damaged trace; who made it is told that there was more. */
+function warnOfDamage({ cut, disordered }: ImportSummary, where: string, out: Output): void {
+  if (cut)
+    out.partial(
+      `the trace ends in the middle of a line (${where}, line ${cut.line}): the log has all before it`,
+    );
+  if (disordered.first !== undefined)
+    out.partial(
+      `lines are missing or in the wrong order (${where}, first seen at line ${disordered.first}): the log has what made sense, record again for the rest`,
+    );
 }
 
 /** Where the traced command probably started: the folder that holds its trace. */

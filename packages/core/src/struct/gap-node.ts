@@ -72,16 +72,6 @@ export class GapNode<T extends Span> {
     return this.bounds[2 * i + 1] as number;
   }
 
-  /** Where the last slot ends; an empty node reaches up to everything. */
-  top(): number {
-    return this.slots.length > 0 ? this.end(this.slots.length - 1) : Infinity;
-  }
-
-  /** Of a leaf: the items that have a page in `[start, end)`, which is not empty. */
-  itemsWithin(start: number, end: number): T[] {
-    return this.slots.slice(this.firstEndingAbove(start), this.lastStartingBelow(end) + 1) as T[];
-  }
-
   /** Index of the first slot that ends above `at`; the number of slots when none does. */
   firstEndingAbove(at: number): number {
     const bounds = this.bounds;

@@ -104,13 +104,18 @@ export class GapTree<T extends Span> {
 
   /** Every item that has a page in `[start, end)`. */
   collect(start: number, end: number): T[] {
-    if (start >= end) return [];
-    let leaf = this.#leafEndingAbove(start);
-    const found = leaf.itemsWithin(start, end);
-    for (let at = leaf.top(); at < end; at = leaf.top()) {
-      leaf = this.#leafEndingAbove(at);
-      if (leaf.top() === at) break;
-      found.push(...leaf.itemsWithin(at, end));
+    const found: T[] = [];
+    let at = start;
+    while (at < end) {
+      const leaf = this.#leafEndingAbove(at);
+      const count = leaf.slots.length;
+      let i = leaf.firstEndingAbove(at);
+      if (i === count) break;
+      for (; i < count; i++) {
+        if (leaf.start(i) >= end) return found;
+        found.push(leaf.item(i));
+      }
+      at = leaf.end(count - 1);
     }
     return found;
   }
@@ -190,7 +195,10 @@ export class GapTree<T extends Span> {
     const ceiling = to < count ? leaf.start(to) : this.#startAfter(leaf);
     checkOrder(inserted, floor, ceiling);
     this.#size += inserted.length - removed.length;
-    if (spliceLeaf(leaf, from, removed.length, inserted)) this.#root = settle(this.#root, at, owner);
+    // A leaf that is all of the tree has nobody above it who notes its gaps.
+    if (leaf === this.#root && count - removed.length + inserted.length <= MOST_SLOTS)
+      leaf.spliceItems(from, removed.length, inserted);
+    else if (spliceLeaf(leaf, from, removed.length, inserted)) this.#root = settle(this.#root, at, owner);
   }
 
   /** The highest free gap of at least `length` pages within `[low, high)`, clipped to those bounds. */

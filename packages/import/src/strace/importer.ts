@@ -32,6 +32,10 @@ export interface UnreadableLine {
 export interface ImportSummary {
   readonly lines: number;
   readonly unreadable: { readonly count: number; readonly first: readonly UnreadableLine[] };
+  /** The last line, where the trace ends in the middle of it. */
+  readonly cut?: UnreadableLine;
+  /** Calls of tasks that had ended, and times that go back: lines are missing or in the wrong order. */
+  readonly disordered: { readonly count: number; readonly first?: number };
   readonly events: number;
   readonly processes: number;
   /** Calls that a rule of the model decides, and those among them that it predicted right. */
@@ -95,7 +99,10 @@ export class StraceImporter {
   }
 
   end(): ImportSummary {
-    for (const record of this.#reader.end()) this.#enqueue(record);
+    for (const record of this.#reader.end()) {
+      if (record.kind === "unreadable") this.#tally.cut(record);
+      this.#enqueue(record);
+    }
     this.#drain(true);
     return this.#tally.summary(this.#reader.lines);
   }

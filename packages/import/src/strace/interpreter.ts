@@ -32,6 +32,9 @@ export class Interpreter {
   readonly #told = new Set<StraceCall>();
   /** Tasks of programs that the model cannot follow. */
   readonly #abandoned = new Set<number>();
+  /** Tasks whose end the trace has shown. */
+  readonly #ended = new Set<number>();
+  #latest = Number.NEGATIVE_INFINITY;
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
   readonly #learning: Learning;
@@ -110,6 +113,7 @@ export class Interpreter {
   #call(call: StraceCall): void {
     const tid = call.formerTid ?? call.tid;
     if (this.#told.delete(call)) return;
+    this.#checkTime(call);
     if (this.#abandoned.has(tid)) {
       this.#follow32(call);
       return;
@@ -119,6 +123,13 @@ export class Interpreter {
     else if (call.name === "execve" || call.name === "execveat") this.#exec(call);
     else if (call.name === "exit" || call.name === "exit_group") this.#exitCall(call);
     else if (call.result.kind !== "none") this.#ordinary(call);
+  }
+
+  /** Calls come in the order of their return, so that only one that was made in one go tells the time. */
+  #checkTime({ time, startLine, line }: StraceCall): void {
+    if (time === undefined || startLine !== line) return;
+    if (time < this.#latest && this.#latest - time < HALF_A_DAY) this.tally.disordered(line);
+    this.#latest = time;
   }
 
   #origin(call: StraceCall, assumed: readonly string[] = []): Origin {
@@ -140,6 +151,7 @@ export class Interpreter {
       this.#fork(fork);
       if (this.session.isLive(tid)) return;
     }
+    if (this.#ended.has(tid)) this.tally.disordered(call.line);
     const starts = call.name === "execve" && call.result.kind === "value";
     if (!starts) {
       this.#learning.attach(tid);
@@ -158,6 +170,7 @@ export class Interpreter {
     if ("gone" in outcome) return;
     const has = (flag: number): boolean => Math.floor(flags / flag) % 2 === 1;
     if (child > 0) {
+      this.#ended.delete(child);
       this.#files.descriptors.fork(call.tid, child, has(CLONE.FILES));
       const program = this.#programOf.get(call.tid);
       if (program !== undefined) this.#programOf.set(child, program);
@@ -251,6 +264,7 @@ export class Interpreter {
 
   #exit({ tid, line, status }: StraceExit): void {
     if (this.#abandoned.delete(tid)) return;
+    this.#ended.add(tid);
     this.#files.descriptors.exit(tid);
     this.#programOf.delete(tid);
     this.#learning.forget(tid);
@@ -307,6 +321,9 @@ export class Interpreter {
       this.session.emit(call.tid, { call: "reap", child: child as Pid }, { ret: child });
   }
 }
+
+/** Times of day start over at midnight. */
+const HALF_A_DAY = 43_200;
 
 /** The end of user space with four-level page tables. */
 const USER_END = 2 ** 47;

@@ -11,6 +11,9 @@ export class Tally {
   #predicted = 0;
   #divergences = 0;
   #unreadable = 0;
+  #cut: UnreadableLine | undefined;
+  #disordered = 0;
+  #firstDisordered: number | undefined;
   readonly #firstUnreadable: UnreadableLine[] = [];
   readonly #firstDivergences: ImportSummary["divergences"]["first"][number][] = [];
   readonly #notes = new Map<string, number>();
@@ -33,6 +36,15 @@ export class Tally {
     if (this.#firstUnreadable.length < SHOWN) this.#firstUnreadable.push(line);
   }
 
+  cut(line: UnreadableLine): void {
+    this.#cut = line;
+  }
+
+  disordered(line: number): void {
+    this.#disordered += 1;
+    this.#firstDisordered ??= line;
+  }
+
   note(note: string): void {
     this.#notes.set(note, (this.#notes.get(note) ?? 0) + 1);
   }
@@ -41,6 +53,11 @@ export class Tally {
     return {
       lines,
       unreadable: { count: this.#unreadable, first: this.#firstUnreadable },
+      ...(this.#cut === undefined ? {} : { cut: this.#cut }),
+      disordered: {
+        count: this.#disordered,
+        ...(this.#firstDisordered === undefined ? {} : { first: this.#firstDisordered }),
+      },
       events: this.#events,
       processes: this.#processes.size,
       decided: this.#decided,

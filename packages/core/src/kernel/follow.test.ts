@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { fileId, PAGE_SIZE } from "../base/index.ts";
+import { MAP } from "../mm/index.ts";
+import { FIRST, Machine } from "../testing/machine.ts";
+import { anonymous, flagged, ranges } from "../testing/region.ts";
+import { advanceState } from "./advance.ts";
+import { violations } from "./laws.ts";
+import type { Outcome, Request } from "./request.ts";
+
+const HERE = 0x20000000;
+const THERE = 0x30000000;
+
+/** What is mapped after a request that ended, by the recording, like this. */
+function after(machine: Machine, request: Request, outcome: Outcome): readonly string[] {
+  machine.state = advanceState(machine.state, {
+    seq: machine.state.seq + 1,
+    tid: FIRST,
+    request,
+    outcome,
+  }).state;
+  expect([...violations(machine.state)]).toEqual([]);
+  return ranges(machine);
+}
+
+const mapped = (): Machine => {
+  const machine = new Machine();
+  machine.ask(flagged(2 * PAGE_SIZE, MAP.FIXED, HERE));
+  return machine;
+};
+
+describe("a recording that contradicts the model is followed:", () => {
+  test("a mapping stands where the recording has it", () => {
+    expect(after(mapped(), anonymous(PAGE_SIZE), { ret: THERE })).toEqual([
+      "20000000-20002000",
+      "30000000-30001000",
+    ]);
+  });
+
+  test("a mapping that failed is not there", () => {
+    expect(after(mapped(), anonymous(PAGE_SIZE), { errno: "ENOMEM" })).toEqual(["20000000-20002000"]);
+  });
+
+  test("a mapping outside user space is not there either", () => {
+    expect(after(mapped(), anonymous(PAGE_SIZE), { ret: 2 ** 50 })).toEqual(["20000000-20002000"]);
+  });
+
+  test("memory that the model would not unmap is gone", () => {
+    const machine = mapped();
+    machine.ask({ call: "mseal", addr: HERE, length: 2 * PAGE_SIZE, flags: 0 });
+    const unmap = { call: "munmap", addr: HERE, length: PAGE_SIZE } as const;
+    expect(after(machine, unmap, { ret: 0 })).toEqual(["20001000-20002000"]);
+  });
+
+  test("the only mapping of a file moves to where the recording has it", () => {
+    const machine = new Machine();
+    const file = {
+      id: fileId(1),
+      path: "/f",
+      kind: "disk",
+      readable: true,
+      writable: true,
+      deleted: false,
+    } as const;
+    machine.ask({ call: "file", file });
+    machine.ask(anonymous(PAGE_SIZE, { flags: MAP.PRIVATE | MAP.FIXED, addr: HERE, file: 1 }));
+    const grow = {
+      call: "mremap",
+      addr: HERE,
+      oldLength: PAGE_SIZE,
+      newLength: 2 * PAGE_SIZE,
+      flags: 1,
+      newAddr: 0,
+    } as const;
+    expect(after(machine, grow, { ret: THERE })).toEqual(["30000000-30002000"]);
+  });
+
+  test("the break is where the recording has it", () => {
+    const machine = new Machine();
+    expect(after(machine, { call: "brk", addr: 0 }, { ret: HERE })).toEqual([]);
+    const grow = { call: "brk", addr: HERE + PAGE_SIZE } as const;
+    expect(after(machine, grow, { ret: HERE + PAGE_SIZE })).toEqual(["20000000-20001000"]);
+  });
+});
