@@ -65,10 +65,10 @@ describe("a file that is no log", () => {
     },
   );
 
-  test("a torn tail is a warning, and the events before it are shown", async () => {
+  test("a torn tail is told, the events before it are shown, and the exit code says that there was more", async () => {
     const torn = altered((text) => text.slice(0, text.indexOf('{"seal"') - 20));
     const { code, out, err } = await pagetrail(["events", torn]);
-    expect(code).toBe(0);
+    expect(code).toBe(2);
     expect(out.trimEnd().split("\n")).toHaveLength(11);
     expect(err).toMatch(
       /^pagetrail: the last line was not written to its end and is left out \(.*, line 13, \d+ bytes\)/,

@@ -41,6 +41,20 @@ describe("import strace", () => {
     );
   });
 
+  test.each([
+    ["cut in mid-line", TRACE.slice(0, TRACE.indexOf("munmap") + 12), "in the middle of a line"],
+    ["with lines in the wrong order", TRACE.split("\n").reverse().join("\n").trim(), "in the wrong order"],
+  ])(
+    "of a trace %s the log has what makes sense, and the exit code says that there was more",
+    async (_, text, said) => {
+      const log = join(testFolder(), "t.ptlog");
+      const { code, err } = await pagetrail(["import", "strace", file("t.txt", text), "-o", log]);
+      expect(code).toBe(2);
+      expect(err).toContain(said);
+      expect((await pagetrail(["replay", log])).code).toBe(0);
+    },
+  );
+
   test("tells the same as JSON, with outcomes as text", async () => {
     const { out } = await pagetrail([
       "import",

@@ -157,7 +157,7 @@ export function decodeEvent(json: Json): Result<Event, string> {
     request: request.value,
     outcome,
     ...(divergence ? { divergence } : {}),
-    ...(ran === true ? { ran } : {}),
+    ...(ran === true || ran === "loading" ? { ran } : {}),
     ...(typeof wrote === "string" ? { wrote: Number(wrote) } : {}),
     ...(typeof as === "string" ? { as } : {}),
     ...(typeof line === "number" ? { line } : {}),

@@ -13,9 +13,10 @@ export interface Event {
   readonly divergence?: Outcome;
   /**
    * The program did other things since its last event, so that the memory it has may be taken for written
-   * to: for recordings that do not show page faults.
+   * to: for recordings that do not show page faults. While it does no more than open and read files, as the
+   * dynamic loader does ("loading"), that does not go for the zeros behind a mapped file.
    */
-  readonly ran?: true;
+  readonly ran?: true | "loading";
   /** The memory at this address was written to since the address space's last event. */
   readonly wrote?: number;
   /** The name under which the recording has the call, where it is not the request's own. */

@@ -66,14 +66,16 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     tx.defineFile(request.file);
     return recorded;
   }
+  const edit = tx.editOf(tid);
+  if (edit) {
+    if (asked.ran) supposeTouched(edit, asked.ran === "loading");
+    else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
+    const outcome = executeMemory(tx, edit, request);
+    if (outcome) return outcome;
+  }
   const task = tx.peekTask(tid);
   if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
-  const mm = task.mm === 0 ? undefined : tx.mm(task.mm);
-  if (!mm) return executeProcess(tx, task, request, recorded);
-  const edit = tx.edit(mm, task);
-  if (asked.ran) supposeTouched(edit);
-  else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
-  return executeMemory(tx, edit, request) ?? executeProcess(tx, task, request, recorded);
+  return executeProcess(tx, task, request, recorded);
 }
 
 /** Requests about the caller's own address space; undefined for all others. */

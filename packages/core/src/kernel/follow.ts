@@ -35,7 +35,7 @@ export function follow(tx: Transaction, asked: Asked): void {
   }
   const edit = tx.edit(tx.mm(task.mm), task);
   const at = Number(recorded.ret);
-  if (asked.ran) supposeTouched(edit);
+  if (asked.ran) supposeTouched(edit, asked.ran === "loading");
   else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
   followMemory(tx, edit, r, at);
 }

@@ -11,7 +11,14 @@ import {
   type Sysctl,
   type VdsoPages,
 } from "../mm/index.ts";
-import type { Task, TaskDraft, ThreadGroup, ThreadGroupDraft, World } from "../process/index.ts";
+import {
+  NO_MM,
+  type Task,
+  type TaskDraft,
+  type ThreadGroup,
+  type ThreadGroupDraft,
+  type World,
+} from "../process/index.ts";
 import { layoutOf, type Profile } from "./profile.ts";
 import type { FileRecord, KernelState } from "./state.ts";
 
@@ -160,9 +167,15 @@ export class Transaction implements World {
     this.own("mms").delete(id);
   }
 
-  edit(mm: MmDraft, task: Task): MmEdit {
+  /** The address space of a task, checked out for its own calls; undefined when it has none. */
+  editOf(tid: Pid): MmEdit | undefined {
     const last = this.lastEdit;
-    if (last?.task === task && last.edit.mm === mm) return last.edit;
+    if (last?.task.pid === tid && last.task.mm === last.edit.mm.id) return last.edit;
+    const task = this.peekTask(tid);
+    return task && task.mm !== NO_MM ? this.edit(this.mm(task.mm), task) : undefined;
+  }
+
+  edit(mm: MmDraft, task: Task): MmEdit {
     const edit = new MmEdit(mm, this.env(task), this.journal);
     this.lastEdit = { task, edit };
     return edit;

@@ -1,3 +1,4 @@
+import { NO_FILE } from "../base/index.ts";
 import { isUntouched, type MmEdit, UNTOUCHED_ANYWHERE } from "./mm-edit.ts";
 import { VM_ACCESS_FLAGS, VM_STICKY } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
@@ -32,20 +33,33 @@ export function anonVmaPrepare(edit: MmEdit, vma: Vma): Vma {
 /**
  * Supposes that the program has written to all the memory that it may write to by now, in a recording that
  * does not show page faults: every such VMA gets its anon_vma.
+ *
+ * @param loading leave out what continues a mapped file: the bss of a library that is not in use yet
  */
-export function supposeTouched(edit: MmEdit): void {
+export function supposeTouched(edit: MmEdit, loading: boolean): void {
   const { untouched } = edit.mm;
   if (untouched.length === 0) return;
   const anywhere = untouched[0] === UNTOUCHED_ANYWHERE;
   const candidates = anywhere ? edit.mm.vmas.toArray() : untouched.map((page) => edit.lookup(page));
-  for (const vma of candidates) if (vma && isUntouched(vma)) touch(edit, vma);
-  edit.set("untouched", []);
+  const left: number[] = [];
+  for (const vma of candidates) {
+    if (!vma || !isUntouched(vma)) continue;
+    if (loading && continuesFile(edit, vma)) left.push(vma.start);
+    else touch(edit, vma);
+  }
+  edit.set("untouched", left);
 }
 
-/** Supposes that the program has written to the memory at `page`. */
+/** Whether anonymous memory lies right behind a mapped file, as a bss does. */
+function continuesFile(edit: MmEdit, vma: Vma): boolean {
+  const previous = edit.previous(vma);
+  return vma.file === NO_FILE && previous?.end === vma.start && previous.file !== NO_FILE;
+}
+
+/** Supposes that the program has written to the memory at `page`, unless it is the bss of a library. */
 export function supposeWritten(edit: MmEdit, page: number): void {
   const vma = edit.lookup(page);
-  if (vma && isUntouched(vma)) anonVmaPrepare(edit, vma);
+  if (vma && isUntouched(vma) && !continuesFile(edit, vma)) anonVmaPrepare(edit, vma);
 }
 
 /** A VMA looked at earlier may since have become another: only what still stands is touched. */

@@ -177,7 +177,7 @@ export class Interpreter {
       if (!has(CLONE.THREAD)) this.tally.process(child);
       this.#learning.inherit(call.tid, child);
     }
-    this.session.goesOn(call.tid);
+    this.session.goesOn(call.tid, true);
     const request: Request = { call: "clone", flags: (flags % 2 ** 32) | 0, child: child as Pid };
     this.session.emit(call.tid, request, outcome, this.#origin(call));
   }
@@ -314,7 +314,7 @@ export class Interpreter {
 
   /** Calls that are no business of memory still show which children are gone and how deep stacks are. */
   #elsewhere(call: StraceCall): void {
-    this.session.goesOn(call.tid);
+    this.session.goesOn(call.tid, LOADER_CALLS.has(call.name) ? "loading" : true);
     this.#learning.from(call);
     const child = reapedChild(call);
     if (child !== undefined && this.session.state.tasks.get(child as Pid)?.state === "zombie")
@@ -327,6 +327,20 @@ const HALF_A_DAY = 43_200;
 
 /** The end of user space with four-level page tables. */
 const USER_END = 2 ** 47;
+
+/** What the dynamic loader does between its mappings of libraries. */
+const LOADER_CALLS: ReadonlySet<string> = new Set([
+  "open",
+  "openat",
+  "read",
+  "pread64",
+  "fstat",
+  "newfstatat",
+  "stat",
+  "close",
+  "access",
+  "readlink",
+]);
 
 /** Errors that depend on what a trace does not show: signals, and memory behind pointers. */
 const UNDECIDED_ERRORS: ReadonlySet<string> = new Set(["EINTR", "ERESTARTSYS", "ERESTARTNOINTR", "ENOSYS"]);

@@ -54,6 +54,7 @@ export class Learning {
     if (request.call === "personality") return this.#personality(call.tid, Number(outcome.ret));
     if (!this.#attached.has(call.tid)) return NOTHING;
     if (request.call === "mmap" || request.call === "brk") return this.#layout(call.tid, request, outcome);
+    if (request.call === "shmat") return LEARNT;
     this.#mapping(call.tid, request);
     return NOTHING;
   }
@@ -121,7 +122,7 @@ export class Learning {
 
   /** What a successful call names must have been mapped. */
   #mapping(tid: number, request: Request): void {
-    if (!("addr" in request) || request.call === "shmat") return;
+    if (!("addr" in request)) return;
     const bytes = "length" in request ? request.length : "oldLength" in request ? request.oldLength : 0;
     const start = pageOf(Number(request.addr));
     const end = vpn(start + pagesOf(Number(bytes)));

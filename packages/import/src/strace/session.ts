@@ -46,7 +46,7 @@ const NOTHING: Outcome = { ret: 0 };
 export class Session {
   #state: KernelState;
   /** Address spaces whose programs went on with other things since their last event. */
-  readonly #ran = new Set<MmId>();
+  readonly #ran = new Map<MmId, true | "loading">();
   /** By address space: what its last mmap returned, while the program may not have written to it yet. */
   readonly #fresh = new Map<MmId, Bytes>();
 
@@ -67,13 +67,14 @@ export class Session {
     const { as, ...rest } = origin;
     const mm = this.#mmOf(tid);
     const wrote = this.#wroteTo(mm, request);
-    const ran = this.#ran.delete(mm);
+    const ran = this.#ran.get(mm);
+    this.#ran.delete(mm);
     const event: Event = {
       seq: this.#state.seq + 1,
       tid: tid as Pid,
       request,
       outcome,
-      ...(ran ? { ran } : wrote === undefined ? {} : { wrote }),
+      ...(ran !== undefined ? { ran } : wrote === undefined ? {} : { wrote }),
       ...rest,
       ...(as === undefined || as === request.call ? {} : { as }),
     };
@@ -96,9 +97,10 @@ export class Session {
     return execute(new Transaction(this.#state), { tid: tid as Pid, request, outcome });
   }
 
-  /** The program goes on with what the model does not follow. */
-  goesOn(tid: number): void {
-    this.#ran.add(this.#mmOf(tid));
+  /** The program goes on with what the model does not follow, or with no more than opening and reading files. */
+  goesOn(tid: number, how: true | "loading"): void {
+    const mm = this.#mmOf(tid);
+    if (this.#ran.get(mm) !== true) this.#ran.set(mm, how);
   }
 
   /**

@@ -84,9 +84,11 @@ export function inferLayout(
   const brkFits = hints.startBrk === undefined || hints.startBrk === laid.startBrk;
   const placeFits = hints.firstPlaced === undefined || hints.firstPlaced.start === laid.firstPlaced;
   const silent = hints.startBrk === undefined && hints.firstPlaced === undefined;
-  const randomized = silent ? believed === 0 : !brkFits && !placeFits;
-  if (silent && randomized) return { randomized, choices: {}, assumed: ["layout"] };
+  if (silent && believed === 0) return { randomized: true, choices: {}, assumed: ["layout"] };
   if (brkFits && placeFits) return { randomized: false, choices: {}, assumed: [] };
+  // One of the two alone may be off for another reason than randomisation.
+  const both = hints.startBrk !== undefined && hints.firstPlaced !== undefined;
+  const randomized = both ? !brkFits && !placeFits : believed === 0;
   return randomized
     ? randomLayout(state, tid, request, hints)
     : shiftedLayout(state, tid, plain, hints, { brkFits, placeFits });
@@ -114,6 +116,7 @@ function randomLayout(state: KernelState, tid: Pid, request: ExecRequest, hints:
   const base = seenBase ?? (isPie ? baseBelowBrk(request.program.image, hints) : undefined);
   const top = guessStackTop(request, hints);
   assumed.push("stackTop");
+  if (hints.firstPlaced === undefined) assumed.push("mmapBase");
   const choices: ExecChoices = {
     stackTop: top,
     ...(base === undefined ? {} : { programBase: base }),

@@ -8,6 +8,8 @@ import {
   MS,
   PERSONALITY,
   PR,
+  PR_MDWE,
+  PR_SET_VMA,
   PROT,
   SHM,
   type StraceCall,
@@ -83,7 +85,8 @@ const MODELLED_PRCTL: readonly string[] = ["PR_SET_VMA", "PR_SET_MDWE"];
 function readPrctl(a: Arguments): Request | undefined {
   const option = a.flags(0, PR);
   const modelled = MODELLED_PRCTL.some((name) => PR[name] === option);
-  return modelled ? whole({ call: "prctl", option, arg: a.word(1) }) : undefined;
+  const arg = a.flags(1, { ...PR_SET_VMA, ...PR_MDWE });
+  return modelled ? whole({ call: "prctl", option, arg }) : undefined;
 }
 
 /** The request that a memory call makes; undefined for other calls, and for arguments that make no sense. */
