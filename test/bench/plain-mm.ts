@@ -1,4 +1,4 @@
-import { ERRNO, type Errno, type KernelState, MADV, MAP, mmOf, type Pid, PROT, type Request, VM } from "@pagetrail/core";
+import { type KernelState, mmOf, type Pid, VM } from "@pagetrail/core";
 
 /** A VMA as a program without history keeps it: a record that is edited in place. Pages. */
 export interface PlainVma {
@@ -31,10 +31,7 @@ export interface PlainMm {
   mappings: number[];
 }
 
-const PAGE = 4096;
-const LOW_PAGES = 16;
-const RWX = PROT.READ | PROT.WRITE | PROT.EXEC;
-const MAY = VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC;
+export const PAGE = 4096;
 
 /** The same address space as the model's, in plain data. */
 export function plainMm(state: KernelState, pid: Pid): PlainMm {
@@ -63,34 +60,14 @@ export function plainMm(state: KernelState, pid: Pid): PlainMm {
   };
 }
 
-/** Executes a call in place. Answers what it returns, or its errno as a negative number. */
-export function executePlain(mm: PlainMm, r: Request): number {
-  switch (r.call) {
-    case "mmap":
-      return mmap(mm, r);
-    case "munmap":
-      return munmap(mm, Number(r.addr), Number(r.length));
-    case "mprotect":
-      return mprotect(mm, Number(r.addr), Number(r.length), r.prot);
-    case "brk":
-      return brk(mm, Number(r.addr));
-    case "madvise":
-      return madvise(mm, Number(r.addr), Number(r.length), r.advice);
-    default:
-      throw new Error(`${r.call} is not part of the workload`);
-  }
-}
-
 /** All records are made here, so that the engine sees one shape. */
-const plainVma = (start: number, end: number, flags: number, pgoff: number, file: number): PlainVma => ({
+export const plainVma = (start: number, end: number, flags: number, pgoff: number, file: number): PlainVma => ({
   start,
   end,
   flags,
   pgoff,
   file,
 });
-
-const refused = (errno: Errno): number => -ERRNO[errno];
 
 /** Index of the first VMA that ends above `page`. */
 export function indexFrom(vmas: readonly PlainVma[], page: number): number {
@@ -111,66 +88,16 @@ function account(mm: PlainMm, flags: number, pages: number): void {
 }
 
 /** may_expand_vm. */
-function mayExpand(mm: PlainMm, flags: number, pages: number): boolean {
+export function mayExpand(mm: PlainMm, flags: number, pages: number): boolean {
   if (mm.totalVm + pages > mm.mostPages) return false;
   return (flags & (VM.WRITE | VM.SHARED)) !== VM.WRITE || mm.dataVm + pages <= mm.mostData;
-}
-
-function mmap(mm: PlainMm, r: Request & { call: "mmap" }): number {
-  const offset = Number(r.offset);
-  const pages = Math.ceil(Number(r.length) / PAGE);
-  if (offset % PAGE !== 0 || pages === 0) return refused("EINVAL");
-  const file = (r.flags & MAP.ANONYMOUS) !== 0 ? 0 : r.file;
-  if ((r.flags & MAP.ANONYMOUS) === 0 && file <= 0) return refused("EBADF");
-  if (mm.vmas.length > mm.maxMapCount || pages > mm.taskPages) return refused("ENOMEM");
-  const fixed = (r.flags & MAP.FIXED) !== 0;
-  const addr = Number(r.addr);
-  if (fixed && addr % PAGE !== 0) return refused("EINVAL");
-  const start = fixed ? addr / PAGE : highestGap(mm, pages);
-  const end = start + pages;
-  if (start < 0 || end > mm.taskPages) return refused("ENOMEM");
-  let flags = (r.prot & RWX) | MAY;
-  if ((r.flags & MAP.NORESERVE) !== 0) flags |= VM.NORESERVE;
-  if ((r.flags & MAP.STACK) !== 0) flags |= VM.NOHUGEPAGE;
-  const replaced = fixed ? pagesIn(mm, start, end) : 0;
-  if (!mayExpand(mm, flags, pages - replaced)) return refused("ENOMEM");
-  if ((flags & (VM.NORESERVE | VM.WRITE)) === VM.WRITE) {
-    if (pages > mm.totalPages) return refused("ENOMEM");
-    mm.committed += pages;
-    flags |= VM.ACCOUNT;
-  }
-  if (replaced > 0) remove(mm, start, end);
-  insert(mm, plainVma(start, end, flags, file === 0 ? start : offset / PAGE, file));
-  return start * PAGE;
-}
-
-/** The start of the highest free range below mmap_base; -1 when there is none. */
-function highestGap(mm: PlainMm, pages: number): number {
-  const { vmas } = mm;
-  let high = mm.mmapBase;
-  for (let i = Math.min(indexFrom(vmas, high), vmas.length - 1); i >= 0; i--) {
-    const vma = vmas[i] as PlainVma;
-    if (vma.start >= high) continue;
-    if (high - vma.end >= pages) return high - pages;
-    high = vma.start;
-  }
-  return high - pages >= LOW_PAGES ? high - pages : -1;
-}
-
-function pagesIn(mm: PlainMm, start: number, end: number): number {
-  let pages = 0;
-  for (let i = indexFrom(mm.vmas, start); ; i++) {
-    const vma = mm.vmas[i];
-    if (!vma || vma.start >= end) return pages;
-    pages += Math.min(vma.end, end) - Math.max(vma.start, start);
-  }
 }
 
 const alike = (a: PlainVma, b: PlainVma): boolean =>
   a.end === b.start && a.flags === b.flags && a.file === b.file && a.pgoff + (a.end - a.start) === b.pgoff;
 
 /** Adds a VMA where nothing is, as one with its neighbours where they are alike. */
-function insert(mm: PlainMm, vma: PlainVma): void {
+export function insert(mm: PlainMm, vma: PlainVma): void {
   const { vmas } = mm;
   const i = indexFrom(vmas, vma.start);
   const left = vmas[i - 1];
@@ -203,20 +130,8 @@ function countMapping(mm: PlainMm, file: number, change: number): void {
   if (file !== 0) mm.mappings[file] = (mm.mappings[file] ?? 0) + change;
 }
 
-function munmap(mm: PlainMm, addr: number, length: number): number {
-  const limit = mm.taskPages * PAGE;
-  const pages = Math.ceil(length / PAGE);
-  if (addr % PAGE !== 0 || addr > limit || length > limit - addr || pages === 0) return refused("EINVAL");
-  const start = addr / PAGE;
-  const first = mm.vmas[indexFrom(mm.vmas, start)];
-  const hole = first !== undefined && first.start < start && start + pages < first.end;
-  if (hole && mm.vmas.length >= mm.maxMapCount) return refused("ENOMEM");
-  remove(mm, start, start + pages);
-  return 0;
-}
-
 /** Takes out what is mapped in [start, end). */
-function remove(mm: PlainMm, start: number, end: number): void {
+export function remove(mm: PlainMm, start: number, end: number): void {
   const { vmas } = mm;
   const from = indexFrom(vmas, start);
   const first = vmas[from];
@@ -251,45 +166,11 @@ function release(mm: PlainMm, vma: PlainVma, pages: number): void {
   if ((vma.flags & VM.ACCOUNT) !== 0) mm.committed -= pages;
 }
 
-function mprotect(mm: PlainMm, addr: number, length: number, prot: number): number {
-  if (addr % PAGE !== 0 || (prot & ~RWX) !== 0) return refused("EINVAL");
-  if (length === 0) return 0;
-  const end = addr / PAGE + Math.ceil(length / PAGE);
-  for (let at = addr / PAGE; at < end; ) {
-    const i = indexFrom(mm.vmas, at);
-    const vma = mm.vmas[i];
-    if (!vma || vma.start > at) return refused("ENOMEM");
-    const stop = Math.min(vma.end, end);
-    const errno = protect(mm, i, at, stop, prot);
-    if (errno !== 0) return errno;
-    at = stop;
-  }
-  return 0;
-}
-
-/** mprotect_fixup. */
-function protect(mm: PlainMm, i: number, start: number, end: number, prot: number): number {
-  const vma = mm.vmas[i] as PlainVma;
-  const pages = end - start;
-  if ((prot & ~(vma.flags >> 4) & RWX) !== 0) return refused("EACCES");
-  let flags = (vma.flags & ~RWX) | prot;
-  if (flags === vma.flags) return 0;
-  if ((flags & VM.WRITE) !== 0) {
-    if ((vma.flags & VM.WRITE) === 0 && !mayExpand(mm, flags, pages)) return refused("ENOMEM");
-    if ((vma.flags & (VM.ACCOUNT | VM.WRITE | VM.SHARED | VM.NORESERVE)) === 0) {
-      if (pages > mm.totalPages) return refused("ENOMEM");
-      mm.committed += pages;
-      flags |= VM.ACCOUNT;
-    }
-  } else if ((flags & VM.ACCOUNT) !== 0 && vma.file === 0) {
-    mm.committed -= pages;
-    flags &= ~VM.ACCOUNT;
-  }
-  return reflag(mm, i, start, end, flags);
-}
-
-/** vma_modify: the pages [start, end) of VMA `i` get these flags; it merges or is split. */
-function reflag(mm: PlainMm, i: number, start: number, end: number, flags: number): number {
+/**
+ * vma_modify: the pages [start, end) of VMA `i` get these flags; it merges or is split. Says whether
+ * max_map_count let it.
+ */
+export function reflag(mm: PlainMm, i: number, start: number, end: number, flags: number): boolean {
   const { vmas } = mm;
   const vma = vmas[i] as PlainVma;
   const { file } = vma;
@@ -301,7 +182,7 @@ function reflag(mm: PlainMm, i: number, start: number, end: number, flags: numbe
   const left = before && alike(before, x) ? before : undefined;
   const right = after && alike(x, after) ? after : undefined;
   const splits = left || right ? 0 : (atStart ? 0 : 1) + (atEnd ? 0 : 1);
-  if (vmas.length + splits > mm.maxMapCount) return refused("ENOMEM");
+  if (vmas.length + splits > mm.maxMapCount) return false;
   account(mm, vma.flags, start - end);
   account(mm, flags, end - start);
   if (left && right) {
@@ -318,7 +199,7 @@ function reflag(mm: PlainMm, i: number, start: number, end: number, flags: numbe
     else vma.end = start;
   } else if (splits === 0) vma.flags = flags;
   else split(mm, i, x);
-  return 0;
+  return true;
 }
 
 /** Puts `x` in the place of a part of VMA `i`. */
@@ -339,63 +220,3 @@ function split(mm: PlainMm, i: number, x: PlainVma): void {
   countMapping(mm, vma.file, 1);
 }
 
-function brk(mm: PlainMm, wanted: number): number {
-  if (wanted < mm.startBrk || (wanted - mm.startBrk) / PAGE > mm.mostData) return mm.brk;
-  const from = Math.ceil(mm.brk / PAGE);
-  const to = Math.ceil(wanted / PAGE);
-  if (to < from) {
-    const first = mm.vmas[indexFrom(mm.vmas, to)];
-    if (!first || first.start >= from) return mm.brk;
-    remove(mm, to, from);
-  } else if (to > from) {
-    const next = mm.vmas[indexFrom(mm.vmas, from)];
-    const flags = VM.READ | VM.WRITE | MAY | VM.ACCOUNT;
-    if (next && to + 1 > next.start) return mm.brk;
-    if (mm.vmas.length > mm.maxMapCount || !mayExpand(mm, flags, to - from)) return mm.brk;
-    if (to - from > mm.totalPages) return mm.brk;
-    mm.committed += to - from;
-    insert(mm, plainVma(from, to, flags, from, 0));
-  }
-  mm.brk = wanted;
-  return mm.brk;
-}
-
-function madvise(mm: PlainMm, addr: number, length: number, advice: number): number {
-  if (addr % PAGE !== 0) return refused("EINVAL");
-  const end = addr / PAGE + Math.ceil(length / PAGE);
-  let hole = false;
-  for (let at = addr / PAGE; at < end; ) {
-    const i = indexFrom(mm.vmas, at);
-    const vma = mm.vmas[i];
-    if (!vma || vma.start >= end) return refused("ENOMEM");
-    if (vma.start > at) hole = true;
-    const stop = Math.min(vma.end, end);
-    const errno = advise(mm, i, Math.max(vma.start, at), stop, advice);
-    if (errno !== 0) return errno;
-    at = stop;
-  }
-  return hole ? refused("ENOMEM") : 0;
-}
-
-function advise(mm: PlainMm, i: number, start: number, end: number, advice: number): number {
-  const vma = mm.vmas[i] as PlainVma;
-  let flags = vma.flags;
-  switch (advice) {
-    case MADV.DONTNEED:
-      return 0;
-    case MADV.FREE:
-      return vma.file === 0 ? 0 : refused("EINVAL");
-    case MADV.DONTDUMP:
-      flags |= VM.DONTDUMP;
-      break;
-    case MADV.DODUMP:
-      flags &= ~VM.DONTDUMP;
-      break;
-    case MADV.NOHUGEPAGE:
-      flags = (flags & ~VM.HUGEPAGE) | VM.NOHUGEPAGE;
-      break;
-    default:
-      throw new Error(`advice ${advice} is not part of the workload`);
-  }
-  return flags === vma.flags ? 0 : reflag(mm, i, start, end, flags);
-}

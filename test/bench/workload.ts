@@ -16,7 +16,8 @@ import {
   Transaction,
 } from "@pagetrail/core";
 import { Random } from "../conformance/random.ts";
-import { executePlain, type PlainMm, type PlainVma, plainMm } from "./plain-mm.ts";
+import { executePlain } from "./plain-calls.ts";
+import { type PlainMm, type PlainVma, plainMm } from "./plain-mm.ts";
 
 /** The process that the workload is about. */
 export const PROCESS = 100 as Pid;
