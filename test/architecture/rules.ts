@@ -66,7 +66,8 @@ export function violations(file: string, text: string): readonly Violation[] {
   const rule = ruleFor(file);
   if (!rule) return [`${file}:1: no rule says what this folder may import`];
   const room = isTest(file) ? "" : roomOf(rule, file);
-  if (rule.rooms && room === "" && !isTest(file) && !/\/index\.ts$/.test(file)) return [`${file}:1: lies in no room`];
+  if (rule.rooms && room === "" && !isTest(file) && !/\/index\.ts$/.test(file))
+    return [`${file}:1: lies in no room`];
   if (rule.rooms && room !== "" && !(room in rule.rooms)) return [`${file}:1: ${room}/ is no known room`];
   const source = readSource(text);
   const outside = rule.pure && !isTest(file) ? outsideFaults(file, source) : [];
