@@ -1,4 +1,4 @@
-import type { Journal } from "../base/index.ts";
+import type { Journal, Step } from "../base/index.ts";
 import type { Event } from "./event.ts";
 import { execute } from "./execute.ts";
 import { follow } from "./follow.ts";
@@ -21,12 +21,31 @@ export function advanceState(
   event: Omit<Event, "divergence">,
   journal?: Journal,
 ): Advanced {
-  const tx = new Transaction(state, journal);
-  const predicted = execute(tx, event);
-  if (sameOutcome(predicted, event.outcome)) return { state: tx.commit(event.seq), predicted };
-  const forced = new Transaction(state, journal);
-  follow(forced, event);
+  const first = new Attempt(state, journal);
+  const predicted = execute(first.tx, event);
+  if (sameOutcome(predicted, event.outcome)) return { state: first.commit(event.seq), predicted };
+  const forced = new Attempt(state, journal);
+  follow(forced.tx, event);
   return { state: forced.commit(event.seq), predicted };
+}
+
+/** A transaction of which the journal hears only once it is committed. */
+class Attempt {
+  readonly tx: Transaction;
+  readonly #steps: Step[] = [];
+
+  constructor(
+    state: KernelState,
+    private readonly journal: Journal | undefined,
+  ) {
+    this.tx = new Transaction(state, journal && { note: (step) => this.#steps.push(step) });
+  }
+
+  commit(seq: number): KernelState {
+    const state = this.tx.commit(seq);
+    for (const step of this.#steps) this.journal?.note(step);
+    return state;
+  }
 }
 
 /** What a batch found: the state behind its last event, or the first event that replays otherwise. */

@@ -14,7 +14,7 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
   let mm = leader?.mm;
   if (leader && mm) {
     tx.group(leader.tgid).live += 1;
-    tx.mm(mm).mmUsers += 1;
+    tx.setMm(mm, "mmUsers", tx.mm(mm).mmUsers + 1);
   } else {
     mm = tx.newMmId();
     const base = mmapBase(tx.layout, limits.stack.soft, { on: false, pages: 0 });

@@ -8,4 +8,6 @@ export * from "./profile.ts";
 export * from "./profile-json.ts";
 export * from "./request.ts";
 export * from "./state.ts";
+export * from "./step.ts";
 export * from "./transaction.ts";
+export * from "./undo.ts";

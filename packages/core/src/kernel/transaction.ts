@@ -5,11 +5,16 @@ import {
   type MmDraft,
   MmEdit,
   type MmEnv,
+  type MmScalar,
+  type MmStep,
   type MmStruct,
   type OpenFile,
   type ShmSegment,
   type Sysctl,
+  setField,
+  undoStep,
   type VdsoPages,
+  type VmaStep,
 } from "../mm/index.ts";
 import {
   NO_MM,
@@ -19,8 +24,20 @@ import {
   type ThreadGroupDraft,
   type World,
 } from "../process/index.ts";
+import type { Table } from "../struct/index.ts";
 import { layoutOf, type Profile } from "./profile.ts";
 import type { FileRecord, KernelState } from "./state.ts";
+import {
+  type CounterStep,
+  type Counters,
+  countersOf,
+  RECORD_KINDS,
+  type RecordStep,
+  type RecordTable,
+  type SpaceStep,
+} from "./step.ts";
+
+const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
 
 /** The tables of the root, each cloned when a transaction first writes to it. */
 type Tables = { -readonly [K in "tasks" | "groups" | "mms" | "files" | "shms"]: KernelState[K] };
@@ -51,7 +68,7 @@ export class Transaction implements World {
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
 
   constructor(
-    base: KernelState,
+    private readonly base: KernelState,
     private readonly journal?: Journal,
   ) {
     this.profile = base.profile;
@@ -73,7 +90,22 @@ export class Transaction implements World {
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
-    return finishDraft(this.draft) as KernelState;
+    const state = finishDraft(this.draft) as KernelState;
+    if (this.journal) this.noteRecords(this.journal, state);
+    return state;
+  }
+
+  /** Records are told of once, with what they were before the transaction and what they are behind it. */
+  private noteRecords(journal: Journal, state: KernelState): void {
+    for (const table of RECORD_TABLES) {
+      const [was, is] = [this.base[table], state[table]] as [Table<number, object>, Table<number, object>];
+      was.diff(is, (key, before, after) => {
+        const step: RecordStep = { kind: RECORD_KINDS[table], table, key, before, after };
+        journal.note(step);
+      });
+    }
+    const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
+    journal.note(step);
   }
 
   peekTask(pid: Pid): Task | undefined {
@@ -101,15 +133,12 @@ export class Transaction implements World {
     const copy = { ...task };
     this.checkedOut.tasks.set(task.pid, copy);
     this.own("tasks").set(task.pid, copy);
-    this.journal?.note({ kind: "task", before: undefined, after: task });
   }
 
   removeTask(pid: Pid): void {
     this.lastEdit = undefined;
-    const before = this.tables.tasks.get(pid);
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
-    this.journal?.note({ kind: "task", before, after: undefined });
   }
 
   peekGroup(tgid: Pid): ThreadGroup | undefined {
@@ -160,11 +189,46 @@ export class Transaction implements World {
     const copy: MmDraft = { ...mm };
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
+    this.noteSpace(mm.id, undefined, copy);
+  }
+
+  setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void {
+    setField(this.mm(id), field, value, this.journal);
   }
 
   removeMm(id: MmId): void {
+    this.noteSpace(id, this.mm(id), undefined);
     this.mmDrafts.delete(id);
     this.own("mms").delete(id);
+  }
+
+  private noteSpace(mm: MmId, before: MmStruct | undefined, after: MmStruct | undefined): void {
+    if (!this.journal) return;
+    const copy = (m: MmStruct | undefined): MmStruct | undefined => m && { ...m, vmas: m.vmas.clone() };
+    const step: SpaceStep = { kind: "space", mm, before: copy(before), after: copy(after) };
+    this.journal.note(step);
+  }
+
+  /** Takes back a step of an address space; what files count is told by steps of their own. */
+  undoMm(step: VmaStep | MmStep): void {
+    const uncounted = { fileMapped: () => undefined } as Partial<MmEnv> as MmEnv;
+    undoStep(new MmEdit(this.mm(step.mm), uncounted, undefined), step);
+  }
+
+  putSpace(id: MmId, mm: MmStruct | undefined): void {
+    if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() });
+    else this.removeMm(id);
+  }
+
+  putRecord(table: RecordTable, key: number, record: object | undefined): void {
+    const records = this.own(table) as Table<number, object>;
+    if (record) records.set(key, record);
+    else records.delete(key);
+  }
+
+  putCounters({ committed, nextMm, nextAnonVma, nextFile }: Counters): void {
+    this.commitment.committed = committed;
+    Object.assign(this.counters, { nextMm, nextAnonVma, nextFile });
   }
 
   /** The address space of a task, checked out for its own calls; undefined when it has none. */

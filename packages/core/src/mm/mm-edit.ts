@@ -63,13 +63,7 @@ export class MmEdit {
   }
 
   set<F extends MmScalar>(field: F, value: MmStruct[F]): void {
-    const before = this.mm[field];
-    if (before === value) return;
-    (this.mm as Record<F, MmStruct[F]>)[field] = value;
-    if (this.journal) {
-      const step: MmStep = { kind: "mm", mm: this.mm.id, field, before, after: value };
-      this.journal.note(step);
-    }
+    setField(this.mm, field, value, this.journal);
   }
 
   /** Peaks are taken just before a range goes: update_hiwater_vm. */
@@ -147,6 +141,21 @@ const UNTOUCHED_LIMIT = 128;
 export const isUntouched = (v: Vma): boolean =>
   v.anonVma === 0 && (v.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE;
 
+/** Sets a field of a checked-out address space, and tells the journal. */
+export function setField<F extends MmScalar>(
+  mm: MmDraft,
+  field: F,
+  value: MmStruct[F],
+  journal: Journal | undefined,
+): void {
+  const before = mm[field];
+  if (before === value) return;
+  (mm as Record<F, MmStruct[F]>)[field] = value;
+  if (journal === undefined) return;
+  const step: MmStep = { kind: "mm", mm: mm.id, field, before, after: value };
+  journal.note(step);
+}
+
 /** TASK_SIZE in pages. */
 export const taskPages = (mm: MmStruct): number => mm.layout.taskSize / 4096;
 
@@ -156,6 +165,10 @@ export const brkPage = (bytes: number): Vpn => pageOf(bytes + addressOf(1) - 1);
 /** Steps taken back: the same primitives with the sides swapped. */
 export function undoStep(edit: MmEdit, step: VmaStep | MmStep): void {
   assert(step.mm === edit.mm.id, "a step is undone on its own mm");
-  if (step.kind === "vma") edit.replaceVmas(step.after, step.before);
-  else edit.set(step.field, step.before as never);
+  if (step.kind === "vma") {
+    // Which memory is untouched has steps of its own.
+    const { untouched } = edit.mm;
+    edit.replaceVmas(step.after, step.before);
+    edit.set("untouched", untouched);
+  } else edit.set(step.field, step.before as never);
 }

@@ -5,7 +5,7 @@ import type { World } from "./world.ts";
 
 /** mmget: one more user of the address space. */
 export function mmget(world: World, id: MmId): void {
-  world.mm(id).mmUsers += 1;
+  world.setMm(id, "mmUsers", world.mm(id).mmUsers + 1);
 }
 
 /**
@@ -15,7 +15,7 @@ export function mmget(world: World, id: MmId): void {
  */
 export function mmput(world: World, id: MmId, task: Task): void {
   const mm = world.mm(id);
-  mm.mmUsers -= 1;
+  world.setMm(id, "mmUsers", mm.mmUsers - 1);
   if (mm.mmUsers > 0) return;
   exitMmap(world.edit(mm, task));
   mmdrop(world, id);
@@ -24,6 +24,6 @@ export function mmput(world: World, id: MmId, task: Task): void {
 /** One reference to the descriptor less; the last frees it. */
 export function mmdrop(world: World, id: MmId): void {
   const mm = world.mm(id);
-  mm.mmCount -= 1;
+  world.setMm(id, "mmCount", mm.mmCount - 1);
   if (mm.mmCount === 0) world.removeMm(id);
 }

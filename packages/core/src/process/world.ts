@@ -1,6 +1,6 @@
 import type { Layout } from "../arch/index.ts";
 import type { MmId, Pid } from "../base/index.ts";
-import type { MmDraft, MmEdit, MmStruct, OpenFile, Sysctl, VdsoPages } from "../mm/index.ts";
+import type { MmDraft, MmEdit, MmScalar, MmStruct, OpenFile, Sysctl, VdsoPages } from "../mm/index.ts";
 import type { Task, TaskDraft, ThreadGroup, ThreadGroupDraft } from "./task.ts";
 
 /** The state that process operations read and change: one transaction of the kernel room. */
@@ -22,6 +22,8 @@ export interface World {
 
   newMmId(): MmId;
   mm(id: MmId): MmDraft;
+  /** Sets a field of an address space, with a step. */
+  setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void;
   addMm(mm: MmStruct): void;
   removeMm(id: MmId): void;
   /** An address space checked out for an operation on behalf of `task`: its limits and personality. */

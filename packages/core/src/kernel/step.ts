@@ -1,0 +1,50 @@
+import type { MmId, Step } from "../base/index.ts";
+import type { MmStep, MmStruct, VmaStep } from "../mm/index.ts";
+import type { KernelState } from "./state.ts";
+
+/** An address space came into being, or was freed. */
+export interface SpaceStep extends Step {
+  readonly kind: "space";
+  readonly mm: MmId;
+  readonly before: MmStruct | undefined;
+  readonly after: MmStruct | undefined;
+}
+
+/** Tables whose records are told as a whole, at the end of a transaction. */
+export type RecordTable = "tasks" | "groups" | "files" | "shms";
+
+/** A task, a thread group, an open file or a segment came, went or changed. */
+export interface RecordStep extends Step {
+  readonly kind: "task" | "group" | "file" | "shm";
+  readonly table: RecordTable;
+  readonly key: number;
+  readonly before: object | undefined;
+  readonly after: object | undefined;
+}
+
+/** What the machine counts: committed pages, and the next names that it gives. */
+export type Counters = Pick<KernelState, "seq" | "committed" | "nextMm" | "nextAnonVma" | "nextFile">;
+
+export interface CounterStep extends Step {
+  readonly kind: "counters";
+  readonly before: Counters;
+  readonly after: Counters;
+}
+
+/** Everything that a transaction can do to a state. */
+export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | CounterStep;
+
+export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
+  tasks: "task",
+  groups: "group",
+  files: "file",
+  shms: "shm",
+};
+
+export const countersOf = ({ seq, committed, nextMm, nextAnonVma, nextFile }: KernelState): Counters => ({
+  seq,
+  committed,
+  nextMm,
+  nextAnonVma,
+  nextFile,
+});

@@ -1,0 +1,38 @@
+import { assertNever } from "../base/index.ts";
+import type { KernelState } from "./state.ts";
+import type { KernelStep } from "./step.ts";
+import { Transaction } from "./transaction.ts";
+
+/**
+ * The state before the steps of one transaction, from the state behind it.
+ *
+ * @param steps all of them, in the order in which the journal heard of them
+ */
+export function undoSteps(state: KernelState, steps: readonly KernelStep[]): KernelState {
+  const tx = new Transaction(state);
+  let { seq } = state;
+  for (const step of steps.toReversed()) {
+    switch (step.kind) {
+      case "vma":
+      case "mm":
+        tx.undoMm(step);
+        break;
+      case "space":
+        tx.putSpace(step.mm, step.before);
+        break;
+      case "task":
+      case "group":
+      case "file":
+      case "shm":
+        tx.putRecord(step.table, step.key, step.before);
+        break;
+      case "counters":
+        tx.putCounters(step.before);
+        seq = step.before.seq;
+        break;
+      default:
+        assertNever(step);
+    }
+  }
+  return tx.commit(seq);
+}
