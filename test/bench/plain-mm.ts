@@ -61,7 +61,13 @@ export function plainMm(state: KernelState, pid: Pid): PlainMm {
 }
 
 /** All records are made here, so that the engine sees one shape. */
-export const plainVma = (start: number, end: number, flags: number, pgoff: number, file: number): PlainVma => ({
+export const plainVma = (
+  start: number,
+  end: number,
+  flags: number,
+  pgoff: number,
+  file: number,
+): PlainVma => ({
   start,
   end,
   flags,
@@ -219,4 +225,3 @@ function split(mm: PlainMm, i: number, x: PlainVma): void {
   }
   countMapping(mm, vma.file, 1);
 }
-

@@ -8,8 +8,8 @@ import {
   MADV,
   MAP,
   type OpenFile,
-  PROT,
   type Pid,
+  PROT,
   type Profile,
   REFERENCE_PROFILE,
   type Request,
@@ -42,7 +42,15 @@ const PROGRAM = 0x555555554000;
 const PROGRAM_VMAS = 4;
 const ANONYMOUS = MAP.PRIVATE | MAP.ANONYMOUS;
 const PROTS = [PROT.READ | PROT.WRITE, PROT.READ | PROT.WRITE, PROT.READ, 0, PROT.READ | PROT.EXEC] as const;
-const ADVICE = [MADV.DONTNEED, MADV.DONTNEED, MADV.DONTNEED, MADV.FREE, MADV.DONTDUMP, MADV.DODUMP, MADV.NOHUGEPAGE];
+const ADVICE = [
+  MADV.DONTNEED,
+  MADV.DONTNEED,
+  MADV.DONTNEED,
+  MADV.FREE,
+  MADV.DONTDUMP,
+  MADV.DODUMP,
+  MADV.NOHUGEPAGE,
+];
 
 const file = (id: number): OpenFile => ({
   id: id as FileId,
@@ -78,7 +86,10 @@ function prepare(vmas: number): Pick<Workload, "preparation" | "origin"> {
     // Where the heap begins is not the model's to say: the recording tells it.
     const recorded = { ret: request.call === "brk" ? HEAP : 0 };
     const { predicted } = advanceState(origin, { ...asked, outcome: recorded });
-    const event = request.call === "brk" ? { ...asked, outcome: recorded, divergence: predicted } : { ...asked, outcome: predicted };
+    const event =
+      request.call === "brk"
+        ? { ...asked, outcome: recorded, divergence: predicted }
+        : { ...asked, outcome: predicted };
     preparation.push(event);
     origin = advanceState(origin, event).state;
   }
@@ -139,7 +150,15 @@ class Chooser {
     if (kind < 7) {
       const offset = random.below(32) * PAGE;
       const of = 1 + random.below(PROGRAM_VMAS);
-      return { call: "mmap", addr: 0, length, prot: prot & ~PROT.WRITE, flags: MAP.PRIVATE, offset, file: of };
+      return {
+        call: "mmap",
+        addr: 0,
+        length,
+        prot: prot & ~PROT.WRITE,
+        flags: MAP.PRIVATE,
+        offset,
+        file: of,
+      };
     }
     if (kind < 8) {
       // A thread's stack: 8 MiB and a guard page.
@@ -148,7 +167,15 @@ class Chooser {
     }
     const [start, end] = this.#part(this.#vma());
     const flags = ANONYMOUS | MAP.FIXED;
-    return { call: "mmap", addr: start * PAGE, length: (end - start) * PAGE, prot, flags, offset: 0, file: 0 };
+    return {
+      call: "mmap",
+      addr: start * PAGE,
+      length: (end - start) * PAGE,
+      prot,
+      flags,
+      offset: 0,
+      file: 0,
+    };
   }
 
   /** A VMA, or a part of one; where it is crowded whole ones, up to the end of the next but one. */

@@ -104,8 +104,11 @@ export class GapTree<T extends Span> {
 
   /** Every item that has a page in `[start, end)`. */
   collect(start: number, end: number): T[] {
-    const found: T[] = [];
-    let at = start;
+    const first = this.findFrom(start);
+    if (!first || first.start >= end || start >= end) return [];
+    // Mostly it is this one alone, and a list that grows from nothing takes room for many.
+    const found = [first];
+    let at = first.end;
     while (at < end) {
       const leaf = this.#leafEndingAbove(at);
       const count = leaf.slots.length;
