@@ -182,7 +182,7 @@ class Chooser {
   #munmap(): Request {
     const vma = this.#vma();
     const { vmas } = this.#mm;
-    const last = this.#crowded && this.#random.chance(0.4) ? vmas[vmas.indexOf(vma) + 2] : undefined;
+    const last = this.#crowded && this.#random.chance(0.7) ? vmas[vmas.indexOf(vma) + 2] : undefined;
     const [start, end] = last ? [vma.start, last.end] : this.#range(vma);
     const addr = start * PAGE + (this.#random.below(100) === 0 ? 8 : 0);
     return { call: "munmap", addr, length: (end - start) * PAGE };

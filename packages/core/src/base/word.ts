@@ -34,5 +34,6 @@ export function wrapAlignUp(a: Word, to: number): Word {
   return shrink((((BigInt(a) + t - 1n) / t) * t) % WORD_SPAN);
 }
 
+/** Whether `a` is a multiple of the power of two `to`: a quotient that is exact costs less than a remainder. */
 export const isAligned = (a: Word, to: number): boolean =>
-  typeof a === "number" ? a % to === 0 : a % BigInt(to) === 0n;
+  typeof a === "number" ? Number.isInteger(a / to) : a % BigInt(to) === 0n;
