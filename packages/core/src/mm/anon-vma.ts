@@ -26,7 +26,7 @@ export function anonVmaPrepare(edit: MmEdit, vma: Vma): Vma {
   if (reusable(next) && compatible(vma, next)) anon = next.anonVma;
   else if (reusable(previous) && compatible(previous, vma)) anon = previous.anonVma;
   const prepared = vma.withAnon(anon || edit.env.nextAnonVma(), 1);
-  edit.replaceVmas([vma], [prepared]);
+  edit.replaceVma(vma, prepared);
   return prepared;
 }
 

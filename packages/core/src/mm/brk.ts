@@ -72,6 +72,6 @@ export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): R
   const previous = edit.previous(x);
   const inHeap = previous !== undefined && previous.end * PAGE_SIZE > mm.startBrk && mm.startBrk > 0;
   if (inHeap) mergeNew(edit, x, "before");
-  else edit.replaceVmas([], [x]);
+  else edit.addVma(x);
   return done;
 }

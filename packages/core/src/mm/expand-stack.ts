@@ -32,7 +32,7 @@ export function expandStack(edit: MmEdit, vma: Vma, page: number): Result<void> 
   // Charged even where VM_ACCOUNT is missing: the kernel never gives that part back.
   const charged = charge(edit, grow);
   if (!charged.ok) return charged;
-  edit.replaceVmas([prepared], [prepared.resized(page, prepared.end)]);
+  edit.replaceVma(prepared, prepared.resized(page, prepared.end));
   return done;
 }
 

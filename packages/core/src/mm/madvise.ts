@@ -143,7 +143,7 @@ function installGuards(edit: MmEdit, vma: Vma): Result<void> {
     return refuse("EINVAL", "locked or special memory holds no guards");
   const prepared = isAnonymous(vma) ? anonVmaPrepare(edit, vma) : vma;
   if ((prepared.flags & VM.MAYBE_GUARD) === 0)
-    edit.replaceVmas([prepared], [prepared.reflagged(prepared.flags | VM.MAYBE_GUARD)]);
+    edit.replaceVma(prepared, prepared.reflagged(prepared.flags | VM.MAYBE_GUARD));
   return done;
 }
 

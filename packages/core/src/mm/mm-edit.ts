@@ -47,19 +47,29 @@ export class MmEdit {
       if (v.file !== NO_FILE) files = true;
     }
     for (const v of after) {
-      this.account(v, 1);
+      this.admit(v);
       if (v.file !== NO_FILE) files = true;
-      if (isUntouched(v)) this.noteUntouched(v);
     }
     if (files) this.countFiles(before, after);
-    const old = before[0];
-    const one = after[0];
-    if (old && one && before.length === 1 && after.length === 1) this.mm.vmas.replaceItem(old, one);
-    else this.mm.vmas.splice(before, after);
-    if (this.journal) {
-      const step: VmaStep = { kind: "vma", mm: this.mm.id, before, after };
-      this.journal.note(step);
-    }
+    this.mm.vmas.splice(before, after);
+    if (this.journal) this.noteStep(this.journal, before, after);
+  }
+
+  /** Puts one VMA in the place of another. This and the next spare the commonest of edits their lists. */
+  replaceVma(before: Vma, after: Vma): void {
+    this.account(before, -1);
+    this.admit(after);
+    if (before.file !== after.file) this.countFiles([before], [after]);
+    this.mm.vmas.replaceItem(before, after);
+    if (this.journal) this.noteStep(this.journal, [before], [after]);
+  }
+
+  /** Puts a VMA where nothing is. */
+  addVma(vma: Vma): void {
+    this.admit(vma);
+    if (vma.file !== NO_FILE) this.env.fileMapped(vma.file, 1);
+    this.mm.vmas.insert(vma);
+    if (this.journal) this.noteStep(this.journal, [], [vma]);
   }
 
   set<F extends MmScalar>(field: F, value: MmStruct[F]): void {
@@ -87,6 +97,16 @@ export class MmEdit {
 
   get mapCount(): number {
     return this.mm.vmas.size;
+  }
+
+  private noteStep(journal: Journal, before: readonly Vma[], after: readonly Vma[]): void {
+    const step: VmaStep = { kind: "vma", mm: this.mm.id, before, after };
+    journal.note(step);
+  }
+
+  private admit(v: Vma): void {
+    this.account(v, 1);
+    if (isUntouched(v)) this.noteUntouched(v);
   }
 
   private noteUntouched(v: Vma): void {

@@ -60,7 +60,8 @@ const maxFileBytes = (file: OpenFile): bigint =>
 export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   const backing = chooseBacking(edit, request);
   if (!backing.ok) return backing;
-  const { file, length } = backing.value;
+  const file = backing.value;
+  const length = file?.kind === "hugetlb" ? inHugePages(request.length, file) : request.length;
   if (length === 0) return refuse("EINVAL", "length is zero");
   const bytes = wrapAlignUp(length, PAGE_SIZE);
   if (bytes === 0) return refuse("ENOMEM", "length wraps");
@@ -91,31 +92,26 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   return ok(addressOf(start));
 }
 
-/** The file behind the mapping and the length that it makes of the one asked for. */
-function chooseBacking(
-  edit: MmEdit,
-  request: MmapRequest,
-): Result<{ readonly file: OpenFile | undefined; readonly length: Word }> {
+/** The file behind the mapping. */
+function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | undefined> {
   const { flags, length } = request;
   if (!isAligned(request.offset, PAGE_SIZE)) return refuse("EINVAL", "offset is not page-aligned");
   if ((flags & MAP.ANONYMOUS) === 0) {
     const file = request.file;
     if (file === undefined || file === "none") return refuse("EBADF", "the descriptor is not open");
-    if (file.kind === "hugetlb")
-      return ok({ file, length: wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE) });
-    if ((flags & MAP.HUGETLB) !== 0) return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
-    return ok({ file, length });
+    if (file.kind !== "hugetlb" && (flags & MAP.HUGETLB) !== 0)
+      return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
+    return ok(file);
   }
-  if ((flags & MAP.HUGETLB) === 0) return ok({ file: undefined, length });
-  return hugetlbBacking(edit, flags, length);
+  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(edit, flags, length);
 }
 
+/** A mapping of huge pages is made longer before anything looks at its length. */
+const inHugePages = (length: Word, file: OpenFile): Word =>
+  wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE);
+
 /** hugetlb_file_setup: an unlinked file of huge pages, reserved from the pool at once. */
-function hugetlbBacking(
-  edit: MmEdit,
-  flags: number,
-  length: Word,
-): Result<{ readonly file: OpenFile; readonly length: Word }> {
+function hugetlbBacking(edit: MmEdit, flags: number, length: Word): Result<OpenFile> {
   const code = hugeSizeCode(flags);
   if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
   const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
@@ -132,7 +128,7 @@ function hugetlbBacking(
     deleted: true,
     hugePages,
   };
-  return ok({ file, length: rounded });
+  return ok(file);
 }
 
 const normalFlags = (flags: number): number =>
@@ -355,8 +351,7 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   const id = file?.id ?? NO_FILE;
   const vma = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
   // A lock that such memory cannot hold is taken off only after the attempt to merge, which it foiled.
-  if ((flags & VM.LOCKED) !== 0 && neverLocked(vma))
-    edit.replaceVmas([], [vma.reflagged(flags & ~VM_LOCKED_MASK)]);
+  if ((flags & VM.LOCKED) !== 0 && neverLocked(vma)) edit.addVma(vma.reflagged(flags & ~VM_LOCKED_MASK));
   else mergeNew(edit, vma);
   return done;
 }
@@ -367,8 +362,9 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
  */
 function makeBacking(edit: MmEdit, kind: Kind, pages: number): Result<OpenFile | undefined> {
   const { file } = kind;
-  const zero = kind.ops === VM_OPS.shmem && (file?.kind === "zero" || file?.id === NO_FILE);
-  if (!zero) return ok(file?.id === NO_FILE ? edit.env.makeFile(file) : file);
+  if (!file) return done;
+  const zero = kind.ops === VM_OPS.shmem && (file.kind === "zero" || file.id === NO_FILE);
+  if (!zero) return ok(file.id === NO_FILE ? edit.env.makeFile(file) : file);
   const charged = (kind.flags & VM.NORESERVE) === 0 ? pages : 0;
   const paid = charge(edit, charged);
   return paid.ok ? ok(edit.env.makeFile({ ...sharedAnonymous(pages), charged })) : paid;

@@ -66,11 +66,13 @@ export function gatherVmas(edit: MmEdit, start: number, end: number): Result<rea
   return { ok: true, value: gathered };
 }
 
+const NONE: readonly Vma[] = [];
+
 /** Takes whole VMAs out, with their committed pages. */
 export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
   edit.noteHighWater();
   uncharge(edit, accountedPages(vmas));
-  edit.replaceVmas(vmas, []);
+  edit.replaceVmas(vmas, NONE);
 }
 
 export function accountedPages(vmas: readonly Vma[]): number {

@@ -1,4 +1,4 @@
-import { ok, type Result, refuse, type Vpn } from "../base/index.ts";
+import { done, isAligned, type Result, refuse, type Vpn } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM_STICKY } from "./vm-flags.ts";
 import { isForkChild, isSpecial, Vma } from "./vma.ts";
@@ -57,7 +57,10 @@ export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both")
   let merged = x;
   if (left) merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
   else if (right) merged = stretched(right, x.start, right.end, [x]);
-  edit.replaceVmas(left && right ? [left, right] : left ? [left] : right ? [right] : [], [merged]);
+  if (left && right) edit.replaceVmas([left, right], [merged]);
+  else if (left) edit.replaceVma(left, merged);
+  else if (right) edit.replaceVma(right, merged);
+  else edit.addVma(merged);
   return merged;
 }
 
@@ -65,7 +68,6 @@ export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both")
  * Gives the pages [start, end) of `vma` other flags, merging with neighbours that have them already, else
  * splitting.
  *
- * @returns the VMA that now covers the range
  * @refuses ENOMEM when a split would pass max_map_count; a first split is not taken back
  * @kernel vma_modify, vma_merge_existing_range, mm/vma.c (6.18)
  */
@@ -76,10 +78,10 @@ export function vmaModify(
   end: number,
   flags: number,
   high: number = vma.high,
-): Result<Vma> {
+): Result<void> {
   const middle = vma.part(start, end, flags, high);
   const merged = mergeExisting(edit, vma, middle);
-  if (merged) return ok(merged);
+  if (merged) return done;
   const below = start > vma.start ? vma.resized(vma.start, start) : undefined;
   const above = end < vma.end ? vma.resized(end, vma.end) : undefined;
   const first = below && checkSplit(edit, vma, start, 0);
@@ -89,9 +91,10 @@ export function vmaModify(
     if (below) cutVma(edit, vma, start);
     return second;
   }
-  const upper = above ? [middle, above] : [middle];
-  edit.replaceVmas([vma], below ? [below, ...upper] : upper);
-  return ok(middle);
+  if (below) edit.replaceVmas([vma], above ? [below, middle, above] : [below, middle]);
+  else if (above) edit.replaceVmas([vma], [middle, above]);
+  else edit.replaceVma(vma, middle);
+  return done;
 }
 
 function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
@@ -109,20 +112,20 @@ function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
 
   if (left) {
     const merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
-    const rest = atEnd ? [] : [vma.resized(x.end, vma.end)];
-    edit.replaceVmas(right ? [left, vma, right] : [left, vma], [merged, ...rest]);
+    const parts = atEnd ? [merged] : [merged, vma.resized(x.end, vma.end)];
+    edit.replaceVmas(right ? [left, vma, right] : [left, vma], parts);
     return merged;
   }
   if (!right) return undefined;
   const merged = stretched(right, x.start, right.end, [x]);
-  const rest = atStart ? [] : [vma.resized(vma.start, x.start)];
-  edit.replaceVmas([vma, right], [...rest, merged]);
+  const parts = atStart ? [merged] : [vma.resized(vma.start, x.start), merged];
+  edit.replaceVmas([vma, right], parts);
   return merged;
 }
 
 /** Whether a boundary may be made at `page`: vm_ops->may_split. */
 export const maySplit = (vma: Vma, page: number): boolean =>
-  vma.ops.splitPages > 0 && page % vma.ops.splitPages === 0;
+  vma.ops.splitPages > 0 && isAligned(page, vma.ops.splitPages);
 
 /** What split_vma, mm/vma.c (6.18), refuses: ENOMEM at max_map_count, with `more` VMAs than there are. */
 function checkSplit(edit: MmEdit, vma: Vma, page: number, more: number): Refused | undefined {

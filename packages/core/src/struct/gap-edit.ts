@@ -14,6 +14,11 @@ export function checkOrder(items: readonly Span[], floor: number, ceiling: numbe
   assert(end <= ceiling, OVERLAP);
 }
 
+/** Stops unless one item is not empty and lies within `[floor, ceiling)`. */
+export function checkPlace(item: Span, floor: number, ceiling: number): void {
+  assert(floor <= item.start && item.start < item.end && item.end <= ceiling, OVERLAP);
+}
+
 /** The child in slot `i` of a node that is `owner`'s, made `owner`'s as well. */
 export function ownChild<T extends Span>(node: GapNode<T>, i: number, owner: Owner): GapNode<T> {
   const child = node.child(i);

@@ -8,13 +8,13 @@ export interface Span {
 export type Owner = object;
 
 /** The most slots a node keeps; one that outgrows this is split in halves. */
-export const MOST_SLOTS = 32;
+export const MOST_SLOTS = 48;
 
 /** The fewest, except in a root. Far below a half, so that an edit and its undoing do not split and merge. */
-export const FEWEST_SLOTS = 8;
+export const FEWEST_SLOTS = 12;
 
 /** Two neighbours are merged up to this many slots and evened out above it, which leaves room for growth. */
-const MERGED_SLOTS = 24;
+const MERGED_SLOTS = 36;
 
 const NO_GAPS: number[] = [];
 
@@ -147,6 +147,13 @@ export class GapNode<T extends Span> {
     this.slots[i] = item;
     this.bounds[2 * i] = item.start;
     this.bounds[2 * i + 1] = item.end;
+  }
+
+  /** Puts one more item into a leaf, in slot `at`. */
+  insertItem(at: number, item: T): void {
+    moveSlots(this.slots, at, 1);
+    moveNumbers(this.bounds, 2 * at, 2);
+    this.setItem(at, item);
   }
 
   /** Puts `inserted` in the place of `removed` items of a leaf, from slot `at`. */

@@ -1,12 +1,12 @@
 import { assert } from "../base/assert.ts";
 import { checkNodes } from "./gap-check.ts";
 import { type DiffVisitor, diffNodes } from "./gap-diff.ts";
-import { checkOrder, ownChild, settle, spliceLeaf } from "./gap-edit.ts";
+import { checkOrder, checkPlace, ownChild, settle, spliceLeaf } from "./gap-edit.ts";
 import { GapNode, MOST_SLOTS, type Owner, type Span } from "./gap-node.ts";
 import { highestGap, lowestGap } from "./gap-search.ts";
 
 /** How full a tree built at once leaves its nodes: room for the edits to come. */
-const BUILT_SLOTS = 24;
+const BUILT_SLOTS = 36;
 
 /**
  * Disjoint spans in ascending order, and the free gaps between them, each found in O(log n).
@@ -151,7 +151,17 @@ export class GapTree<T extends Span> {
 
   /** Adds an item where nothing is. */
   insert(item: T): void {
-    this.splice([], [item]);
+    const leaf = this.#ownLeaf(item.start, this.#takeOwner());
+    const count = leaf.slots.length;
+    // In a leaf that is all of the tree there is nothing above to settle: most programs have no more.
+    if (leaf !== this.#root || count === MOST_SLOTS) {
+      this.splice([], [item]);
+      return;
+    }
+    const at = leaf.lastStartingBelow(item.start + 1) + 1;
+    checkPlace(item, at > 0 ? leaf.end(at - 1) : -Infinity, at < count ? leaf.start(at) : Infinity);
+    leaf.insertItem(at, item);
+    this.#size += 1;
   }
 
   /** Takes out the item that starts at exactly `start`. */
