@@ -53,7 +53,7 @@ export const PACKAGES: readonly PackageRule[] = [
   },
   {
     root: "test",
-    imports: ["@pagetrail/core", "@pagetrail/import", "@pagetrail/store", "node:*"],
+    imports: ["@pagetrail/core", "@pagetrail/import", "@pagetrail/store", "immer", "node:*"],
     pure: false,
   },
 ];

@@ -1,5 +1,6 @@
+import { StraceReader } from "@pagetrail/import";
 import { childNumber } from "./child.ts";
-import { chunksOf, importerInto, newReader, RECORDING, recordingText } from "./recording.ts";
+import { chunksOf, importerInto, RECORDING, recordingText } from "./recording.ts";
 import type { Measure, Row } from "./row.ts";
 import { alternate } from "./timing.ts";
 
@@ -17,7 +18,7 @@ function* importRows(): Iterable<Row> {
         importer.end();
       },
       text: () => () => {
-        const reader = newReader();
+        const reader = new StraceReader();
         for (const chunk of chunks) reader.push(chunk);
         reader.end();
       },

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { gunzipSync } from "node:zlib";
 import { type Event, type KernelState, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
 import { type ImportSink, StraceImporter } from "@pagetrail/import";
@@ -23,19 +22,6 @@ export function* chunksOf(text: string): Iterable<string> {
 
 export const importerInto = (sink: ImportSink): StraceImporter =>
   new StraceImporter({ system: sysrootFiles(sysrootDir), sink });
-
-interface Reader {
-  push(chunk: string): readonly unknown[];
-  end(): readonly unknown[];
-}
-
-const ofImport = createRequire(new URL("../../packages/import/package.json", import.meta.url));
-
-/** The text reader below the importer, which the package keeps to itself. */
-export function newReader(): Reader {
-  const { StraceReader } = ofImport("./src/strace/text/index.ts") as { StraceReader: new () => Reader };
-  return new StraceReader();
-}
 
 /** A recording as a log has it, with the state behind every event. */
 export interface ImportedRecording {
