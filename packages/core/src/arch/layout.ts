@@ -94,7 +94,3 @@ export function mmapBase(
   const gap = Math.min(Math.max(stackLimit + pad, least), most);
   return pageOf(alignUp(layout.taskSize - gap - random.pages * PAGE_SIZE, PAGE_SIZE));
 }
-
-/** The random pages that must have been drawn for the area to end at `base`; the inverse of mmapBase. */
-export const randomPagesOf = (layout: Layout, stackLimit: number, base: Vpn): number =>
-  mmapBase(layout, stackLimit, { on: true, pages: 0 }) - base;

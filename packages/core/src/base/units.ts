@@ -22,7 +22,6 @@ function mint(n: number, what: string): number {
 
 export const vpn = (n: number): Vpn => mint(n, "page number") as Vpn;
 export const vaddr = (n: number): Vaddr => mint(n, "address") as Vaddr;
-export const mmId = (n: number): MmId => mint(n, "mm id") as MmId;
 export const fileId = (n: number): FileId => mint(n, "file id") as FileId;
 export const pid = (n: number): Pid => mint(n, "pid") as Pid;
 export const seq = (n: number): Seq => mint(n, "seq") as Seq;
@@ -32,7 +31,6 @@ export const NO_FILE = 0 as FileId;
 
 export const pageOf = (address: number): Vpn => Math.floor(address / PAGE_SIZE) as Vpn;
 export const addressOf = (page: number): Vaddr => (page * PAGE_SIZE) as Vaddr;
-export const isPageAligned = (address: number): boolean => address % PAGE_SIZE === 0;
 
 /** Pages that `bytes` touch when they start on a page boundary. */
 export const pagesOf = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE);

@@ -190,7 +190,3 @@ function advisedFlags(vma: Vma, advice: number): Result<number> {
 /** vma_ksm_compatible, mm/ksm.c. */
 const canKsm = (vma: Vma): boolean =>
   (vma.flags & (VM.SHARED | VM.MAYSHARE | VM.HUGETLB | VM_SPECIAL)) === 0 && (vma.high & VMH.DROPPABLE) === 0;
-
-/** Whether process_madvise of another process knows the advice: process_madvise_remote_valid. */
-export const adviceForOthers = (advice: number): boolean =>
-  advice === MADV.COLD || advice === MADV.PAGEOUT || advice === MADV.WILLNEED || advice === MADV.COLLAPSE;

@@ -1,4 +1,4 @@
-import { assert, type FileId, NO_FILE, type PageRange, pageRange, type Vpn } from "../base/index.ts";
+import { assert, type FileId, type PageRange, pageRange, type Vpn } from "../base/index.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
 
 /** vm_operations_struct as far as the model asks it: chosen by the kind of mapping. */
@@ -145,5 +145,3 @@ export function statOf(flags: number): "exec" | "stack" | "data" | "none" {
 /** Memory that mlock passes over. */
 export const neverLocked = (v: Vma): boolean =>
   isSpecial(v) || (v.flags & VM.HUGETLB) !== 0 || (v.high & VMH.DROPPABLE) !== 0;
-
-export const hasFile = (v: Vma): boolean => v.file !== NO_FILE;

@@ -76,13 +76,13 @@ function checkImages({ program, interpreter }: ExecRequest): Result<void> {
   return done;
 }
 
-const MAX_ARG_STRLEN_LIMIT = 6 * 2 ** 20;
+const ARG_CEILING = 6 * 2 ** 20;
 const ARG_FLOOR = 131072;
 
 /** bprm_stack_limits: strings and pointers within a quarter of RLIMIT_STACK, 6 MiB at most. */
 function checkSizes(world: World, caller: Task, s: ArgSizes): Result<void> {
   const soft = world.peekGroup(caller.tgid)?.limits.stack.soft ?? 0;
-  const limit = Math.max(Math.min(MAX_ARG_STRLEN_LIMIT, Math.floor(soft / 4)), ARG_FLOOR);
+  const limit = Math.max(Math.min(ARG_CEILING, Math.floor(soft / 4)), ARG_FLOOR);
   const strings = limit - 8 * (Math.max(s.argc, 1) + s.envc);
   return s.nameBytes + s.argBytes + s.envBytes <= strings
     ? done

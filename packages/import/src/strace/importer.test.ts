@@ -1,4 +1,4 @@
-import type { Pid } from "@pagetrail/core";
+import { mmOf, type Pid } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { importText, NO_FILES } from "../testing/import-text.ts";
 import { StraceImporter } from "./importer.ts";
@@ -143,6 +143,35 @@ describe("files", () => {
     );
     expect(maps(7)).toEqual(["7f0000004000-7f0000005000 r--p /?/descriptor 3"]);
     expect(summary.notes).toHaveLength(2);
+  });
+});
+
+describe("memory that a program may write to", () => {
+  const loading = [
+    '7 openat(AT_FDCWD, "/lib/a", O_RDONLY) = 3',
+    "7 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000002000",
+    "7 mmap(0x7f0000003000, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x7f0000003000",
+    "7 close(3) = 0",
+    `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000001000`,
+  ];
+  const anonVma = (text: readonly string[], page: number): number | undefined =>
+    mmOf(importText(lines(...text)).state, 7 as Pid)?.vmas.find(page)?.anonVma;
+
+  test("is not written to behind a mapped file, while the program only opens and reads files", () => {
+    expect(importText(lines(...loading)).events.at(-1)?.ran).toBe("loading");
+    expect(anonVma(loading, 0x7f0000003)).toBe(0);
+  });
+
+  test("is written to once it does other things", () => {
+    expect(
+      anonVma([...loading, "7 getpid() = 7", "7 munmap(0x7f0000002000, 4096) = 0"], 0x7f0000003),
+    ).not.toBe(0);
+  });
+
+  test("is written to once it turns to other memory, if mmap gave it", () => {
+    const fresh = `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000001000`;
+    expect(anonVma([fresh, "7 madvise(0x7f0000001000, 4096, MADV_DONTDUMP) = 0"], 0x7f0000001)).toBe(0);
+    expect(anonVma([fresh, "7 munmap(0x7f0000005000, 4096) = 0"], 0x7f0000001)).not.toBe(0);
   });
 });
 
