@@ -46,14 +46,15 @@ export const PACKAGES: readonly PackageRule[] = [
   },
   { root: "packages/import/src", imports: ["@pagetrail/core"], pure: true },
   { root: "packages/store/src", imports: ["@pagetrail/core", "node:*"], pure: false },
+  { root: "packages/conformance/src", imports: ["@pagetrail/core", "fast-check", "node:*"], pure: false },
   {
     root: "apps/replay/src",
-    imports: ["@pagetrail/core", "@pagetrail/import", "@pagetrail/store", "commander", "node:*"],
+    imports: ["@pagetrail/*", "commander", "node:*"],
     pure: false,
   },
   {
     root: "test",
-    imports: ["@pagetrail/core", "@pagetrail/import", "@pagetrail/store", "immer", "node:*"],
+    imports: ["@pagetrail/*", "immer", "node:*"],
     pure: false,
   },
 ];

@@ -1,3 +1,4 @@
+import { Random } from "@pagetrail/conformance";
 import {
   advanceState,
   type Event,
@@ -15,7 +16,6 @@ import {
   type Request,
   Transaction,
 } from "@pagetrail/core";
-import { Random } from "../conformance/random.ts";
 import { executePlain } from "./plain-calls.ts";
 import { type PlainMm, type PlainVma, plainMm } from "./plain-mm.ts";
 

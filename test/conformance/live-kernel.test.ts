@@ -1,6 +1,5 @@
+import { compare, type Difference, LiveKernel, whyNoLiveKernel } from "@pagetrail/conformance";
 import { afterAll, describe, expect, test } from "vitest";
-import { compare, type Difference } from "./compare.ts";
-import { LiveKernel, whyNoLiveKernel } from "./live-kernel.ts";
 
 const SEEDS = 100;
 const OPERATIONS = 60;

@@ -64,7 +64,7 @@ export class LiveKernel {
   readonly fileKind: FileKind;
 
   constructor() {
-    const source = fileURLToPath(new URL("live.c", import.meta.url));
+    const source = fileURLToPath(new URL("../src/live.c", import.meta.url));
     const built = spawnSync("gcc", [...BUILD, "-o", this.program, source], { encoding: "utf8" });
     if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`);
     writeFileSync(this.file, "");
