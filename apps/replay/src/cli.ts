@@ -157,6 +157,7 @@ function addReading(program: Command, out: Output, settle: Settle): void {
       const { mapsCommand } = await import("./commands/maps.ts");
       await settle(mapsCommand(path, options, out));
     });
+  addProcessViews(program, out, settle);
   program
     .command("ps")
     .description("list the tasks of a moment and their address spaces")
@@ -168,6 +169,38 @@ function addReading(program: Command, out: Output, settle: Settle): void {
       const { psCommand } = await import("./commands/ps.ts");
       await settle(psCommand(path, options, out));
     });
+}
+
+/** The smaller files of /proc/PID, each one line or a few. */
+function addProcessViews(program: Command, out: Output, settle: Settle): void {
+  const view = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addArgument(log())
+      .addOption(at())
+      .addOption(pid())
+      .addOption(json())
+      .addHelpText(
+        "after",
+        POSITIONS + example(`${name} my.ptlog --at line:31\n${name} my.ptlog --pid 4242`),
+      );
+  view("smaps", "print a process's /proc/PID/smaps at a moment, without what counts resident pages").action(
+    async (path: string, options) => {
+      const { smapsCommand } = await import("./commands/smaps.ts");
+      await settle(smapsCommand(path, options, out));
+    },
+  );
+  view("status", "print the sizes that /proc/PID/status shows of an address space, at a moment").action(
+    async (path: string, options) => {
+      const { statusCommand } = await import("./commands/status.ts");
+      await settle(statusCommand(path, options, out));
+    },
+  );
+  view("statm", "print a process's /proc/PID/statm at a moment").action(async (path: string, options) => {
+    const { statmCommand } = await import("./commands/statm.ts");
+    await settle(statmCommand(path, options, out));
+  });
 }
 
 const pid = (): Option =>

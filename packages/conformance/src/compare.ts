@@ -74,8 +74,8 @@ const describe = ({ line, step }: Operation): string =>
 /** A moment as text, in the sizes that both sides know. */
 function textOf(moment: LiveMoment | undefined): string {
   if (!moment) return "the process is gone";
-  const { VmPeak, VmSize, VmLck, VmData, VmStk, VmExec, VmExe = 0, VmLib = 0 } = moment.sizes;
-  const sizes = { VmPeak, VmSize, VmLck, VmData, VmStk, VmExec: VmExec ?? VmExe + VmLib };
+  const { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib } = moment.sizes;
+  const sizes = { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib };
   const hex = (n: number): string => n.toString(16);
   const lines = moment.vmas.map(
     (v) => `${hex(v.start)}-${hex(v.end)} ${v.permissions} ${hex(v.offset)} ${v.name} [${v.codes}]`,

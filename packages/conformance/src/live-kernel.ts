@@ -26,6 +26,8 @@ export interface LiveVma {
 export interface LiveRun {
   readonly stackPointer: number;
   readonly brk: number;
+  readonly startCode: number;
+  readonly endCode: number;
   readonly startData: number;
   readonly endData: number;
   /** Soft and hard, in the order as, data, stack, memlock. */
@@ -107,8 +109,18 @@ function parseRun(text: string): LiveRun {
   const [head = "", ...moments] = text.trimStart().split(/^= /m);
   const [first = "", stat = ""] = head.split("\n");
   const [stackPointer = 0, brk = 0, ...limits] = first.split(" ").slice(1).map(parseLimit);
-  const [startData = 0, endData = 0] = stat.split(" ").slice(44, 46).map(Number);
-  return { stackPointer, brk, startData, endData, limits, moments: moments.map(parseMoment) };
+  const field = (number: number): number => Number(stat.split(" ")[number - 1]);
+  const [startCode, endCode, startData, endData] = [field(26), field(27), field(45), field(46)];
+  return {
+    stackPointer,
+    brk,
+    startCode,
+    endCode,
+    startData,
+    endData,
+    limits,
+    moments: moments.map(parseMoment),
+  };
 }
 
 const parseLimit = (hex: string): number =>

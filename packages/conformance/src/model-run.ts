@@ -28,6 +28,9 @@ import {
   Vma,
   type Vpn,
   vmaName,
+  vmFlagCodes,
+  vmFlagsOfCodes,
+  vmSizes,
   X86_64,
 } from "@pagetrail/core";
 import {
@@ -39,7 +42,6 @@ import {
   type LiveVma,
   procNumber,
 } from "./live-kernel.ts";
-import { codesOf, flagsOf } from "./vm-flag-codes.ts";
 
 /** What the model does for one command of the program. */
 export type ModelStep =
@@ -127,6 +129,8 @@ export class ModelRun {
     edit.set("mmapBase", bottomUp ? legacy : mmapBase(X86_64, 8 * 2 ** 20, { on: false, pages: 0 }));
     edit.set("startBrk", start.brk);
     edit.set("brk", start.brk);
+    edit.set("startCode", start.startCode);
+    edit.set("endCode", start.endCode);
     edit.set("startData", start.startData);
     edit.set("endData", start.endData);
     edit.set("startStack", start.stackPointer);
@@ -152,17 +156,10 @@ export class ModelRun {
         permissions: permissions(v),
         offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
         name: vmaName(this.state, mm, v),
-        codes: codesOf(v.flags, v.high),
+        codes: vmFlagCodes(v).trimEnd(),
       }),
     );
-    const sizes = {
-      VmPeak: 4 * Math.max(mm.hiwaterVm, mm.totalVm),
-      VmSize: 4 * mm.totalVm,
-      VmLck: 4 * mm.lockedVm,
-      VmData: 4 * mm.dataVm,
-      VmStk: 4 * mm.stackVm,
-      VmExec: 4 * mm.execVm,
-    };
+    const sizes = Object.fromEntries(Object.entries(vmSizes(mm)).map(([name, pages]) => [name, 4 * pages]));
     return { result: register(outcome), vmas, sizes };
   }
 
@@ -253,7 +250,7 @@ function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vm
   // The run is a forked process, and its stack inherited.
   const [anonVma, chain] = v.name === "[stack]" ? [1_000_000, 2] : [0, 0];
   const ops = special ?? (isFile ? VM_OPS.file : VM_OPS.anon);
-  return new Vma(start, pageOf(v.end) as Vpn, flagsOf(v.codes), 0, pgoff, file, ops, anonVma, chain);
+  return new Vma(start, pageOf(v.end) as Vpn, vmFlagsOfCodes(v.codes), 0, pgoff, file, ops, anonVma, chain);
 }
 
 const program = (tx: Transaction, path: string): FileId =>

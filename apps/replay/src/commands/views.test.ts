@@ -229,3 +229,46 @@ describe("diff", () => {
     expect(err).toMatch(/^pagetrail: there is nothing to compare \(diff\): give two positions, two logs/);
   });
 });
+
+describe("smaps, status and statm", () => {
+  test("smaps prints each mapping's sizes and flags, and says what it leaves out", async () => {
+    const { code, out, err } = await pagetrail(["smaps", demoLog(), "--at", "5"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /^7ffff7ffb000-7ffff7fff000 rw-p .*\nSize: +16 kB\n(.*\n){3}VmFlags: rd wr mr mw me ac \n/m,
+    );
+    expect(err).toContain("without the lines that count resident pages");
+  });
+
+  test("status prints the sizes of the address space", async () => {
+    const { out } = await pagetrail(["status", demoLog(), "--at", "4"]);
+    expect(out.split("\n").slice(0, 2)).toEqual(["VmPeak:\t      28 kB", "VmSize:\t      28 kB"]);
+  });
+
+  test("statm has seven numbers, or a mark for what is not known", async () => {
+    const { out } = await pagetrail(["statm", demoLog(), "--at", "4"]);
+    expect(out).toBe("7 ? ? 0 0 4 0\n");
+  });
+
+  test("tell the same as JSON", async () => {
+    const json = async (command: string): Promise<unknown> =>
+      JSON.parse((await pagetrail([command, demoLog(), "--at", "4", "--pid", "100", "--json"])).out);
+    expect(await json("smaps")).toMatchObject({
+      schema: 1,
+      pid: 100,
+      vmas: [{ vmFlags: ["rd", "ex", "mr", "mw", "me"] }, { thpEligible: false }],
+    });
+    expect(await json("status")).toMatchObject({ event: 4, kb: { VmSize: 28, VmLib: 12 } });
+    expect(await json("statm")).toMatchObject({ pages: [7, null, null, 0, 0, 4, 0] });
+  });
+
+  test("are empty for a process that has left its address space", async () => {
+    const gone = async (command: string): Promise<string> =>
+      (await pagetrail([command, demoLog(), "--at", "11", "--pid", "101"])).out;
+    expect([await gone("smaps"), await gone("status"), await gone("statm")]).toEqual([
+      "",
+      "",
+      "0 0 0 0 0 0 0\n",
+    ]);
+  });
+});

@@ -44,7 +44,8 @@ export function mapsLine(state: KernelState, mm: MmStruct, v: Vma): string {
   return (prefix.length < NAME_COLUMN ? prefix.padEnd(NAME_COLUMN) : `${prefix} `) + name;
 }
 
-function vsyscallLine(state: KernelState): string {
+/** The line of the vsyscall page, empty where the kernel has none. */
+export function vsyscallLine(state: KernelState): string {
   const { vsyscall } = state.profile;
   if (vsyscall === "none") return "";
   const access = vsyscall === "xonly" ? "--xp" : "r-xp";

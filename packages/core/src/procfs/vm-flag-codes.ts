@@ -1,6 +1,6 @@
-import { VM, VMH } from "@pagetrail/core";
+import { VM, VMH, type Vma } from "../mm/index.ts";
 
-/** The codes of smaps' VmFlags line and the flag that each stands for, in the order of the line. */
+/** Two letters for each flag, in the order of the line: the order of the bits. */
 const LOW: readonly (readonly [string, number])[] = [
   ["rd", VM.READ],
   ["wr", VM.WRITE],
@@ -11,8 +11,10 @@ const LOW: readonly (readonly [string, number])[] = [
   ["me", VM.MAYEXEC],
   ["ms", VM.MAYSHARE],
   ["gd", VM.GROWSDOWN],
+  ["um", VM.UFFD_MISSING],
   ["pf", VM.PFNMAP],
   ["gu", VM.MAYBE_GUARD],
+  ["uw", VM.UFFD_WP],
   ["lo", VM.LOCKED],
   ["io", VM.IO],
   ["sr", VM.SEQ_READ],
@@ -34,15 +36,20 @@ const LOW: readonly (readonly [string, number])[] = [
 
 const HIGH: readonly (readonly [string, number])[] = [
   ["dp", VMH.DROPPABLE],
+  ["ui", VMH.UFFD_MINOR],
   ["sl", VMH.SEALED],
 ];
 
-/** "rd wr mr …" of the two words of vm_flags. */
-export const codesOf = (flags: number, high: number): string =>
+/**
+ * The codes of the VmFlags line of smaps, each with a space behind it as the kernel prints them.
+ *
+ * @kernel show_smap_vma_flags, fs/proc/task_mmu.c (6.18)
+ */
+export const vmFlagCodes = ({ flags, high }: Pick<Vma, "flags" | "high">): string =>
   [...LOW.filter(([, bit]) => (flags & bit) !== 0), ...HIGH.filter(([, bit]) => (high & bit) !== 0)]
-    .map(([code]) => code)
-    .join(" ");
+    .map(([code]) => `${code} `)
+    .join("");
 
-/** The lower word of vm_flags that the codes name. */
-export const flagsOf = (codes: string): number =>
+/** The lower word of vm_flags that a VmFlags line names. */
+export const vmFlagsOfCodes = (codes: string): number =>
   codes.split(" ").reduce((flags, code) => flags | (LOW.find(([c]) => c === code)?.[1] ?? 0), 0);
