@@ -1,4 +1,4 @@
-import { compare, type Difference, LiveKernel, whyNoLiveKernel } from "@pagetrail/conformance";
+import { type Comparison, commandOf, compare, LiveKernel, whyNoLiveKernel } from "@pagetrail/conformance";
 import { afterAll, describe, expect, test } from "vitest";
 
 const SEEDS = 100;
@@ -22,11 +22,16 @@ describe.skipIf(reason !== undefined)(
 );
 
 /** A difference as the reader needs it: the last commands, and the lines that one side has alone. */
-function story({ seed, commands, model, kernel }: Difference): string {
+function story({ seed, child, operations, model, kernel }: Comparison["differences"][number]): string {
   const [mine, theirs] = [model.split("\n"), kernel.split("\n")];
   return [
-    `seed ${seed}, operation ${commands.length}`,
-    ...commands.slice(-5),
+    `seed ${seed}, operation ${operations.length}, ${child.name}`,
+    ...operations
+      .slice(-6)
+      .map(
+        (o) =>
+          `${commandOf(o, child.abi)}   ${JSON.stringify(o, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v))}`,
+      ),
     ...mine.filter((line) => !theirs.includes(line)).map((line) => `model   ${line}`),
     ...theirs.filter((line) => !mine.includes(line)).map((line) => `kernel  ${line}`),
   ].join("\n");

@@ -1,3 +1,4 @@
+import { type FlatAnswer, FlatModel, type FlatPage } from "@pagetrail/conformance";
 import {
   execute,
   initialState,
@@ -16,7 +17,6 @@ import {
 } from "@pagetrail/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
 
 const WINDOW = 0x20000;
 const HEAP = 0x10000;

@@ -1,13 +1,15 @@
-import { PERSONALITY, violations } from "@pagetrail/core";
-import { Generator, type Operation, someFeatures } from "./generator.ts";
-import type { LiveKernel, LiveMoment } from "./live-kernel.ts";
+import { violations } from "@pagetrail/core";
+import { CHILDREN, type Child, childOf } from "./child.ts";
+import { Generator, someFeatures } from "./generator.ts";
+import type { LiveKernel, LiveMoment, LiveRun } from "./live-kernel.ts";
 import { ModelRun } from "./model-run.ts";
+import type { Operation } from "./operation.ts";
 import { Random } from "./random.ts";
 
-/** Where model and kernel part: the commands up to there, and both sides. */
+/** Where model and kernel part: the operations up to there, and both sides. */
 export interface Difference {
-  readonly seed: number;
-  readonly commands: readonly string[];
+  readonly child: Child;
+  readonly operations: readonly Operation[];
   readonly model: string;
   readonly kernel: string;
 }
@@ -16,7 +18,7 @@ export interface Difference {
 export interface Comparison {
   /** Operations after which nothing differed. */
   readonly operations: number;
-  readonly differences: readonly Difference[];
+  readonly differences: readonly (Difference & { readonly seed: number })[];
 }
 
 /**
@@ -25,29 +27,34 @@ export interface Comparison {
  */
 export function compare(live: LiveKernel, seeds: readonly number[], length: number): Comparison {
   let operations = 0;
-  const differences: Difference[] = [];
-  // Every fourth seed lives in the bottom-up layout.
-  for (const legacy of [false, true]) {
-    const mine = seeds.filter((seed) => (seed % 4 === 3) === legacy);
-    const personality = PERSONALITY.ADDR_NO_RANDOMIZE | (legacy ? PERSONALITY.ADDR_COMPAT_LAYOUT : 0);
-    const [start] = live.execute([[]], personality);
-    if (!start) throw new Error("the program told nothing");
-    const planned = mine.map((seed) => plan(new ModelRun(live, start, personality), seed, length));
-    const runs = live.execute(
-      planned.map((p) => p.map(({ operation }) => operation.line)),
-      personality,
-    );
+  const differences: Comparison["differences"][number][] = [];
+  for (const child of CHILDREN) {
+    const mine = seeds.filter((seed) => childOf(seed) === child);
+    if (mine.length === 0) continue;
+    const start = startOf(live, child);
+    const planned = mine.map((seed) => plan(new ModelRun(live, start, child), child, seed, length));
+    const found = differencesOf(live, child, planned);
     mine.forEach((seed, i) => {
-      const steps = planned[i] ?? [];
-      const moments = runs[i]?.moments.slice(1) ?? [];
-      const at = steps.findIndex((s, k) => textOf(s.moment) !== textOf(moments[k]));
-      operations += at < 0 ? steps.length : at;
-      if (at < 0) return;
-      const commands = steps.slice(0, at + 1).map(({ operation }) => describe(operation));
-      differences.push({ seed, commands, model: textOf(steps[at]?.moment), kernel: textOf(moments[at]) });
+      const difference = found[i];
+      if (difference) differences.push({ seed, ...difference });
+      operations += difference ? difference.operations.length - 1 : (planned[i]?.length ?? 0);
     });
   }
   return { operations, differences };
+}
+
+/** The first difference that each sequence of operations leads to, undefined for none. */
+export function compareSequences(
+  live: LiveKernel,
+  child: Child,
+  sequences: readonly (readonly Operation[])[],
+): readonly (Difference | undefined)[] {
+  const start = startOf(live, child);
+  const planned = sequences.map((operations) => {
+    const model = new ModelRun(live, start, child);
+    return operations.map((operation) => ({ operation, moment: model.step(operation) }));
+  });
+  return differencesOf(live, child, planned);
 }
 
 interface Planned {
@@ -55,23 +62,43 @@ interface Planned {
   readonly moment: LiveMoment;
 }
 
-function plan(model: ModelRun, seed: number, length: number): readonly Planned[] {
+function startOf(live: LiveKernel, child: Child): LiveRun {
+  const [start] = live.execute([[]], child);
+  if (!start) throw new Error("the program told nothing");
+  return start;
+}
+
+function differencesOf(
+  live: LiveKernel,
+  child: Child,
+  planned: readonly (readonly Planned[])[],
+): readonly (Difference | undefined)[] {
+  const runs = live.execute(
+    planned.map((steps) => steps.map(({ operation }) => operation)),
+    child,
+  );
+  return planned.map((steps, i) => {
+    const moments = runs[i]?.moments.slice(1) ?? [];
+    const at = steps.findIndex((s, k) => textOf(s.moment) !== textOf(moments[k]));
+    if (at < 0) return undefined;
+    const operations = steps.slice(0, at + 1).map(({ operation }) => operation);
+    return { child, operations, model: textOf(steps[at]?.moment), kernel: textOf(moments[at]) };
+  });
+}
+
+function plan(model: ModelRun, child: Child, seed: number, length: number): readonly Planned[] {
   const random = new Random(seed);
   const generator = new Generator(random, someFeatures(random), model);
   const planned: Planned[] = [];
   while (planned.length < length) {
-    const operation = generator.next();
-    planned.push({ operation, moment: model.step(operation.step) });
+    const operation = child.begins[planned.length] ?? generator.next();
+    planned.push({ operation, moment: model.step(operation) });
     for (const v of violations(model.state)) throw new Error(`seed ${seed}: ${v.law}, ${v.where}: ${v.what}`);
   }
   return planned;
 }
 
-/** A command with the request that the model was asked, for the eye. */
-const describe = ({ line, step }: Operation): string =>
-  `${line}   ${JSON.stringify(step, (_, v) => (typeof v === "bigint" ? `0x${v.toString(16)}` : v))}`;
-
-/** A moment as text, in the sizes that both sides know. */
+/** A moment as text, in what both sides know. */
 function textOf(moment: LiveMoment | undefined): string {
   if (!moment) return "the process is gone";
   const { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib } = moment.sizes;

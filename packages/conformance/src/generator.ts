@@ -12,14 +12,9 @@ import {
   SHM,
   type Word,
 } from "@pagetrail/core";
-import { fileOf, type ModelRun, type ModelStep } from "./model-run.ts";
+import { fileOf, type ModelRun } from "./model-run.ts";
+import type { Operation } from "./operation.ts";
 import type { Random } from "./random.ts";
-
-/** One command for the program and what it is for the model. */
-export interface Operation {
-  readonly line: string;
-  readonly step: ModelStep;
-}
 
 /** What a run is about: each feature makes some operations possible. */
 export interface Features {
@@ -53,30 +48,11 @@ export function someFeatures(random: Random): Features {
 
 const WINDOW = 0x20000000;
 const WINDOW_PAGES = 24;
+/** Where the program itself is linked; it ends where the heap begins. */
+const PROGRAM = 0x400000;
 const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
 
-const NR = {
-  mmap: 9,
-  mprotect: 10,
-  munmap: 11,
-  brk: 12,
-  mremap: 25,
-  msync: 26,
-  madvise: 28,
-  shmdt: 67,
-  personality: 135,
-  mlock: 149,
-  munlock: 150,
-  mlockall: 151,
-  munlockall: 152,
-  prctl: 157,
-  mlock2: 325,
-  mseal: 462,
-} as const;
-
 const SPAN = 1n << 64n;
-const hex = (n: Word): string => BigInt.asUintN(64, BigInt(n)).toString(16);
-const system = (nr: number, ...args: readonly Word[]): string => ["s", ...[nr, ...args].map(hex)].join(" ");
 
 /** Draws operations that suit the model's present address space, and that the program survives. */
 export class Generator {
@@ -123,10 +99,6 @@ export class Generator {
     return mm;
   }
 
-  private ask(line: string, request: Extract<ModelStep, { request: unknown }>["request"]): Operation {
-    return { line, step: { request } };
-  }
-
   /** A page-aligned place, mostly of the window or at the edge of something mapped. */
   private place(): { readonly addr: number; readonly length: number } {
     const { random } = this;
@@ -170,12 +142,12 @@ export class Generator {
     const start = BigInt(addr);
     const end = start + ((BigInt(length) + 4095n) / 4096n) * 4096n;
     if (BigInt(length) > SPAN - 4096n || end >= SPAN) return true;
+    const program = { start: PROGRAM, end: this.mm.startBrk };
+    if (BigInt(program.end) > start && BigInt(program.start) < end) return false;
     return this.mm.vmas.toArray().every((v) => {
-      const state = this.run.state.files.get(v.file)?.file;
-      const own = v.start * PAGE_SIZE < 0x500000 && state?.path.endsWith("/live");
       const stack = v.start * PAGE_SIZE <= this.mm.startStack && this.mm.startStack < v.end * PAGE_SIZE;
       const special = !this.features.special && v.ops.label !== undefined;
-      if (!own && !stack && !special) return true;
+      if (!stack && !special) return true;
       return BigInt(v.end) * 4096n <= start || BigInt(v.start) * 4096n >= end;
     });
   }
@@ -218,8 +190,8 @@ export class Generator {
         : random.chance(0.8)
           ? whole
           : random.pick(features.large ? FAR_OFFSETS : OFFSETS);
-    const line = system(NR.mmap, addr, length, prot, flags, fd, offset);
-    return this.ask(line, { call: "mmap", addr, length, prot, flags, offset, file: fd < 0 ? 0 : fileOf(fd) });
+    const file = fd < 0 ? 0 : fileOf(fd);
+    return { request: { call: "mmap", addr, length, prot, flags, offset, file }, fd };
   }
 
   private prot(): number {
@@ -232,7 +204,7 @@ export class Generator {
   private munmap(): Operation | undefined {
     const { addr, length } = this.range();
     if (!this.isSafe(addr, length)) return undefined;
-    return this.ask(system(NR.munmap, addr, length), { call: "munmap", addr, length });
+    return { request: { call: "munmap", addr, length } };
   }
 
   private mprotect(): Operation | undefined {
@@ -240,12 +212,14 @@ export class Generator {
     if (!this.isSafe(addr, length)) return undefined;
     const prot = this.prot() | (this.features.stacks ? this.random.bits([PROT.GROWSDOWN], 0.1) : 0);
     const grown = prot | this.random.bits([PROT.GROWSUP], 0.01);
-    return this.ask(system(NR.mprotect, addr, length, grown), {
-      call: "mprotect",
-      addr,
-      length,
-      prot: grown,
-    });
+    return {
+      request: {
+        call: "mprotect",
+        addr,
+        length,
+        prot: grown,
+      },
+    };
   }
 
   private mremap(): Operation | undefined {
@@ -261,8 +235,7 @@ export class Generator {
     if (!this.isSafe(addr, old) || !this.isSafe(addr, PAGE_SIZE) || !this.isSafe(addr, newLength))
       return undefined;
     if (given && !this.isSafe(target, newLength)) return undefined;
-    const line = system(NR.mremap, addr, old, newLength, flags, target);
-    return this.ask(line, { call: "mremap", addr, oldLength: old, newLength, flags, newAddr: target });
+    return { request: { call: "mremap", addr, oldLength: old, newLength, flags, newAddr: target } };
   }
 
   private madvise(): Operation | undefined {
@@ -275,21 +248,20 @@ export class Generator {
     // Holes cannot be punched at the offsets that such runs map.
     if (features.large && advice === MADV.REMOVE) return undefined;
     if (!this.isSafe(addr, length)) return undefined;
-    return this.ask(system(NR.madvise, addr, length, advice), { call: "madvise", addr, length, advice });
+    return { request: { call: "madvise", addr, length, advice } };
   }
 
   private touch(): Operation | undefined {
     const { random } = this;
     const { addr } = this.place();
-    // The kernel's own copying never reads from address 0.
-    if (addr === 0 || addr >= TASK_SIZE) return undefined;
+    if (addr > TASK_SIZE) return undefined;
     const vma = this.mm.vmas.findFrom(addr / PAGE_SIZE);
     if (vma && vma.start * PAGE_SIZE <= addr && vma.ops.label !== undefined) return undefined;
     // A page of these may hold a guard marker.
     if (this.features.guards && vma && vma.flags & 0x800) return undefined;
     if (!this.isSafe(addr, PAGE_SIZE)) return undefined;
     const write = random.chance(0.75);
-    return { line: `${write ? "w" : "r"} ${hex(addr)}`, step: { touch: addr, write } };
+    return { touch: addr, write };
   }
 
   private brk(): Operation {
@@ -298,7 +270,7 @@ export class Generator {
     const near =
       brk + (random.below(13) - 6) * PAGE_SIZE + (random.chance(0.3) ? random.below(PAGE_SIZE) : 0);
     const addr = random.chance(0.8) ? near : random.pick([0, startBrk, startBrk - 1, brk, ...ODD_ADDRESSES]);
-    return this.ask(system(NR.brk, addr), { call: "brk", addr });
+    return { request: { call: "brk", addr } };
   }
 
   private mincore(): Operation | undefined {
@@ -306,13 +278,13 @@ export class Generator {
     // The program has room for so many answers.
     const many = BigInt(length) > 4096n * 4096n;
     if (many || BigInt(addr) + BigInt(length) > TASK_SIZE) return undefined;
-    return this.ask(`v ${hex(addr)} ${hex(length)}`, { call: "mincore", addr, length });
+    return { request: { call: "mincore", addr, length } };
   }
 
   private msync(): Operation {
     const { addr, length } = this.range();
     const flags = this.random.pick([MS.ASYNC, MS.ASYNC, MS.INVALIDATE, MS.ASYNC | MS.INVALIDATE, 0, 5, 8]);
-    return this.ask(system(NR.msync, addr, length, flags), { call: "msync", addr, length, flags });
+    return { request: { call: "msync", addr, length, flags } };
   }
 
   private shm(): Operation | undefined {
@@ -320,15 +292,12 @@ export class Generator {
     const { addr, length } = this.place();
     if (random.chance(0.35)) {
       const at = random.chance(0.7) ? this.attached() : addr;
-      return this.ask(system(NR.shmdt, at), { call: "shmdt", addr: at });
+      return { request: { call: "shmdt", addr: at } };
     }
     const at = random.chance(0.3) ? 0 : addr + (random.chance(0.1) ? 8 : 0);
     if (at !== 0 && !this.isSafe(at, length + PAGE_SIZE)) return undefined;
     const flags = random.bits([SHM.RDONLY, SHM.RND, SHM.REMAP, SHM.EXEC], 0.3);
-    return {
-      line: `m ${hex(at)} ${hex(flags)} ${hex(length)}`,
-      step: { attach: { addr: at, flags, size: length } },
-    };
+    return { attach: { addr: at, flags, size: length } };
   }
 
   private attached(): number {
@@ -343,19 +312,19 @@ export class Generator {
     switch (random.below(8)) {
       case 0: {
         const flags = random.pick([0, MCL.CURRENT, MCL.FUTURE, 3, 4, 5, 6, 7, 8]);
-        return this.ask(system(NR.mlockall, flags), { call: "mlockall", flags });
+        return { request: { call: "mlockall", flags } };
       }
       case 1:
-        return this.ask(system(NR.munlockall), { call: "munlockall" });
+        return { request: { call: "munlockall" } };
       case 2:
       case 3:
-        return this.ask(system(NR.munlock, addr, length), { call: "munlock", addr, length });
+        return { request: { call: "munlock", addr, length } };
       case 4: {
         const flags = random.pick([0, 1, 1, 2]);
-        return this.ask(system(NR.mlock2, addr, length, flags), { call: "mlock", addr, length, flags });
+        return { request: { call: "mlock", addr, length, flags } };
       }
       default:
-        return this.ask(system(NR.mlock, addr, length), { call: "mlock", addr, length, flags: 0 });
+        return { request: { call: "mlock", addr, length, flags: 0 } };
     }
   }
 
@@ -363,24 +332,18 @@ export class Generator {
     const { addr, length } = this.range();
     const flags = this.random.chance(0.05) ? 1 : 0;
     if (!this.isSafe(addr, length)) return undefined;
-    return this.ask(system(NR.mseal, addr, length, flags), { call: "mseal", addr, length, flags });
+    return { request: { call: "mseal", addr, length, flags } };
   }
 
   private limit(): Operation {
     const { random, mm } = this;
-    if (random.chance(0.15)) return { line: "k", step: { drop: "capabilities" } };
+    if (random.chance(0.15)) return { drop: "capabilities" };
     const resource = random.pick(["as", "data", "stack", "memlock"] as const);
     const { hard } = this.hardLimit(resource);
     const used = { as: mm.totalVm, data: mm.dataVm, stack: 40, memlock: mm.lockedVm }[resource];
     const wanted = random.chance(0.4) ? hard : random.chance(0.1) ? 0 : (used + random.below(30)) * PAGE_SIZE;
     const soft = Math.min(wanted, hard);
-    const line = [
-      "l",
-      { as: 9, data: 2, stack: 3, memlock: 8 }[resource].toString(16),
-      limitHex(soft),
-      limitHex(hard),
-    ];
-    return this.ask(line.join(" "), { call: "setrlimit", target: 0, resource, soft, hard });
+    return { request: { call: "setrlimit", target: 0, resource, soft, hard } };
   }
 
   private hardLimit(resource: "as" | "data" | "stack" | "memlock"): { readonly hard: number } {
@@ -391,25 +354,20 @@ export class Generator {
   }
 
   private fork(): Operation {
-    return this.random.chance(0.5)
-      ? { line: "f", step: { fork: "go on" } }
-      : { line: "c", step: { fork: "child exits" } };
+    return { fork: this.random.chance(0.5) ? "go on" : "child exits" };
   }
 
   private persona(): Operation {
     const { random } = this;
     if (random.chance(0.2)) {
       const arg = random.pick([0, 1, 1, 2, 3, 4]);
-      return this.ask(system(NR.prctl, 65, arg, 0, 0, 0), { call: "prctl", option: 65, arg });
+      return { request: { call: "prctl", option: 65, arg } };
     }
     const implied = random.bits([PERSONALITY.READ_IMPLIES_EXEC], 0.5);
     const persona = random.chance(0.2) ? 0xffffffff : PERSONALITY.ADDR_NO_RANDOMIZE | implied;
-    return this.ask(system(NR.personality, persona), { call: "personality", persona });
+    return { request: { call: "personality", persona } };
   }
 }
-
-const limitHex = (n: number): string =>
-  n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16);
 
 const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
 

@@ -3,11 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileS
 import { arch, platform, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FileKind } from "@pagetrail/core";
+import { ERRNO, type FileKind } from "@pagetrail/core";
+import type { Child } from "./child.ts";
+import { commandOf, type Operation } from "./operation.ts";
 
 /** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
 export interface LiveMoment {
-  /** The result as the register held it: 64 bits in hex. */
+  /** A number in hex, an errno as `-ENOMEM`, or the signal that a touch ended in. */
   readonly result: string;
   readonly vmas: readonly LiveVma[];
   readonly sizes: Readonly<Record<string, number>>;
@@ -74,9 +76,11 @@ export class LiveKernel {
     this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
   }
 
-  /** Executes the runs, each a list of command lines, in fresh processes of the given personality. */
-  execute(runs: readonly (readonly string[])[], personality: number): readonly LiveRun[] {
-    const input = runs.map((commands) => ["b", ...commands, "e", ""].join("\n")).join("");
+  /** Executes the runs, each a list of operations, in fresh processes of the given kind. */
+  execute(runs: readonly (readonly Operation[])[], { abi, personality }: Child): readonly LiveRun[] {
+    const input = runs
+      .map((operations) => ["b", ...operations.map((o) => commandOf(o, abi)), "e", ""].join("\n"))
+      .join("");
     const commands = join(this.folder, "commands");
     writeFileSync(commands, input);
     const { stdout, status } = spawnSync(
@@ -150,5 +154,28 @@ function parseMoment(text: string): LiveMoment {
         codes,
       });
   }
-  return { result: result.trim(), vmas, sizes };
+  return { result: answerOf(BigInt(`0x${result.trim()}`)), vmas, sizes };
+}
+
+const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(ERRNO).map(([name, number]) => [number, name]),
+);
+
+const SIGNALS: Readonly<Record<string, string>> = {
+  "11 1": "SIGSEGV MAPERR",
+  "11 2": "SIGSEGV ACCERR",
+  "7 2": "SIGBUS ADRERR",
+};
+
+/** A signal and its si_code, by name. */
+export const signalName = (number: number, code: number): string =>
+  SIGNALS[`${number} ${code}`] ?? `signal ${number}, code ${code}`;
+
+/** What the register's value says: see the program's own account of its commands. */
+function answerOf(register: bigint): string {
+  const value = Number(BigInt.asIntN(64, register));
+  if (value >= 0 || value < -0x20000) return `0x${register.toString(16)}`;
+  const beyond = -value - 0x10000;
+  if (beyond > 0) return signalName(Math.floor(beyond / 256), beyond % 256);
+  return `-${ERRNO_NAMES.get(-value) ?? -value}`;
 }

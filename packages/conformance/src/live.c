@@ -6,24 +6,42 @@
  * usage: live FILE PERSONALITY(hex) < COMMANDS
  * A run of commands is a line "b", then commands, then a line "e"; every run has a process of its own.
  *   s NR A B C D E F   the system call NR
- *   w ADDR, r ADDR     write or read one byte there, -EFAULT instead of a signal
+ *   w ADDR, r ADDR     write or read one byte there; a signal is answered as -(0x10000 + 256 * number + si_code)
  *   v ADDR LEN         mincore
  *   m ADDR FLAGS SIZE  attach a new System V segment
  *   l RESOURCE SOFT HARD, k  set a resource limit; give up CAP_IPC_LOCK and CAP_SYS_RAWIO
  *   f, c               fork: go on in the child; fork a child that exits
  */
-typedef unsigned long u64;
+typedef unsigned long word;
+typedef unsigned long long u64;
 
+#ifdef __i386__
 enum {
-  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, BRK = 12, PREAD = 17, PWRITE = 18, PIPE = 22, MINCORE = 27,
-  SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61, FCNTL = 72,
-  FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, PERSONALITY = 135, PRLIMIT = 302, MEMFD_CREATE = 319,
+  EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, CLOSE = 6, EXECVE = 11, PIPE = 42, BRK = 45, FCNTL = 55,
+  DUP2 = 63, FTRUNCATE = 93, WAIT4 = 114, PERSONALITY = 136, SIGACTION = 174, PREAD = 180,
+  CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
+  SHMGET = 395, SHMCTL = 396, SHMAT = 397,
 };
+#else
+enum {
+  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
+  MINCORE = 27, SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61,
+  FCNTL = 72, FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, SIGALTSTACK = 131, PERSONALITY = 135, PRLIMIT = 302,
+  MEMFD_CREATE = 319,
+};
+#endif
 enum { MEMFD = 20, MEMFD_DUP, MEMFD_AGAIN, MEMFD_RDONLY, MEMFD_WRONLY, ZERO, PIPE_READ, DIRECTORY, FILE_RDWR,
-       FILE_RDONLY, SEALED, SOURCE = 40, SINK };
+       FILE_RDONLY, SEALED };
 
 static long sys(long nr, long a, long b, long c, long d, long e, long f) {
   long ret;
+#ifdef __i386__
+  long rest[2] = {nr, f};
+  __asm__ volatile("push %%ebp\n mov 4(%%eax), %%ebp\n mov (%%eax), %%eax\n int $0x80\n pop %%ebp"
+                   : "=a"(ret)
+                   : "a"(rest), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                   : "memory");
+#else
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
   register long r9 __asm__("r9") = f;
@@ -31,6 +49,7 @@ static long sys(long nr, long a, long b, long c, long d, long e, long f) {
                    : "=a"(ret)
                    : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
+#endif
   return ret;
 }
 
@@ -85,7 +104,7 @@ static void print_filtered(const char *path) {
 }
 
 static void report(long result) {
-  u64 number = (u64)result;
+  u64 number = (word)result;
   print('=', &number, 1);
   print_filtered("/proc/self/smaps");
   print_filtered("/proc/self/status");
@@ -110,9 +129,9 @@ static void parse(const char *at, u64 *numbers, int count) {
   }
 }
 
-static long attach(u64 address, u64 flags, u64 size) {
-  long id = call(SHMGET, 0, (long)size, 01600);
-  long at = call(SHMAT, id, (long)address, (long)flags);
+static long attach(long address, long flags, long size) {
+  long id = call(SHMGET, 0, size, 01600);
+  long at = call(SHMAT, id, address, flags);
   call(SHMCTL, id, 0, 0);
   return at;
 }
@@ -137,16 +156,56 @@ static int branch(int go_on) {
   return 0;
 }
 
+/* Where a touch that faults goes on. */
+static word resume;
+
+static void faulted(int signal, const int *info, word *context) {
+#ifdef __i386__
+  enum { ACCUMULATOR = 5 + 11, INSTRUCTION = 5 + 14 };
+#else
+  enum { ACCUMULATOR = 5 + 13, INSTRUCTION = 5 + 16 };
+#endif
+  context[ACCUMULATOR] = (word) - (0x10000 + (signal << 8) + info[2]);
+  context[INSTRUCTION] = resume;
+}
+
+#ifdef __i386__
+#define REMEMBER "movl $1f, %1\n"
+#else
+#define REMEMBER "movq $1f, %1\n"
+#endif
+
+static long touch(word at, int write) {
+  long answer = 1;
+  if (write)
+    __asm__ volatile(REMEMBER "movb $1, (%2)\n 1:" : "+a"(answer), "=m"(resume) : "r"(at) : "memory");
+  else
+    __asm__ volatile(REMEMBER "testb $1, (%2)\n 1:" : "+a"(answer), "=m"(resume) : "r"(at) : "memory", "cc");
+  return answer;
+}
+
+void back_from_signal(void);
+
+static void catch_faults(void) {
+  static char stack[1 << 14];
+  word there[3] = {(word)stack, 0, sizeof stack};
+  word action[6] = {(word)faulted, 0x0c000004, (word)back_from_signal};
+  call(SIGALTSTACK, (long)there, 0, 0);
+  sys(SIGACTION, 11, (long)action, 0, 8, 0, 0);
+  sys(SIGACTION, 7, (long)action, 0, 8, 0, 0);
+  touch(0, 0);
+}
+
 static long execute(char *line) {
   char resident[4096];
   u64 n[7];
   parse(line + 1, n, 7);
   switch (line[0]) {
   case 's': return sys((long)n[0], (long)n[1], (long)n[2], (long)n[3], (long)n[4], (long)n[5], (long)n[6]);
-  case 'w': return call(READ, SOURCE, (long)n[0], 1);
-  case 'r': return sys(PWRITE, SINK, (long)n[0], 1, 0, 0, 0);
+  case 'w': return touch((word)n[0], 1);
+  case 'r': return touch((word)n[0], 0);
   case 'v': return call(MINCORE, (long)n[0], (long)n[1], (long)resident);
-  case 'm': return attach(n[0], n[1], n[2]);
+  case 'm': return attach((long)n[0], (long)n[1], (long)n[2]);
   case 'l': return sys(PRLIMIT, 0, (long)n[0], (long)(n + 1), 0, 0, 0);
   case 'k': return drop_capabilities();
   case 'f': return branch(1) - 1;
@@ -155,9 +214,9 @@ static long execute(char *line) {
   }
 }
 
-static void run(long offset, u64 stack) {
+static void run(long offset, word stack) {
   char line[256];
-  u64 start[10] = {stack, (u64)call(BRK, 0, 0, 0)};
+  u64 start[10] = {stack, (word)call(BRK, 0, 0, 0)};
   const int resources[4] = {9, 2, 3, 8};
   for (int i = 0; i < 4; i++) sys(PRLIMIT, 0, resources[i], 0, (long)(start + 2 + 2 * i), 0, 0);
   print('b', start, 10);
@@ -185,13 +244,11 @@ static void open_files(const char *path) {
   int ends[2];
   memfd_at(MEMFD, "live", 0, 0);
   memfd_at(SEALED, "sealed", 2, 8);
-  memfd_at(SINK, "sink", 0, 0);
   call(DUP2, MEMFD, MEMFD_DUP, 0);
   open_at(MEMFD_AGAIN, "/proc/self/fd/20", 2);
   open_at(MEMFD_RDONLY, "/proc/self/fd/20", 0);
   open_at(MEMFD_WRONLY, "/proc/self/fd/20", 1);
   open_at(ZERO, "/dev/zero", 2);
-  open_at(SOURCE, "/dev/zero", 0);
   call(PIPE, (long)ends, 0, 0);
   call(DUP2, ends[0], PIPE_READ, 0);
   open_at(DIRECTORY, "/", 0);
@@ -204,7 +261,7 @@ static void settle(char **argv, char **envp) {
   u64 limit[2], wanted;
   parse(argv[2], &wanted, 1);
   sys(PRLIMIT, 0, 3, 0, (long)limit, 0, 0);
-  if ((u64)call(PERSONALITY, 0xffffffff, 0, 0) == wanted && limit[0] == 8 << 20) return;
+  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == 8 << 20) return;
   limit[0] = 8 << 20;
   sys(PRLIMIT, 0, 3, (long)limit, 0, 0, 0);
   call(PERSONALITY, (long)wanted, 0, 0);
@@ -212,20 +269,27 @@ static void settle(char **argv, char **envp) {
   call(EXIT, 4, 0, 0);
 }
 
-__attribute__((used)) static void start(u64 *stack) {
+__attribute__((used)) static void start(word *stack) {
   char line[256];
   long offset = 0;
   char **argv = (char **)(stack + 1);
   settle(argv, argv + stack[0] + 1);
+  catch_faults();
   open_files(argv[1]);
   while (next_line(line, sizeof line, &offset)) {
     if (line[0] != 'b') continue;
     long child = call(FORK, 0, 0, 0);
-    if (child == 0) run(offset, (u64)stack);
+    if (child == 0) run(offset, (word)stack);
     sys(WAIT4, child, 0, 0, 0, 0, 0);
     print('e', 0, 0);
   }
   call(EXIT, 0, 0, 0);
 }
 
+#ifdef __i386__
+__asm__(".globl _start\n_start:\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n push %eax\n call start\n");
+__asm__("back_from_signal:\n mov $173, %eax\n int $0x80\n");
+#else
 __asm__(".globl _start\n_start:\n mov %rsp, %rdi\n and $-16, %rsp\n call start\n");
+__asm__("back_from_signal:\n mov $15, %eax\n syscall\n");
+#endif

@@ -1,7 +1,5 @@
 import {
   anonVmaPrepare,
-  ERRNO,
-  type Errno,
   execute,
   type FileId,
   findOrExpand,
@@ -33,6 +31,7 @@ import {
   vmSizes,
   X86_64,
 } from "@pagetrail/core";
+import type { Child } from "./child.ts";
 import {
   FILE_BYTES,
   hasCapability,
@@ -41,15 +40,9 @@ import {
   type LiveRun,
   type LiveVma,
   procNumber,
+  signalName,
 } from "./live-kernel.ts";
-
-/** What the model does for one command of the program. */
-export type ModelStep =
-  | { readonly request: Request }
-  | { readonly touch: number; readonly write: boolean }
-  | { readonly fork: "go on" | "child exits" }
-  | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
-  | { readonly drop: "capabilities" };
+import type { Operation } from "./operation.ts";
 
 /** The program's descriptors as the model's open files; the others are not open. */
 export function openFiles(live: LiveKernel): readonly OpenFile[] {
@@ -107,7 +100,8 @@ export class ModelRun {
   private nextShm = 1;
   private readonly files: ReadonlyMap<number, OpenFile>;
 
-  constructor(live: LiveKernel, start: LiveRun, personality: number) {
+  constructor(live: LiveKernel, start: LiveRun, child: Child) {
+    const { personality } = child;
     const tx = new Transaction(initialState(machine()));
     this.files = new Map(openFiles(live).map((file) => [file.id, file]));
     execute(tx, {
@@ -138,17 +132,17 @@ export class ModelRun {
     this.state = tx.commit(0);
   }
 
-  /** Does one step, and says what the process would look like after it. */
-  step(step: ModelStep): LiveMoment {
+  /** Does one operation, and says what the process would look like after it. */
+  step(operation: Operation): LiveMoment {
     const tx = new Transaction(this.state);
-    const outcome = this.perform(tx, step);
+    const outcome = this.perform(tx, operation);
     this.state = tx.commit(this.state.seq + 1);
     return this.moment(outcome);
   }
 
   moment(outcome: Outcome): LiveMoment {
     const mm = mmOf(this.state, this.tid);
-    if (!mm) return { result: register(outcome), vmas: [], sizes: {} };
+    if (!mm) return { result: answerOf(outcome), vmas: [], sizes: {} };
     const vmas = mm.vmas.toArray().map(
       (v): LiveVma => ({
         start: v.start * PAGE_SIZE,
@@ -160,14 +154,14 @@ export class ModelRun {
       }),
     );
     const sizes = Object.fromEntries(Object.entries(vmSizes(mm)).map(([name, pages]) => [name, 4 * pages]));
-    return { result: register(outcome), vmas, sizes };
+    return { result: answerOf(outcome), vmas, sizes };
   }
 
-  private perform(tx: Transaction, step: ModelStep): Outcome {
-    if ("request" in step) return this.ask(tx, step.request);
-    if ("touch" in step) return touch(tx, this.tid, pageOf(step.touch), step.write);
-    if ("fork" in step) return this.fork(tx, step.fork === "go on");
-    if ("attach" in step) return this.attach(tx, step.attach);
+  private perform(tx: Transaction, operation: Operation): Outcome {
+    if ("request" in operation) return this.ask(tx, operation.request);
+    if ("touch" in operation) return touch(tx, this.tid, pageOf(operation.touch), operation.write);
+    if ("fork" in operation) return this.fork(tx, operation.fork === "go on");
+    if ("attach" in operation) return this.attach(tx, operation.attach);
     const group = tx.group(tx.task(this.tid).tgid);
     group.capabilities = { ...group.capabilities, ipcLock: false, sysRawio: false };
     return { ret: 0 };
@@ -212,17 +206,24 @@ export class ModelRun {
   }
 }
 
+const SIGSEGV = 11;
+const SIGBUS = 7;
+const MAPERR = 1;
+const ACCERR = 2;
+const ADRERR = 2;
+
 /** A page touched: the stack grows to it, and private memory that is written gets its anon_vma. */
 function touch(tx: Transaction, tid: Pid, page: number, write: boolean): Outcome {
+  const signal = (number: number, code: number): Outcome => ({ gone: signalName(number, code) });
   const task = tx.task(tid);
   const edit = tx.edit(tx.mm(task.mm), task);
   const found = findOrExpand(edit, page);
   const vma = edit.lookup(page);
-  if (!found.ok || !vma) return { errno: "EFAULT" };
-  if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return { errno: "EFAULT" };
+  if (!found.ok || !vma) return signal(SIGSEGV, MAPERR);
+  if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return signal(SIGSEGV, ACCERR);
   const size = vma.file === 0 || vma.ops.name === "anon" ? undefined : edit.env.file(vma.file).size;
   if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
-  if (size !== undefined && vma.pgoff + (page - vma.start) >= pagesOf(size)) return { errno: "EFAULT" };
+  if (size !== undefined && vma.pgoff + (page - vma.start) >= pagesOf(size)) return signal(SIGBUS, ADRERR);
   return { ret: 1 };
 }
 
@@ -247,8 +248,9 @@ function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vm
   if (isFile && !files.has(v.name)) files.set(v.name, program(tx, v.name));
   const file = files.get(v.name) ?? (0 as FileId);
   const pgoff = isFile ? v.offset / PAGE_SIZE : special ? 0 : start;
-  // The run is a forked process, and its stack inherited.
-  const [anonVma, chain] = v.name === "[stack]" ? [1_000_000, 2] : [0, 0];
+  // The run is a forked process, and what its parent wrote to inherited.
+  const written = !isFile && !special;
+  const [anonVma, chain] = written ? [1_000_000 + start, 2] : [0, 0];
   const ops = special ?? (isFile ? VM_OPS.file : VM_OPS.anon);
   return new Vma(start, pageOf(v.end) as Vpn, vmFlagsOfCodes(v.codes), 0, pgoff, file, ops, anonVma, chain);
 }
@@ -256,9 +258,8 @@ function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vm
 const program = (tx: Transaction, path: string): FileId =>
   tx.makeFile({ path, kind: "disk", readable: true, writable: false, deleted: false }).id;
 
-/** The outcome as the register holds it: errors are small negative numbers. */
-function register(outcome: Outcome): string {
+/** The outcome as the program's answer says it. */
+function answerOf(outcome: Outcome): string {
   if ("gone" in outcome) return outcome.gone;
-  const value = "ret" in outcome ? BigInt(outcome.ret) : -BigInt(ERRNO[outcome.errno as Errno]);
-  return BigInt.asUintN(64, value).toString(16);
+  return "ret" in outcome ? `0x${BigInt(outcome.ret).toString(16)}` : `-${outcome.errno}`;
 }

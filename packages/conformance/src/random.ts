@@ -1,17 +1,20 @@
-/** A small seeded generator (mulberry32): the same seed gives the same choices on every machine. */
+import fc from "fast-check";
+
+const WORDS = fc.noBias(fc.infiniteStream(fc.noBias(fc.nat(2 ** 31 - 1))));
+
+/** Choices that fast-check draws: the same seed gives the same choices on every machine. */
 export class Random {
-  #state: number;
+  readonly #words: Iterator<number>;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    const [stream] = fc.sample(WORDS, { seed, numRuns: 1 });
+    if (!stream) throw new Error("fast-check drew nothing");
+    this.#words = stream[Symbol.iterator]();
   }
 
   /** An integer of 0 … below - 1. */
   below(below: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
+    return Math.floor(((this.#words.next().value as number) / 2 ** 31) * below);
   }
 
   chance(probability: number): boolean {

@@ -1,0 +1,121 @@
+import type { Request, Word } from "@pagetrail/core";
+
+/** What both sides are asked to do: a system call, or what a program does without one. */
+export type Operation =
+  | {
+      readonly request: Request;
+      /** The descriptor that stands for the request's file. */
+      readonly fd?: number;
+    }
+  /** Reads or writes a byte. */
+  | { readonly touch: number; readonly write: boolean }
+  | { readonly fork: "go on" | "child exits" }
+  /** Attaches a new System V segment, which goes with its last mapping. */
+  | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
+  /** Gives up CAP_IPC_LOCK and CAP_SYS_RAWIO. */
+  | { readonly drop: "capabilities" };
+
+/** The entry by which the program calls the kernel. */
+export type Abi = "x86-64" | "i386";
+
+/** One system call as the program makes it. */
+export interface SystemCall {
+  readonly name: string;
+  readonly number: number;
+  readonly args: readonly Word[];
+}
+
+/** Numbers of the calls, as arch/x86/entry/syscalls has them: 64-bit, 32-bit. */
+const NUMBERS = {
+  mmap: [9, 192],
+  mprotect: [10, 125],
+  munmap: [11, 91],
+  brk: [12, 45],
+  mremap: [25, 163],
+  msync: [26, 144],
+  mincore: [27, 218],
+  madvise: [28, 219],
+  shmdt: [67, 398],
+  personality: [135, 136],
+  mlock: [149, 150],
+  munlock: [150, 151],
+  mlockall: [151, 152],
+  munlockall: [152, 153],
+  prctl: [157, 172],
+  mlock2: [325, 376],
+  mseal: [462, 462],
+} as const;
+
+export const RESOURCES = { as: 9, data: 2, stack: 3, memlock: 8 } as const;
+
+type Name = keyof typeof NUMBERS;
+
+/** The call for a request about memory; undefined for a request that is no plain call. */
+export function systemCall(operation: Operation, abi: Abi): SystemCall | undefined {
+  if (!("request" in operation)) return undefined;
+  const { request: r } = operation;
+  const call = (name: Name, ...args: readonly Word[]): SystemCall => ({
+    name: name === "mmap" && abi === "i386" ? "mmap2" : name,
+    number: NUMBERS[name][abi === "x86-64" ? 0 : 1],
+    args,
+  });
+  switch (r.call) {
+    case "mmap": {
+      const offset = abi === "x86-64" ? r.offset : BigInt(r.offset) / 4096n;
+      return call("mmap", r.addr, r.length, r.prot, r.flags, operation.fd ?? -1, offset);
+    }
+    case "munmap":
+    case "munlock":
+    case "mincore":
+      return call(r.call, r.addr, r.length);
+    case "mprotect":
+      return call("mprotect", r.addr, r.length, r.prot);
+    case "mremap":
+      return call("mremap", r.addr, r.oldLength, r.newLength, r.flags, r.newAddr);
+    case "brk":
+    case "shmdt":
+      return call(r.call, r.addr);
+    case "madvise":
+      return call("madvise", r.addr, r.length, r.advice);
+    case "mlock":
+      return r.flags === 0 ? call("mlock", r.addr, r.length) : call("mlock2", r.addr, r.length, r.flags);
+    case "mlockall":
+      return call("mlockall", r.flags);
+    case "munlockall":
+      return call("munlockall");
+    case "msync":
+    case "mseal":
+      return call(r.call, r.addr, r.length, r.flags);
+    case "prctl":
+      return call("prctl", r.option, r.arg, 0, 0, 0);
+    case "personality":
+      return call("personality", r.persona);
+    default:
+      return undefined;
+  }
+}
+
+/** A number as the register holds it, in hex. */
+export const hexOf = (n: Word): string => BigInt.asUintN(64, BigInt(n)).toString(16);
+
+/** The line of the program's command language for an operation. */
+export function commandOf(operation: Operation, abi: Abi): string {
+  if ("touch" in operation) return `${operation.write ? "w" : "r"} ${hexOf(operation.touch)}`;
+  if ("fork" in operation) return operation.fork === "go on" ? "f" : "c";
+  if ("drop" in operation) return "k";
+  if ("attach" in operation) {
+    const { addr, flags, size } = operation.attach;
+    return ["m", ...[addr, flags, size].map(hexOf)].join(" ");
+  }
+  const { request: r } = operation;
+  if (r.call === "setrlimit")
+    return `l ${hexOf(RESOURCES[r.resource])} ${limitHex(r.soft)} ${limitHex(r.hard)}`;
+  const call = systemCall(operation, abi);
+  if (!call) throw new Error(`${r.call} is no command of the program`);
+  // mincore needs room for its answer, which the program has.
+  if (call.name === "mincore") return ["v", ...call.args.map(hexOf)].join(" ");
+  return ["s", ...[call.number, ...call.args].map(hexOf)].join(" ");
+}
+
+const limitHex = (n: number): string =>
+  n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16);
