@@ -268,6 +268,23 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
       await settle(verifyCommand(path, options, out));
     });
   program
+    .command("check")
+    .description(
+      "do random operations in the model and on the running kernel, side by side; exit 1 if they differ",
+    )
+    .addOption(new Option("--seed <n>", "the first seed").argParser(positive).default(1))
+    .addOption(new Option("--seeds <n>", "how many seeds").argParser(positive).default(50))
+    .addOption(new Option("--ops <n>", "operations of each seed").argParser(positive).default(200))
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nIt needs Linux 6.18 on x86-64 and gcc. The first difference is shrunk to the few calls that it needs, and\nprinted as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200")}`,
+    )
+    .action(async (options) => {
+      const { checkCommand } = await import("./commands/check.ts");
+      await settle(checkCommand(options, out));
+    });
+  program
     .command("tour")
     .description("show what pagetrail does, on a log or on the bundled recording")
     .addArgument(new Argument("[log]", "a log; otherwise a recorded pipeline of bash"))

@@ -5,13 +5,18 @@ import type { LiveKernel, LiveMoment, LiveRun } from "./live-kernel.ts";
 import { ModelRun } from "./model-run.ts";
 import type { Operation } from "./operation.ts";
 import { Random } from "./random.ts";
+import { SecondOpinion } from "./second-opinion.ts";
 
 /** Where model and kernel part: the operations up to there, and both sides. */
 export interface Difference {
   readonly child: Child;
   readonly operations: readonly Operation[];
+  /** Where the heap began. */
+  readonly heap: number;
   readonly model: string;
   readonly kernel: string;
+  /** Where the flat model differs from the kernel too; absent where it agrees or has no opinion. */
+  readonly flat?: string;
 }
 
 /** What a comparison found; each seed is told apart up to its first difference. */
@@ -21,19 +26,29 @@ export interface Comparison {
   readonly differences: readonly (Difference & { readonly seed: number })[];
 }
 
+/** What stands for the model: another one in tests of the comparison itself. */
+export type MakeModel = (live: LiveKernel, start: LiveRun, child: Child) => ModelRun;
+
+const theModel: MakeModel = (live, start, child) => new ModelRun(live, start, child);
+
 /**
  * Draws `length` operations for each seed, does them in the model and on the running kernel, and compares
  * after every one: the result, every mapping with its flags, and the sizes of the address space.
  */
-export function compare(live: LiveKernel, seeds: readonly number[], length: number): Comparison {
+export function compare(
+  live: LiveKernel,
+  seeds: readonly number[],
+  length: number,
+  makeModel = theModel,
+): Comparison {
   let operations = 0;
   const differences: Comparison["differences"][number][] = [];
   for (const child of CHILDREN) {
     const mine = seeds.filter((seed) => childOf(seed) === child);
     if (mine.length === 0) continue;
     const start = startOf(live, child);
-    const planned = mine.map((seed) => plan(new ModelRun(live, start, child), child, seed, length));
-    const found = differencesOf(live, child, planned);
+    const planned = mine.map((seed) => plan(makeModel(live, start, child), child, seed, length));
+    const found = differencesOf(live, child, start, planned);
     mine.forEach((seed, i) => {
       const difference = found[i];
       if (difference) differences.push({ seed, ...difference });
@@ -48,13 +63,14 @@ export function compareSequences(
   live: LiveKernel,
   child: Child,
   sequences: readonly (readonly Operation[])[],
+  makeModel = theModel,
 ): readonly (Difference | undefined)[] {
   const start = startOf(live, child);
   const planned = sequences.map((operations) => {
-    const model = new ModelRun(live, start, child);
+    const model = makeModel(live, start, child);
     return operations.map((operation) => ({ operation, moment: model.step(operation) }));
   });
-  return differencesOf(live, child, planned);
+  return differencesOf(live, child, start, planned);
 }
 
 interface Planned {
@@ -71,6 +87,7 @@ function startOf(live: LiveKernel, child: Child): LiveRun {
 function differencesOf(
   live: LiveKernel,
   child: Child,
+  start: LiveRun,
   planned: readonly (readonly Planned[])[],
 ): readonly (Difference | undefined)[] {
   const runs = live.execute(
@@ -78,11 +95,17 @@ function differencesOf(
     child,
   );
   return planned.map((steps, i) => {
-    const moments = runs[i]?.moments.slice(1) ?? [];
-    const at = steps.findIndex((s, k) => textOf(s.moment) !== textOf(moments[k]));
-    if (at < 0) return undefined;
-    const operations = steps.slice(0, at + 1).map(({ operation }) => operation);
-    return { child, operations, model: textOf(steps[at]?.moment), kernel: textOf(moments[at]) };
+    const moments = runs[i]?.moments ?? [];
+    const opinion = moments[0] && new SecondOpinion(moments[0], start.brk);
+    for (const [at, { operation, moment }] of steps.entries()) {
+      const answer = moments[at + 1];
+      const [model, kernel] = [textOf(moment), textOf(answer)];
+      const flat = answer && opinion?.after(operation, answer);
+      if (model === kernel && flat === undefined) continue;
+      const operations = steps.slice(0, at + 1).map((step) => step.operation);
+      return { child, operations, heap: start.brk, model, kernel, ...(flat !== undefined && { flat }) };
+    }
+    return undefined;
   });
 }
 

@@ -73,19 +73,23 @@ export class FlatModel {
     return wanted;
   }
 
-  /** A whole range of equal pages moves to a place that it does not overlap, or grows where it is. */
-  mremap(from: number, oldPages: number, newPages: number, to: number | undefined): FlatAnswer {
-    const first = this.pages.get(from);
-    if (!first) return "EFAULT";
-    if (to === undefined) {
+  /** A range moves to `to`, or grows or shrinks where it is; `keep` leaves a copy behind. */
+  mremap(from: number, oldPages: number, newPages: number, to: number | undefined, keep = false): FlatAnswer {
+    if (!this.pages.has(from)) return "EFAULT";
+    if (to === undefined || to === from) {
       if (newPages <= oldPages) return this.shrink(from, oldPages, newPages);
       if (!this.isFree(from + oldPages, newPages - oldPages)) return "ENOMEM";
-      this.fill(from + oldPages, newPages - oldPages, this.continued(first, oldPages));
+      this.extend(from, oldPages, newPages);
       return from;
     }
     this.munmap(to, newPages);
-    this.munmap(from, oldPages);
-    this.fill(to, newPages, first);
+    const moved = Math.min(Math.max(oldPages, 1), newPages);
+    for (let i = 0; i < moved; i++) {
+      const page = this.pages.get(from + i);
+      if (page) this.pages.set(to + i, page);
+    }
+    if (!keep) this.munmap(from, oldPages);
+    this.extend(to, moved, newPages);
     return to;
   }
 
@@ -104,6 +108,13 @@ export class FlatModel {
   private shrink(from: number, oldPages: number, newPages: number): FlatAnswer {
     this.munmap(from + newPages, oldPages - newPages);
     return from;
+  }
+
+  /** Goes on behind the last of `pages` pages as that one begins. */
+  private extend(start: number, pages: number, newPages: number): void {
+    const last = this.pages.get(start + pages - 1);
+    if (last)
+      for (let i = pages; i < newPages; i++) this.pages.set(start + i, this.continued(last, i - pages + 1));
   }
 
   private isFree(start: number, pages: number): boolean {

@@ -45,7 +45,8 @@ export function whyNoLiveKernel(): string | undefined {
   return undefined;
 }
 
-const BUILD = [
+/** How the program is built: alone, and at a fixed address. */
+export const BUILD = [
   ..."-O1 -Wall -Wextra -Werror -static -nostdlib -no-pie -fno-stack-protector -fno-builtin".split(" "),
   ..."-fcf-protection=none -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack".split(" "),
 ];

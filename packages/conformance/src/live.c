@@ -1,7 +1,6 @@
 /*
  * Executes requests on the running kernel and prints what came of each: the result, every mapping with its
- * VmFlags, and the sizes of the address space. Without the C library, so that no mapping is made that was
- * not asked for.
+ * VmFlags, and the sizes of the address space.
  *
  * usage: live FILE PERSONALITY(hex) < COMMANDS
  * A run of commands is a line "b", then commands, then a line "e"; every run has a process of its own.
@@ -12,96 +11,7 @@
  *   l RESOURCE SOFT HARD, k  set a resource limit; give up CAP_IPC_LOCK and CAP_SYS_RAWIO
  *   f, c               fork: go on in the child; fork a child that exits
  */
-typedef unsigned long word;
-typedef unsigned long long u64;
-
-#ifdef __i386__
-enum {
-  EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, CLOSE = 6, EXECVE = 11, PIPE = 42, BRK = 45, FCNTL = 55,
-  DUP2 = 63, FTRUNCATE = 93, WAIT4 = 114, PERSONALITY = 136, SIGACTION = 174, PREAD = 180,
-  CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
-  SHMGET = 395, SHMCTL = 396, SHMAT = 397,
-};
-#else
-enum {
-  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
-  MINCORE = 27, SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61,
-  FCNTL = 72, FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, SIGALTSTACK = 131, PERSONALITY = 135, PRLIMIT = 302,
-  MEMFD_CREATE = 319,
-};
-#endif
-enum { MEMFD = 20, MEMFD_DUP, MEMFD_AGAIN, MEMFD_RDONLY, MEMFD_WRONLY, ZERO, PIPE_READ, DIRECTORY, FILE_RDWR,
-       FILE_RDONLY, SEALED };
-
-static long sys(long nr, long a, long b, long c, long d, long e, long f) {
-  long ret;
-#ifdef __i386__
-  long rest[2] = {nr, f};
-  __asm__ volatile("push %%ebp\n mov 4(%%eax), %%ebp\n mov (%%eax), %%eax\n int $0x80\n pop %%ebp"
-                   : "=a"(ret)
-                   : "a"(rest), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
-                   : "memory");
-#else
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall"
-                   : "=a"(ret)
-                   : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-#endif
-  return ret;
-}
-
-static long call(long nr, long a, long b, long c) { return sys(nr, a, b, c, 0, 0, 0); }
-
-static void write_all(const char *text, long length) {
-  while (length > 0) {
-    long n = call(WRITE, 1, (long)text, length);
-    if (n <= 0) call(EXIT, 3, 0, 0);
-    text += n;
-    length -= n;
-  }
-}
-
-/* Text of " hex" for one number, and where it ends. */
-static char *put_hex(char *at, u64 n) {
-  int shift = 60;
-  *at++ = ' ';
-  while (shift > 0 && (n >> shift) == 0) shift -= 4;
-  for (; shift >= 0; shift -= 4) *at++ = "0123456789abcdef"[(n >> shift) & 15];
-  return at;
-}
-
-static void print(char letter, const u64 *numbers, int count) {
-  char line[256];
-  char *at = line;
-  *at++ = letter;
-  for (int i = 0; i < count; i++) at = put_hex(at, numbers[i]);
-  *at++ = '\n';
-  write_all(line, at - line);
-}
-
-/* Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". */
-static void print_filtered(const char *path) {
-  char in[4096], out[4096];
-  long used = 0, n;
-  int column = 0, keep = 0;
-  char first = 0;
-  int fd = (int)call(OPEN, (long)path, 0, 0);
-  while ((n = call(READ, fd, (long)in, sizeof in)) > 0) {
-    for (long i = 0; i < n; i++) {
-      char c = in[i];
-      if (column == 0) { first = c; keep = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
-      if (column == 1 && first == 'V' && c == 'm') { keep = 1; out[used++] = first; }
-      if (keep) out[used++] = c;
-      column = c == '\n' ? 0 : column + 1;
-      if (used > (long)sizeof out - 2) { write_all(out, used); used = 0; }
-    }
-  }
-  write_all(out, used);
-  call(CLOSE, fd, 0, 0);
-}
+#include "program.h"
 
 static void report(long result) {
   u64 number = (word)result;
@@ -129,84 +39,16 @@ static void parse(const char *at, u64 *numbers, int count) {
   }
 }
 
-static long attach(long address, long flags, long size) {
-  long id = call(SHMGET, 0, size, 01600);
-  long at = call(SHMAT, id, address, flags);
-  call(SHMCTL, id, 0, 0);
-  return at;
-}
-
-static long drop_capabilities(void) {
-  struct { unsigned version; int pid; } header = {0x20080522, 0};
-  struct { unsigned effective, permitted, inheritable; } sets[2];
-  call(CAPGET, (long)&header, (long)sets, 0);
-  sets[0].effective &= ~(1u << 14 | 1u << 17);
-  return call(CAPSET, (long)&header, (long)sets, 0);
-}
-
-/* 1 in a child that goes on, 0 in the process that stays; its parent only waits. */
-static int branch(int go_on) {
-  long child = call(FORK, 0, 0, 0);
-  if (child == 0) {
-    if (!go_on) call(EXIT, 0, 0, 0);
-    return 1;
-  }
-  sys(WAIT4, child, 0, 0, 0, 0, 0);
-  if (go_on) call(EXIT, 0, 0, 0);
-  return 0;
-}
-
-/* Where a touch that faults goes on. */
-static word resume;
-
-static void faulted(int signal, const int *info, word *context) {
-#ifdef __i386__
-  enum { ACCUMULATOR = 5 + 11, INSTRUCTION = 5 + 14 };
-#else
-  enum { ACCUMULATOR = 5 + 13, INSTRUCTION = 5 + 16 };
-#endif
-  context[ACCUMULATOR] = (word) - (0x10000 + (signal << 8) + info[2]);
-  context[INSTRUCTION] = resume;
-}
-
-#ifdef __i386__
-#define REMEMBER "movl $1f, %1\n"
-#else
-#define REMEMBER "movq $1f, %1\n"
-#endif
-
-static long touch(word at, int write) {
-  long answer = 1;
-  if (write)
-    __asm__ volatile(REMEMBER "movb $1, (%2)\n 1:" : "+a"(answer), "=m"(resume) : "r"(at) : "memory");
-  else
-    __asm__ volatile(REMEMBER "testb $1, (%2)\n 1:" : "+a"(answer), "=m"(resume) : "r"(at) : "memory", "cc");
-  return answer;
-}
-
-void back_from_signal(void);
-
-static void catch_faults(void) {
-  static char stack[1 << 14];
-  word there[3] = {(word)stack, 0, sizeof stack};
-  word action[6] = {(word)faulted, 0x0c000004, (word)back_from_signal};
-  call(SIGALTSTACK, (long)there, 0, 0);
-  sys(SIGACTION, 11, (long)action, 0, 8, 0, 0);
-  sys(SIGACTION, 7, (long)action, 0, 8, 0, 0);
-  touch(0, 0);
-}
-
 static long execute(char *line) {
-  char resident[4096];
   u64 n[7];
   parse(line + 1, n, 7);
   switch (line[0]) {
   case 's': return sys((long)n[0], (long)n[1], (long)n[2], (long)n[3], (long)n[4], (long)n[5], (long)n[6]);
   case 'w': return touch((word)n[0], 1);
   case 'r': return touch((word)n[0], 0);
-  case 'v': return call(MINCORE, (long)n[0], (long)n[1], (long)resident);
+  case 'v': return mincore((long)n[0], (long)n[1]);
   case 'm': return attach((long)n[0], (long)n[1], (long)n[2]);
-  case 'l': return sys(PRLIMIT, 0, (long)n[0], (long)(n + 1), 0, 0, 0);
+  case 'l': return limit((long)n[0], n[1], n[2]);
   case 'k': return drop_capabilities();
   case 'f': return branch(1) - 1;
   case 'c': return branch(0);
@@ -226,54 +68,13 @@ static void run(long offset, word stack) {
   call(EXIT, 0, 0, 0);
 }
 
-static void open_at(int number, const char *path, long flags) {
-  long fd = call(OPEN, (long)path, flags, 0);
-  call(DUP2, fd, number, 0);
-  if (fd != number) call(CLOSE, fd, 0, 0);
-}
-
-static void memfd_at(int number, const char *name, long flags, long seals) {
-  long fd = call(MEMFD_CREATE, (long)name, flags, 0);
-  call(FTRUNCATE, fd, 1L << 30, 0);
-  if (seals) call(FCNTL, fd, 1033, seals);
-  call(DUP2, fd, number, 0);
-  call(CLOSE, fd, 0, 0);
-}
-
-static void open_files(const char *path) {
-  int ends[2];
-  memfd_at(MEMFD, "live", 0, 0);
-  memfd_at(SEALED, "sealed", 2, 8);
-  call(DUP2, MEMFD, MEMFD_DUP, 0);
-  open_at(MEMFD_AGAIN, "/proc/self/fd/20", 2);
-  open_at(MEMFD_RDONLY, "/proc/self/fd/20", 0);
-  open_at(MEMFD_WRONLY, "/proc/self/fd/20", 1);
-  open_at(ZERO, "/dev/zero", 2);
-  call(PIPE, (long)ends, 0, 0);
-  call(DUP2, ends[0], PIPE_READ, 0);
-  open_at(DIRECTORY, "/", 0);
-  open_at(FILE_RDWR, path, 2);
-  open_at(FILE_RDONLY, path, 0);
-}
-
-/* Starts itself again without randomisation, and with the stack limit that the model supposes. */
-static void settle(char **argv, char **envp) {
-  u64 limit[2], wanted;
-  parse(argv[2], &wanted, 1);
-  sys(PRLIMIT, 0, 3, 0, (long)limit, 0, 0);
-  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == 8 << 20) return;
-  limit[0] = 8 << 20;
-  sys(PRLIMIT, 0, 3, (long)limit, 0, 0, 0);
-  call(PERSONALITY, (long)wanted, 0, 0);
-  call(EXECVE, (long)"/proc/self/exe", (long)argv, (long)envp);
-  call(EXIT, 4, 0, 0);
-}
-
 __attribute__((used)) static void start(word *stack) {
   char line[256];
   long offset = 0;
+  u64 personality;
   char **argv = (char **)(stack + 1);
-  settle(argv, argv + stack[0] + 1);
+  parse(argv[2], &personality, 1);
+  settle((word)personality, argv, argv + stack[0] + 1);
   catch_faults();
   open_files(argv[1]);
   while (next_line(line, sizeof line, &offset)) {
@@ -285,11 +86,3 @@ __attribute__((used)) static void start(word *stack) {
   }
   call(EXIT, 0, 0, 0);
 }
-
-#ifdef __i386__
-__asm__(".globl _start\n_start:\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n push %eax\n call start\n");
-__asm__("back_from_signal:\n mov $173, %eax\n int $0x80\n");
-#else
-__asm__(".globl _start\n_start:\n mov %rsp, %rdi\n and $-16, %rsp\n call start\n");
-__asm__("back_from_signal:\n mov $15, %eax\n syscall\n");
-#endif

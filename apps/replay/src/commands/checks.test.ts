@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { whyNoLiveKernel } from "@pagetrail/conformance";
 import { encodeEvent, maps, mmOf, type Pid } from "@pagetrail/core";
 import { FileLogWriter, readLog } from "@pagetrail/store";
 import { describe, expect, test } from "vitest";
@@ -127,4 +128,25 @@ describe("verify", () => {
     expect(code).toBe(0);
     expect(out).toContain("seals     0 seals fit the bytes before them; the log is not finished");
   });
+});
+
+const noKernel = whyNoLiveKernel();
+
+describe.skipIf(noKernel !== undefined)(`check${noKernel ? ` (skipped: ${noKernel})` : ""}`, () => {
+  test("says how many operations agreed", async () => {
+    const { code, out } = await pagetrail(["check", "--seed", "7", "--seeds", "3", "--ops", "20"]);
+    expect(code).toBe(0);
+    expect(out).toBe("60 operations (seeds 7 to 9, 20 each): model and kernel agree after every one\n");
+  });
+
+  test("tells the same as JSON", async () => {
+    const { out } = await pagetrail(["check", "--seeds", "1", "--ops", "5", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ schema: 1, seed: 1, operations: 5, difference: null });
+  });
+});
+
+test("check refuses a number of operations that is none", async () => {
+  const { code, err } = await pagetrail(["check", "--ops", "0"]);
+  expect(code).toBe(2);
+  expect(err).toContain("It is at least 1");
 });

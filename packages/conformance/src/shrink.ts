@@ -1,0 +1,95 @@
+import { PAGE_SIZE, type Request, type Word } from "@pagetrail/core";
+import { compareSequences, type Difference, type MakeModel } from "./compare.ts";
+import type { LiveKernel } from "./live-kernel.ts";
+import type { Operation } from "./operation.ts";
+
+/** Finds the first difference of each of several sequences. */
+type Judge = (sequences: readonly (readonly Operation[])[]) => readonly (Difference | undefined)[];
+
+/**
+ * The smallest sequence found that still makes model and kernel differ: no operation can be left out, and no
+ * operand made simpler. Delta debugging (Zeller), each round put to the kernel as one batch.
+ */
+export function shrink(live: LiveKernel, difference: Difference, makeModel?: MakeModel): Difference {
+  const judge: Judge = (sequences) => compareSequences(live, difference.child, sequences, makeModel);
+  let smallest = difference;
+  for (;;) {
+    const fewer = leaveOut(judge, smallest);
+    const simpler = simplify(judge, fewer);
+    if (simpler === smallest) return smallest;
+    smallest = simpler;
+  }
+}
+
+/** Leaves out chunks of operations, half of them first, then ever smaller ones. */
+function leaveOut(judge: Judge, difference: Difference): Difference {
+  let best = difference;
+  for (let size = Math.ceil(best.operations.length / 2); size >= 1; ) {
+    const { operations } = best;
+    const candidates: (readonly Operation[])[] = [];
+    for (let at = 0; at < operations.length; at += size)
+      candidates.push([...operations.slice(0, at), ...operations.slice(at + size)]);
+    const found = judge(candidates).find((d) => d !== undefined && d.operations.length < operations.length);
+    if (found) best = found;
+    else if (size === 1) break;
+    size = Math.max(1, Math.min(Math.floor(size / (found ? 1 : 2)), Math.ceil(best.operations.length / 2)));
+  }
+  return best;
+}
+
+/** Tries each operation with simpler operands, one change at a time. */
+function simplify(judge: Judge, difference: Difference): Difference {
+  let best = difference;
+  for (;;) {
+    const { operations } = best;
+    const candidates = operations.flatMap((operation, i) =>
+      simpler(operation).map((one) => [...operations.slice(0, i), one, ...operations.slice(i + 1)]),
+    );
+    const found = judge(candidates).find((d) => d !== undefined);
+    if (!found) return best;
+    best = found;
+  }
+}
+
+const LENGTHS = new Set(["length", "oldLength", "newLength", "size"]);
+const BITS = new Set(["flags", "prot"]);
+
+/** The operation with one operand smaller: fewer pages, or a flag less. */
+function simpler(operation: Operation): readonly Operation[] {
+  if ("attach" in operation) {
+    return changed(operation.attach).map((attach) => ({ attach: attach as typeof operation.attach }));
+  }
+  if (!("request" in operation)) return [];
+  return changed(operation.request).map((request) => ({
+    ...operation,
+    request: request as unknown as Request,
+  }));
+}
+
+function changed(operands: object): readonly Readonly<Record<string, unknown>>[] {
+  return Object.entries(operands).flatMap(([name, value]) => {
+    if (typeof value !== "number" && typeof value !== "bigint") return [];
+    return smaller(name, value).map((operand) => ({ ...operands, [name]: operand }));
+  });
+}
+
+function smaller(name: string, value: Word): readonly number[] {
+  if (LENGTHS.has(name)) return shorter(value);
+  if (BITS.has(name)) return fewerBits(Number(value));
+  return name === "offset" && Number(value) !== 0 ? [0] : [];
+}
+
+/** Whole pages, and fewer of them. */
+function shorter(length: Word): readonly number[] {
+  const bytes = Number(length);
+  const pages = Math.ceil(bytes / PAGE_SIZE);
+  if (pages > 2 ** 32) return [];
+  const sizes = [1, Math.ceil(pages / 2), pages - 1, pages].map((n) => n * PAGE_SIZE);
+  return [...new Set(sizes)].filter((size) => size > 0 && size < bytes);
+}
+
+/** The lowest four bits of a mapping's flags are a number, not bits. */
+function fewerBits(bits: number): readonly number[] {
+  const set = Array.from({ length: 31 }, (_, i) => 2 ** i).filter((bit) => (bits & bit) !== 0);
+  return set.map((bit) => bits - bit);
+}
