@@ -85,7 +85,7 @@ const asJson = (
   { seed, seeds, ops }: CheckOptions,
   operations: number,
   found: Found | undefined,
-): object => ({
+): Readonly<Record<string, unknown>> => ({
   seed,
   seeds,
   ops,

@@ -4,7 +4,6 @@ import {
   type Event,
   emptyMm,
   type KernelState,
-  layoutOf,
   type MmId,
   type MmStruct,
   maps,
@@ -147,7 +146,7 @@ export class MapsTexts {
   readonly #last = new Map<Pid, string>();
   readonly #encode: (text: string) => string;
   #names = 0;
-  #tail: string | undefined;
+  readonly #tails = new Map<string, string>();
 
   /** @param encode of a text with its newlines; the encoding of two texts is that of both, joined */
   constructor(encode: (text: string) => string) {
@@ -176,13 +175,17 @@ export class MapsTexts {
       known = new MmText(mm, this.#names);
       this.#texts.set(mm.id, known);
     }
-    return known.text((vma) => this.#encode(`${mapsLine(state, mm, vma)}\n`), this.#vsyscall(state));
+    return known.text((vma) => this.#encode(`${mapsLine(state, mm, vma)}\n`), this.#vsyscall(state, mm));
   }
 
-  /** The line that every process has and no VMA stands for: all that an empty address space prints. */
-  #vsyscall(state: KernelState): string {
-    this.#tail ??= this.#encode(maps(state, emptyMm(0 as MmId, layoutOf(state.profile))));
-    return this.#tail;
+  /** The line of no VMA that processes of a layout have: all that an empty address space prints. */
+  #vsyscall(state: KernelState, { layout }: MmStruct): string {
+    let tail = this.#tails.get(layout.name);
+    if (tail === undefined) {
+      tail = this.#encode(maps(state, emptyMm(0 as MmId, layout)));
+      this.#tails.set(layout.name, tail);
+    }
+    return tail;
   }
 
   /** Forgets address spaces that are gone. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { addressOf } from "../base/index.ts";
-import { legacyBase, mmapBase, UNLIMITED, X86_64 } from "./layout.ts";
+import { I386, IA32, IA32_3GB, legacyBase, mmapBase, UNLIMITED, X86_64, X86_64_5LEVEL } from "./layout.ts";
 
 const GIB = 2 ** 30;
 const still = { on: false, pages: 0 };
@@ -27,4 +27,20 @@ describe("mmap_base", () => {
 
 test("the legacy area begins at a third of user space", () => {
   expect(addressOf(legacyBase(X86_64, 0)).toString(16)).toBe("2aaaaaaab000");
+});
+
+describe("where a layout puts things without randomisation", () => {
+  test.each([
+    [X86_64, "7ffffffff000", "7ffff7fff000", "2aaaaaaab000", "555555554aaa"],
+    [X86_64_5LEVEL, "fffffffffff000", "7ffff7fff000", "2aaaaaaab000", "555555554aaa"],
+    [IA32, "ffffe000", "f7ffe000", "55555000", "56555000"],
+    [IA32_3GB, "c0000000", "b8000000", "40000000", "41000000"],
+    [I386, "c0000000", "b8000000", "40000000", "400000"],
+  ])("$name", (layout, taskSize, top, legacy, program) => {
+    const hex = (n: number): string => n.toString(16);
+    expect(hex(layout.taskSize)).toBe(taskSize);
+    expect(hex(addressOf(mmapBase(layout, 8 * 2 ** 20, still)))).toBe(top);
+    expect(hex(addressOf(legacyBase(layout, 0)))).toBe(legacy);
+    expect(hex(layout.elfEtDynBase)).toBe(program);
+  });
 });

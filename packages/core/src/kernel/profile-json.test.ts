@@ -29,7 +29,7 @@ describe("a profile as JSON", () => {
   });
 
   test.each([
-    [{ layout: "z80" }, 'profile.layout is "z80", not one of x86-64'],
+    [{ layout: "z80" }, 'profile.layout is "z80", not one of x86-64, x86-64-5level, i386'],
     [{ vdso: undefined }, "profile.vdso is missing, not an object"],
     [{ vdso: { vvar: -1, vvarVclock: 2, vdso: 2 } }, "profile.vdso.vvar is -1, not a size"],
     [{ capabilities: { ipcLock: 1 } }, "profile.capabilities.ipcLock is 1, not true or false"],

@@ -14,7 +14,7 @@ const LIMIT = { soft: "size", hard: "size" } as const;
 
 /** Every member of a profile: one that is missing here does not compile. */
 const PROFILE: Shape<Profile> = {
-  layout: ["x86-64"],
+  layout: ["x86-64", "x86-64-5level", "i386"],
   release: ["6.18"],
   sysctl: {
     maxMapCount: "size",

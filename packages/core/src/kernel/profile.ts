@@ -1,4 +1,4 @@
-import { type Layout, UNLIMITED, X86_64 } from "../arch/index.ts";
+import { LAYOUTS, type Layout, UNLIMITED } from "../arch/index.ts";
 import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
 
 /**
@@ -6,7 +6,8 @@ import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
  * header: the same log gives the same states anywhere.
  */
 export interface Profile {
-  readonly layout: Layout["name"];
+  /** Of the programs that the kernel is built for: a 64-bit kernel runs 32-bit ones too. */
+  readonly layout: "x86-64" | "x86-64-5level" | "i386";
   /** The kernel release whose rules apply. */
   readonly release: "6.18";
   readonly sysctl: Sysctl;
@@ -48,7 +49,5 @@ export const REFERENCE_PROFILE: Profile = {
   capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true },
   vsyscall: "xonly",
 };
-
-const LAYOUTS: Readonly<Record<Layout["name"], Layout>> = { "x86-64": X86_64 };
 
 export const layoutOf = (profile: Profile): Layout => LAYOUTS[profile.layout];

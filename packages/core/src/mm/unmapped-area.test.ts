@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
-import { Machine } from "../testing/machine.ts";
+import { MACHINE, Machine } from "../testing/machine.ts";
 import { anonymous, flagged, told } from "../testing/region.ts";
 import { MAP } from "./mman.ts";
 import type { FileKind } from "./open-file.ts";
@@ -133,5 +133,35 @@ describe("the search for huge pages", () => {
     at(tight, PAGE_SIZE, 0x20000000 + 4 * MIB, MAP.FIXED);
     expect(mapFile(tight, 4 * MIB, "disk", { addr: 0x20000000 })).toBe("7ffff7800000");
     expect(mapFile(machine(), 4 * MIB, "disk", { addr: 0x20000000 })).toBe("20000000");
+  });
+});
+
+describe("with five-level page tables", () => {
+  const WINDOW = 0x7ffffffff000;
+  const five = (): Machine => new Machine({ ...MACHINE, layout: "x86-64-5level" });
+
+  test("what asks for no place stays in the lower 47 bits", () => {
+    expect(at(five(), PAGE_SIZE)).toBe("7ffff7ffe000");
+  });
+
+  test("a free hint above them is taken", () => {
+    expect(at(five(), PAGE_SIZE, 2 ** 52)).toBe("10000000000000");
+    expect(at(five(), PAGE_SIZE, 2 ** 55)).toBe("80000000000000");
+  });
+
+  test("a hint above them that is taken opens the whole of user space to the search", () => {
+    const m = five();
+    at(m, PAGE_SIZE, 2 ** 52);
+    expect(at(m, PAGE_SIZE, 2 ** 52)).toBe("fffffff7ffe000");
+  });
+
+  test("a hint whose range would cross their end is dropped", () => {
+    expect(at(five(), 2 * PAGE_SIZE, WINDOW - PAGE_SIZE)).toBe("7ffff7ffd000");
+  });
+
+  test("a fixed mapping may lie anywhere below 2^56 less a page", () => {
+    const m = five();
+    expect(at(m, PAGE_SIZE, 2 ** 56 - 2 * PAGE_SIZE, MAP.FIXED)).toBe("ffffffffffe000");
+    expect(at(m, PAGE_SIZE, 2 ** 56 - PAGE_SIZE, MAP.FIXED)).toBe("ENOMEM");
   });
 });

@@ -1,6 +1,7 @@
-import { LOW_LIMIT, PMD_PAGES, STACK_GUARD_GAP } from "../arch/index.ts";
+import { type Layout, LOW_LIMIT, PMD_PAGES, STACK_GUARD_GAP } from "../arch/index.ts";
 import { ok, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
 import { type MmEdit, taskPages } from "./mm-edit.ts";
+import type { MmStruct } from "./mm-struct.ts";
 import { MAP } from "./mman.ts";
 import type { OpenFile } from "./open-file.ts";
 import { startGap } from "./vma.ts";
@@ -26,6 +27,7 @@ export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
   if (want.pages > taskPages(edit.mm)) return refuse("ENOMEM", "longer than the address space");
   const { file } = want;
   if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
+  if (!edit.mm.layout.thpAligned) return plainSearch(edit, want, 1);
   const anonymous = file === undefined && (want.flags & MAP.SHARED) === 0;
   if (anonymous && want.hint === 0 && want.pages % PMD_PAGES === 0) return thpSearch(edit, want, 0);
   const privateZero = file?.kind === "zero" && (want.flags & MAP.SHARED) === 0;
@@ -45,6 +47,12 @@ function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   return ok((padded.value + (shift === 0 && topDown ? PMD_PAGES : shift)) as Vpn);
 }
 
+/** mmap_address_hint_valid: a range lies wholly below the window or wholly above it. */
+const crossesWindow = (mm: MmStruct, hint: number, pages: number): boolean => {
+  const window = pageOf(mm.layout.window);
+  return hint > window !== hint + pages > window;
+};
+
 /** Whether the hint's range is free, with the guard gap of a stack above it: the hint rule of every search. */
 function hintFits(edit: MmEdit, hint: number, pages: number, end: number): boolean {
   if (hint === 0 || end - pages < hint) return false;
@@ -54,10 +62,12 @@ function hintFits(edit: MmEdit, hint: number, pages: number, end: number): boole
 
 function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
-  if (mm.bottomUp || (want.flags & MAP["32BIT"]) !== 0) return bottomUp(edit, want, align);
-  if (hintFits(edit, want.hint, want.pages, taskPages(mm))) return ok(want.hint as Vpn);
-  const low = (want.flags & MAP.ABOVE4G) !== 0 ? pageOf(2 ** 32) : LOW_LIMIT;
-  let high: number = mm.mmapBase;
+  if (mm.bottomUp || map32(edit, want)) return bottomUp(edit, want, align);
+  const fits = hintFits(edit, want.hint, want.pages, taskPages(mm));
+  if (fits && !crossesWindow(mm, want.hint, want.pages)) return ok(want.hint as Vpn);
+  const above4G = (want.flags & MAP.ABOVE4G) !== 0 && mm.layout.bits === 64;
+  const low = above4G ? pageOf(2 ** 32) : LOW_LIMIT;
+  let high = mm.mmapBase + beyondWindow(mm, want.hint);
   for (;;) {
     const gap = mm.vmas.highestGap(want.pages + align - 1, low, high);
     if (!gap) return bottomUp(edit, want, align);
@@ -68,13 +78,21 @@ function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   }
 }
 
+/** The window in which MAP_32BIT wants the mapping, if it means anything to this task. */
+const map32 = ({ mm }: MmEdit, want: Wanted): Layout["map32"] =>
+  (want.flags & MAP["32BIT"]) !== 0 ? mm.layout.map32 : undefined;
+
+/** Pages by which a hint above the window opens the rest of the address space to the search. */
+const beyondWindow = ({ layout }: MmStruct, hint: number): number =>
+  hint > pageOf(layout.window) ? pageOf(layout.taskSize) - pageOf(layout.window) : 0;
+
 function bottomUp(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
-  const in32 = (want.flags & MAP["32BIT"]) !== 0;
-  const end = in32 ? pageOf(mm.layout.map32.end) : taskPages(mm);
+  const low = map32(edit, want);
+  const end = low ? pageOf(low.end) : pageOf(mm.layout.window) + beyondWindow(mm, want.hint);
   if (want.pages > end) return noRoom(want.pages);
   if (hintFits(edit, want.hint, want.pages, end)) return ok(want.hint as Vpn);
-  let begin: number = in32 ? pageOf(mm.layout.map32.start) : mm.mmapLegacyBase;
+  let begin: number = low ? pageOf(low.start) : mm.mmapLegacyBase;
   for (;;) {
     const gap = mm.vmas.lowestGap(want.pages + align - 1, begin, end);
     if (!gap) return noRoom(want.pages);

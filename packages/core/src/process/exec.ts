@@ -1,10 +1,11 @@
-import { legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
+import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
 import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
 import {
   emptyMm,
   inheritedMdwe,
   MAP,
   type MmEdit,
+  type MmStruct,
   mapVdso,
   mmap,
   mseal,
@@ -53,27 +54,33 @@ export type ExecEnd = Result<{ readonly killed?: string }>;
  * @kernel bprm_execve, begin_new_exec, fs/exec.c; load_elf_binary, fs/binfmt_elf.c (6.18)
  */
 export function execve(world: World, caller: Task, request: ExecRequest): ExecEnd {
-  const fit = checkImages(request);
-  if (!fit.ok) return fit;
+  const layout = layoutFor(world, caller, request);
+  if (!layout.ok) return layout;
   const sizes = checkSizes(world, caller, request.sizes);
   if (!sizes.ok) return sizes;
 
   const task = deThread(world, caller);
   const mdwe = task.mm === NO_MM ? 0 : inheritedMdwe(world.mm(task.mm));
-  const mm = { ...emptyMm(world.newMmId(), world.layout), mdwe };
-  execMmap(world, task, mm.id, request.comm);
+  const mm = { ...emptyMm(world.newMmId(), layout.value), mdwe };
+  execMmap(world, task, mm, request);
   world.addMm(mm);
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));
   const loaded = loadElfBinary(world, edit, request);
   return ok(loaded.ok ? {} : { killed: loaded.error.why });
 }
 
-function checkImages({ program, interpreter }: ExecRequest): Result<void> {
-  if (program.image.machine !== "x86-64" || program.image.class !== 64)
-    return refuse("ENOEXEC", "not an x86-64 program: this profile loads no other");
-  if (interpreter && interpreter.image.machine !== program.image.machine)
+/** The layout that the program's kind gets; a program of another machine is none that this kernel loads. */
+function layoutFor(world: World, { personality }: Task, request: ExecRequest): Result<Layout> {
+  const { image } = request.program;
+  const { interpreter } = request;
+  const { bits } = world.layout;
+  const isNative = image.machine === (bits === 64 ? "x86-64" : "i386") && image.class === bits;
+  const isCompat = bits === 64 && image.machine === "i386" && image.class === 32;
+  if (!isNative && !isCompat) return refuse("ENOEXEC", `a ${bits}-bit x86 kernel does not load this program`);
+  if (interpreter && interpreter.image.machine !== image.machine)
     return refuse("ELIBBAD", "the interpreter is for another machine");
-  return done;
+  if (isNative) return ok(world.layout);
+  return ok((personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32);
 }
 
 const ARG_CEILING = 6 * 2 ** 20;
@@ -105,16 +112,23 @@ function deThread(world: World, caller: Task): Task {
 }
 
 /** exec_mmap: the new address space is in place before the old one is let go. */
-function execMmap(world: World, caller: Task, id: Task["mm"], comm: string): void {
+function execMmap(world: World, caller: Task, mm: MmStruct, { program, comm }: ExecRequest): void {
   const task = world.task(caller.pid);
   const old = task.mm;
-  // set_personality_64bit: a 64-bit program starts without it.
-  task.personality &= ~PERSONALITY.READ_IMPLIES_EXEC;
+  task.personality = personalityOf(task.personality, mm.layout, program.image);
   releaseVforkParent(world, task);
   task.comm = comm;
-  task.mm = id;
-  task.activeMm = id;
+  task.mm = mm.id;
+  task.activeMm = mm.id;
   if (old !== NO_MM) mmput(world, old, task);
+}
+
+/** SET_PERSONALITY2 and elf_read_implies_exec, arch/x86: what the program's kind makes of the caller's. */
+function personalityOf(personality: number, layout: Layout, image: ElfImage): number {
+  const { READ_IMPLIES_EXEC } = PERSONALITY;
+  if (layout.bits === 64) return personality & ~READ_IMPLIES_EXEC;
+  const implied = layout.impliesExec && stackFlags(image) === undefined;
+  return implied ? personality | READ_IMPLIES_EXEC : personality;
 }
 
 function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result<void> {
@@ -122,7 +136,7 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   pickMmapLayout(edit, request);
   const top = choices.stackTop ?? edit.mm.layout.stackTop;
   placeStrings(edit, top, sizes);
-  const stack = setupArgPages(edit, top, stackIsExecutable(program.image));
+  const stack = setupArgPages(edit, top, stackIsExecutable(edit, program.image));
   if (!stack.ok) return stack;
 
   const base = loadBase(edit, request);
@@ -157,9 +171,16 @@ function pickMmapLayout(edit: MmEdit, { randomized, choices }: ExecRequest): voi
   edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, limits.stack.soft, { on: randomized, pages }));
 }
 
-/** PT_GNU_STACK decides; without it the 64-bit default is no execution. */
-const stackIsExecutable = (image: ElfImage): boolean =>
-  image.segments.some((s) => s.type === "GNU_STACK" && s.flags.includes("x"));
+/** The flags of PT_GNU_STACK; undefined without one. */
+const stackFlags = (image: ElfImage): string | undefined =>
+  image.segments.find((s) => s.type === "GNU_STACK")?.flags;
+
+/** PT_GNU_STACK decides; without it the stack is like other data. */
+function stackIsExecutable(edit: MmEdit, image: ElfImage): boolean {
+  const flags = stackFlags(image);
+  if (flags !== undefined) return flags.includes("x");
+  return (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0;
+}
 
 /** Where the first segment of a program that is linked at 0 goes; undefined leaves it to the search. */
 function loadBase(edit: MmEdit, { program, interpreter, choices }: ExecRequest): number | undefined {

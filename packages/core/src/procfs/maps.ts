@@ -3,9 +3,6 @@ import { PAGE_SIZE } from "../base/index.ts";
 import type { KernelState } from "../kernel/index.ts";
 import { type MmStruct, VM, type Vma } from "../mm/index.ts";
 
-/** Column at which names begin on a 64-bit kernel: seq_setwidth in show_vma_header_prefix. */
-const NAME_COLUMN = 73;
-
 /** A page's address as hex text of at least eight digits. */
 const address = (page: number): string => `${page.toString(16)}000`.padStart(8, "0");
 
@@ -41,16 +38,17 @@ export function mapsLine(state: KernelState, mm: MmStruct, v: Vma): string {
   const prefix = `${address(v.start)}-${address(v.end)} ${permissions(v)} ${offset} ${device} ${file?.inode ?? 0} `;
   const name = vmaName(state, mm, v);
   if (name === "") return prefix;
-  return (prefix.length < NAME_COLUMN ? prefix.padEnd(NAME_COLUMN) : `${prefix} `) + name;
+  const { nameColumn } = mm.layout;
+  return (prefix.length < nameColumn ? prefix.padEnd(nameColumn) : `${prefix} `) + name;
 }
 
-/** The line of the vsyscall page, empty where the kernel has none. */
-export function vsyscallLine(state: KernelState): string {
+/** The line of the vsyscall page, empty where the process has none. */
+export function vsyscallLine(state: KernelState, { layout }: MmStruct): string {
   const { vsyscall } = state.profile;
-  if (vsyscall === "none") return "";
+  if (vsyscall === "none" || !layout.vsyscall) return "";
   const access = vsyscall === "xonly" ? "--xp" : "r-xp";
   const range = `${address(VSYSCALL.start)}-${address(VSYSCALL.end)}`;
-  return `${`${range} ${access} 00000000 00:00 0 `.padEnd(NAME_COLUMN)}[vsyscall]\n`;
+  return `${`${range} ${access} 00000000 00:00 0 `.padEnd(layout.nameColumn)}[vsyscall]\n`;
 }
 
 /**
@@ -64,5 +62,5 @@ export function maps(state: KernelState, mm: MmStruct | undefined): string {
   mm.vmas.forEach((v) => {
     lines.push(mapsLine(state, mm, v), "\n");
   });
-  return lines.join("") + vsyscallLine(state);
+  return lines.join("") + vsyscallLine(state, mm);
 }

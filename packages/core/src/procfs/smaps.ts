@@ -34,8 +34,8 @@ export function smapsEntry(state: KernelState, mm: MmStruct, v: Vma): string {
   return `${mapsLine(state, mm, v)}\n${ranges(v.pages, kbOfPages(huge ?? 1))}${thpEligible(isThpEligible(v))}VmFlags: ${vmFlagCodes(v)}\n`;
 }
 
-function vsyscallEntry(state: KernelState): string {
-  const line = vsyscallLine(state);
+function vsyscallEntry(state: KernelState, mm: MmStruct): string {
+  const line = vsyscallLine(state, mm);
   if (line === "") return "";
   const codes = state.profile.vsyscall === "xonly" ? "ex " : "rd ex ";
   return `${line}${ranges(1, 4)}${thpEligible(false)}VmFlags: ${codes}\n`;
@@ -51,5 +51,5 @@ export function smaps(state: KernelState, mm: MmStruct | undefined): string {
   mm.vmas.forEach((v) => {
     entries.push(smapsEntry(state, mm, v));
   });
-  return entries.join("") + vsyscallEntry(state);
+  return entries.join("") + vsyscallEntry(state, mm);
 }
