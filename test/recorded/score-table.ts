@@ -1,13 +1,11 @@
 import type { Score } from "./truth.ts";
 
 /** Which bar a recording is held to. */
-export type Group = "not randomised" | "randomised" | "threads" | "32-bit";
+export type Group = "not randomised" | "randomised" | "threads";
 
-/** 32-bit programs and threads are not asked about by the bars, but shown. */
 const THREADED = /^(java|node|python-(threads|mp)|redis)/;
 
 export function groupOf(name: string): Group {
-  if (name.startsWith("i386-")) return "32-bit";
   if (name.endsWith("-aslr")) return "randomised";
   return THREADED.test(name) ? "threads" : "not randomised";
 }

@@ -69,18 +69,30 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   return ok(loaded.ok ? {} : { killed: loaded.error.why });
 }
 
-/** The layout that the program's kind gets; a program of another machine is none that this kernel loads. */
+/**
+ * The layout that a program gets from a kernel of layout `kernel`; undefined for a program of a machine that
+ * this kernel does not run.
+ *
+ * @kernel elf_check_arch, compat_elf_check_arch, arch/x86/include/asm/elf.h (6.18)
+ */
+export function programLayout(
+  kernel: Layout,
+  { machine, class: bits }: Pick<ElfImage, "machine" | "class">,
+  personality: number,
+): Layout | undefined {
+  if (machine !== (bits === 64 ? "x86-64" : "i386")) return undefined;
+  if (bits === kernel.bits) return kernel;
+  if (kernel.bits === 32) return undefined;
+  return (personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32;
+}
+
 function layoutFor(world: World, { personality }: Task, request: ExecRequest): Result<Layout> {
-  const { image } = request.program;
-  const { interpreter } = request;
-  const { bits } = world.layout;
-  const isNative = image.machine === (bits === 64 ? "x86-64" : "i386") && image.class === bits;
-  const isCompat = bits === 64 && image.machine === "i386" && image.class === 32;
-  if (!isNative && !isCompat) return refuse("ENOEXEC", `a ${bits}-bit x86 kernel does not load this program`);
-  if (interpreter && interpreter.image.machine !== image.machine)
+  const { program, interpreter } = request;
+  const layout = programLayout(world.layout, program.image, personality);
+  if (!layout) return refuse("ENOEXEC", `a ${world.layout.bits}-bit x86 kernel does not run this program`);
+  if (interpreter && interpreter.image.machine !== program.image.machine)
     return refuse("ELIBBAD", "the interpreter is for another machine");
-  if (isNative) return ok(world.layout);
-  return ok((personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32);
+  return ok(layout);
 }
 
 const ARG_CEILING = 6 * 2 ** 20;
@@ -123,7 +135,7 @@ function execMmap(world: World, caller: Task, mm: MmStruct, { program, comm }: E
   if (old !== NO_MM) mmput(world, old, task);
 }
 
-/** SET_PERSONALITY2 and elf_read_implies_exec, arch/x86: what the program's kind makes of the caller's. */
+/** set_personality_64bit and elf_read_implies_exec, arch/x86: what the program's kind makes of the caller's. */
 function personalityOf(personality: number, layout: Layout, image: ElfImage): number {
   const { READ_IMPLIES_EXEC } = PERSONALITY;
   if (layout.bits === 64) return personality & ~READ_IMPLIES_EXEC;

@@ -196,21 +196,37 @@ describe("traces that cannot be modelled", () => {
     expect(importer.refusal).toContain("another architecture");
   });
 
-  test("are refused when they begin with a 32-bit program", () => {
-    const importer = new StraceImporter({ system: NO_FILES, sink: { start: () => {}, event: () => {} } });
-    importer.push(
-      lines(
-        '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0',
-        "7 mmap2(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0xf7fbf000",
-      ),
-    );
-    importer.end();
-    expect(importer.refusal).toBe("h is a 32-bit program, and this version models 64-bit x86 programs only");
-  });
-
   test("but a line that makes no sense is only counted", () => {
     const { summary } = importText(lines("7 brk(NULL) = 0x1000", "7 mmap(((", "7 brk(NULL) = 0x1000"));
     expect(summary.unreadable.count).toBe(1);
     expect(summary.unreadable.first[0]).toMatchObject({ line: 2 });
+  });
+});
+
+describe("32-bit programs", () => {
+  const begin = '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0';
+  const BRK = "7 brk(NULL) = 0x56559000";
+  const first = `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`;
+
+  test("have an address space of their own kind", () => {
+    const { summary, state } = importText(lines(begin, BRK, first));
+    expect(summary.predicted).toBe(summary.decided);
+    const [mm] = [...(state?.mms.values() ?? [])];
+    expect(mm?.layout.name).toBe("ia32");
+  });
+
+  test("may be followed by a 64-bit one", () => {
+    const next = '7 execve("/bin/k", ["k"], 0xffffde70 /* 1 var */) = 0';
+    const { state } = importText(
+      lines(
+        begin,
+        BRK,
+        first,
+        next,
+        "7 brk(NULL) = 0x555555559000",
+        `7 mmap(NULL, 8192, ${ANON}) = 0x7ffff7fc0000`,
+      ),
+    );
+    expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
   });
 });

@@ -115,7 +115,7 @@ export class Interpreter {
     if (this.#told.delete(call)) return;
     this.#checkTime(call);
     if (this.#abandoned.has(tid)) {
-      this.#follow32(call);
+      this.#followForeign(call);
       return;
     }
     this.#ensureTask(tid, call);
@@ -240,15 +240,15 @@ export class Interpreter {
   /** The model has no rules for this program: its process leaves the log here. */
   #abandon(call: StraceCall, why: string): void {
     if (this.#loaded === 0) {
-      this.#refusal = `${why}, and this version models 64-bit x86 programs only`;
+      this.#refusal = `${why}, and this version models x86 programs only`;
       return;
     }
-    this.tally.note(`${why}: this version models 64-bit x86 only, so the process is left out from here on`);
+    this.tally.note(`${why}: this version models x86 only, so the process is left out from here on`);
     this.session.emit(call.tid, { call: "abandon", why }, { ret: 0 }, this.#origin(call));
     this.#abandoned.add(call.tid);
   }
 
-  #follow32(call: StraceCall): void {
+  #followForeign(call: StraceCall): void {
     this.tally.note("calls of processes that the model cannot follow");
     if (isFork(call.name) && call.result.kind === "value" && call.result.value)
       this.#abandoned.add(call.result.value);

@@ -1,4 +1,4 @@
-import { alignUp, PAGE_SIZE } from "@pagetrail/core";
+import { alignUp, IA32, PAGE_SIZE } from "@pagetrail/core";
 import { MAP, PROT, type StraceCall } from "../text/index.ts";
 import { Arguments } from "../translate/arguments.ts";
 
@@ -19,6 +19,8 @@ const USER_TOP = 2 ** 47;
  * places that randomisation may give it (16 GiB), and of 8 MiB below.
  */
 const STACK_REGION = USER_TOP - 2 ** 34 - 2 ** 23;
+/** The same of 32-bit programs, of whose stacks randomisation takes up to 8 MiB. */
+const STACK_REGION_32 = IA32.stackTop - 2 ** 23 - 2 ** 23;
 
 /**
  * What a program's first calls tell of where exec put things: fed with the calls of the task that did the
@@ -55,7 +57,7 @@ export class ExecHints {
     if (this.complete) return;
     const a = new Arguments(call);
     if (call.name === "brk") this.#brk(a);
-    else if (call.name === "mmap") this.#mmap(a);
+    else if (call.name === "mmap" || call.name === "mmap2") this.#mmap(a);
     else if (call.name === "mprotect") this.#mprotect(a);
     else this.#other(call);
     this.#calls += 1;
@@ -69,6 +71,7 @@ export class ExecHints {
   }
 
   #mmap(a: Arguments): void {
+    if (a.call.name === "mmap2") this.looks32 = true;
     const { result } = a.call;
     const length = a.number(1);
     const flags = a.flags(3, MAP);
@@ -89,7 +92,7 @@ export class ExecHints {
   }
 
   #other(call: StraceCall): void {
-    if (call.name === "mmap2" || call.name === "set_thread_area") this.looks32 = true;
+    if (call.name === "set_thread_area") this.looks32 = true;
     if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.#askedForLibraries = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
@@ -102,8 +105,9 @@ export class ExecHints {
 
 /** An argument that is a plain pointer near the top of user space; undefined for all others. */
 export function stackPointer(text: string): number | undefined {
-  const [, digits] = /^0x(7ff[0-9a-f]{9})(?: |$)/.exec(text) ?? [];
+  const [, digits] = /^0x(7ff[0-9a-f]{9}|ff[0-9a-f]{6})(?: |$)/.exec(text) ?? [];
   if (digits === undefined) return undefined;
   const pointer = Number.parseInt(digits, 16);
-  return pointer >= STACK_REGION && pointer < USER_TOP ? pointer : undefined;
+  const [from, to] = pointer < 2 ** 32 ? [STACK_REGION_32, IA32.stackTop] : [STACK_REGION, USER_TOP];
+  return pointer >= from && pointer < to ? pointer : undefined;
 }

@@ -40,10 +40,12 @@ export function translateExec(
 ): TranslatedExec {
   const exec = readExecCall(call) ?? UNREADABLE;
   const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
-  const found = hints.looks32 ? foreign32(path) : programs.find(path);
+  const tid = (call.formerTid ?? call.tid) as Pid;
+  const found = fitting(programs.find(path), path, hints);
   if (found.kind === "foreign")
-    return { kind: "foreign", why: `${found.path} is a ${found.machine} program` };
-  const images = found.kind === "elf" ? found : guessed(path, programs, hints);
+    return { kind: "foreign", why: `${found.path} is a program for machine ${found.machine}` };
+  const images =
+    found.kind === "elf" ? found : guessed(path, programs, hints, state.tasks.get(tid)?.personality ?? 0);
   const environment = environmentBytes(exec);
   const args = scriptArguments(exec, found);
   const open: ExecRequest = {
@@ -54,7 +56,6 @@ export function translateExec(
     randomized: false,
     choices: {},
   };
-  const tid = (call.formerTid ?? call.tid) as Pid;
   const layout = inferLayout(state, tid, open, hints);
   const assumed = [
     ...layout.assumed,
@@ -85,15 +86,21 @@ const UNREADABLE: ExecCall = {
   cut: true,
 };
 
-const foreign32 = (path: string): FoundProgram => ({ kind: "foreign", path, machine: "32-bit" });
+/** What makes 32-bit calls is no 64-bit program, whatever the file is by now. */
+function fitting(found: FoundProgram, path: string, hints: ExecHints): FoundProgram {
+  if (found.kind !== "elf" || !hints.looks32 || found.program.image.class === 32) return found;
+  return { kind: "missing", path, why: "the program that ran was a 32-bit one" };
+}
 
 function guessed(
   path: string,
   programs: Programs,
   hints: ExecHints,
+  personality: number,
 ): { readonly program: ProgramFile; readonly interpreter?: ProgramFile } {
-  const program = guessProgram(mapsPath(path), hints);
-  const loader = program.image.interp === undefined ? undefined : programs.loader();
+  const program = guessProgram(mapsPath(path), hints, personality);
+  const { interp } = program.image;
+  const loader = interp === undefined ? undefined : programs.loader(interp);
   return loader ? { program, interpreter: loader } : { program };
 }
 

@@ -7,11 +7,13 @@ import {
   execve,
   getUnmappedArea,
   type KernelState,
+  type Layout,
   MAP,
   type MmEdit,
   PAGE_SIZE,
   PERSONALITY,
   type Pid,
+  programLayout,
   Transaction,
   X86_64,
 } from "@pagetrail/core";
@@ -110,11 +112,13 @@ function shiftedLayout(
 
 function randomLayout(state: KernelState, tid: Pid, request: ExecRequest, hints: ExecHints): InferredLayout {
   const assumed: string[] = [];
-  const seenBase = programBase(request.program.image, hints);
-  const isPie = request.program.image.type === "DYN" && request.interpreter !== undefined;
+  const { image } = request.program;
+  const layout = programLayout(X86_64, image, state.tasks.get(tid)?.personality ?? 0) ?? X86_64;
+  const seenBase = programBase(image, hints, layout);
+  const isPie = image.type === "DYN" && request.interpreter !== undefined;
   if (isPie && seenBase === undefined) assumed.push("programBase");
-  const base = seenBase ?? (isPie ? baseBelowBrk(request.program.image, hints) : undefined);
-  const top = guessStackTop(request, hints);
+  const base = seenBase ?? (isPie ? baseBelowBrk(image, hints) : undefined);
+  const top = guessStackTop(request, hints, layout);
   assumed.push("stackTop");
   if (hints.firstPlaced === undefined) assumed.push("mmapBase");
   const choices: ExecChoices = {
@@ -148,7 +152,7 @@ function mmapPages(
 }
 
 /** A PIE's base, from the protection of its RELRO: the first range of that size that no mmap returned. */
-function programBase(image: ElfImage, hints: ExecHints): number | undefined {
+function programBase(image: ElfImage, hints: ExecHints, layout: Layout): number | undefined {
   const relro = image.segments.find((s) => s.type === "GNU_RELRO");
   if (!relro) return undefined;
   const start = alignDown(relro.vaddr, PAGE_SIZE);
@@ -156,12 +160,11 @@ function programBase(image: ElfImage, hints: ExecHints): number | undefined {
   const bases = hints.relros
     .filter((r) => alignUp(r.length, PAGE_SIZE) === length)
     .map((r) => r.start - start);
-  return bases.find(isProgramBase);
+  return bases.find((base) => isProgramBase(base, layout));
 }
 
 /** Whether randomisation can have put a PIE there. */
-function isProgramBase(base: number): boolean {
-  const { elfEtDynBase, random } = X86_64;
+function isProgramBase(base: number, { elfEtDynBase, random }: Layout): boolean {
   return base >= elfEtDynBase - PMD_SIZE && base < elfEtDynBase + random.programPages * PAGE_SIZE;
 }
 
@@ -179,10 +182,10 @@ const USUAL_DEPTH = 0x13f0;
  * A stack's top under randomisation. The trace shows at best pointers into frames below it, so that this
  * is an estimate: their page and the usual distance.
  */
-function guessStackTop(request: ExecRequest, hints: ExecHints): number {
+function guessStackTop(request: ExecRequest, hints: ExecHints, layout: Layout): number {
   const { sizes } = request;
   const strings = sizes.argBytes + sizes.envBytes + sizes.nameBytes + 8;
-  const { stackTop, random } = X86_64;
+  const { stackTop, random } = layout;
   if (hints.highestPointer === undefined) return stackTop - (random.stackPages / 2) * PAGE_SIZE;
   return Math.min(alignUp(hints.highestPointer + strings + USUAL_DEPTH, PAGE_SIZE), stackTop);
 }

@@ -1,4 +1,4 @@
-import type { ElfImage, ProgramFile } from "@pagetrail/core";
+import { type ElfImage, type ProgramFile, programLayout, X86_64 } from "@pagetrail/core";
 import { elfBytesNeeded, interpRange, parseElf, withInterp } from "../../elf/elf.ts";
 import { parseShebang, SHEBANG_BYTES } from "../../elf/shebang.ts";
 import type { SystemFiles } from "../importer.ts";
@@ -42,8 +42,7 @@ export class Programs {
   #findElf(path: string, prepended: readonly string[]): FoundProgram {
     const image = this.#image(path);
     if (typeof image === "string") return { kind: "missing", path, why: image };
-    if (image.class !== 64 || image.machine !== "x86-64")
-      return { kind: "foreign", path, machine: image.class === 32 ? "32-bit" : `machine ${image.machine}` };
+    if (!programLayout(X86_64, image, 0)) return { kind: "foreign", path, machine: String(image.machine) };
     const program = { file: { path: this.system.realpath(path) ?? path }, image };
     if (image.interp === undefined) return { kind: "elf", program, prepended };
     const loader = this.#image(image.interp);
@@ -52,9 +51,8 @@ export class Programs {
     return { kind: "elf", program, interpreter, prepended };
   }
 
-  /** The dynamic loader of this machine, for programs whose own headers are gone. */
-  loader(): ProgramFile | undefined {
-    const path = "/lib64/ld-linux-x86-64.so.2";
+  /** A dynamic loader, for programs whose own headers are gone. */
+  loader(path: string): ProgramFile | undefined {
     const image = this.#image(path);
     return typeof image === "string"
       ? undefined

@@ -33,6 +33,8 @@ const range = (a: Arguments) => ({ addr: a.word(0), length: a.word(1) });
 
 const READERS: Readonly<Record<string, Reader>> = {
   mmap: readMmap,
+  // The 32-bit call counts its offset in pages; strace prints bytes.
+  mmap2: readMmap,
   munmap: (a) => whole({ call: "munmap", ...range(a) }),
   mprotect: (a) => whole({ call: "mprotect", ...range(a), prot: a.flags(2, PROT) }),
   pkey_mprotect: (a) =>

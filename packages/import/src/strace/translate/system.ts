@@ -81,7 +81,7 @@ export function limitSet(call: StraceCall): ShownLimit | undefined {
 /** The limit that prlimit64 or getrlimit shows as it was before the call. */
 export function limitShown(call: StraceCall): ShownLimit | undefined {
   const a = new Arguments(call);
-  if (call.name === "getrlimit") return shownLimit(a.text(1), a.text(0), 0);
+  if (call.name === "getrlimit" || call.name === "ugetrlimit") return shownLimit(a.text(1), a.text(0), 0);
   if (call.name === "prlimit64") return shownLimit(a.text(3), a.text(1), a.number(0) ?? 0);
   return undefined;
 }
