@@ -1,11 +1,12 @@
 import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
+import { KERNEL } from "./kernel.ts";
 import { LOG } from "./log.ts";
 import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
 
-const MEASURES: readonly Measure[] = [...REPLAY, ...IMPORT, ...LOG, ROOT_BYTES, GAP_SEARCH];
+const MEASURES: readonly Measure[] = [...REPLAY, KERNEL, ...IMPORT, ...LOG, ROOT_BYTES, GAP_SEARCH];
 
 const usage = (): string =>
   [

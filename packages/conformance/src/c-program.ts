@@ -69,6 +69,7 @@ function expression(operation: Operation, { child, heap }: Difference): string {
   if ("touch" in operation) return `touch(${arg(operation.touch)}, ${operation.write ? 1 : 0})`;
   if ("fork" in operation) return operation.fork === "go on" ? "branch(1) - 1" : "branch(0)";
   if ("drop" in operation) return "drop_capabilities()";
+  if ("batch" in operation) throw new Error("a batch is for timing");
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `attach(${arg(addr)}, ${flags}, ${size})`;

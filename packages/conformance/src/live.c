@@ -10,6 +10,8 @@
  *   m ADDR FLAGS SIZE  attach a new System V segment
  *   l RESOURCE SOFT HARD, k  set a resource limit; give up CAP_IPC_LOCK and CAP_SYS_RAWIO
  *   f, c               fork: go on in the child; fork a child that exits
+ *   t COUNT            the next COUNT lines are system calls: makes them without a report between, and answers
+ *                      the nanoseconds that they took
  */
 #include "program.h"
 
@@ -56,6 +58,34 @@ static long execute(char *line) {
   }
 }
 
+static u64 now(void) {
+  u64 time[2];
+  call(CLOCK_GETTIME, 1, (long)time, 0);
+  return time[0] * 1000000000 + time[1];
+}
+
+enum { BATCH = 1 << 17 };
+
+static long timed(u64 count, long *offset) {
+  static u64 calls[BATCH][7];
+  char line[256];
+  if (count > BATCH) return -7;
+  for (u64 i = 0; i < count && next_line(line, sizeof line, offset); i++) parse(line + 1, calls[i], 7);
+  u64 begun = now();
+  for (u64 i = 0; i < count; i++) {
+    const u64 *n = calls[i];
+    sys((long)n[0], (long)n[1], (long)n[2], (long)n[3], (long)n[4], (long)n[5], (long)n[6]);
+  }
+  return (long)(now() - begun);
+}
+
+static long obey(char *line, long *offset) {
+  u64 count;
+  if (line[0] != 't') return execute(line);
+  parse(line + 1, &count, 1);
+  return timed(count, offset);
+}
+
 static void run(long offset, word stack) {
   char line[256];
   u64 start[10] = {stack, (word)call(BRK, 0, 0, 0)};
@@ -64,7 +94,7 @@ static void run(long offset, word stack) {
   print('b', start, 10);
   print_filtered("/proc/self/stat");
   report(0);
-  while (next_line(line, sizeof line, &offset) && line[0] != 'e') report(execute(line));
+  while (next_line(line, sizeof line, &offset) && line[0] != 'e') report(obey(line, &offset));
   call(EXIT, 0, 0, 0);
 }
 

@@ -162,6 +162,10 @@ export class ModelRun {
     if ("touch" in operation) return touch(tx, this.tid, pageOf(operation.touch), operation.write);
     if ("fork" in operation) return this.fork(tx, operation.fork === "go on");
     if ("attach" in operation) return this.attach(tx, operation.attach);
+    if ("batch" in operation) {
+      for (const one of operation.batch) this.perform(tx, one);
+      return { ret: 0 };
+    }
     const group = tx.group(tx.task(this.tid).tgid);
     group.capabilities = { ...group.capabilities, ipcLock: false, sysRawio: false };
     return { ret: 0 };

@@ -13,7 +13,9 @@ export type Operation =
   /** Attaches a new System V segment, which goes with its last mapping. */
   | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
   /** Gives up CAP_IPC_LOCK and CAP_SYS_RAWIO. */
-  | { readonly drop: "capabilities" };
+  | { readonly drop: "capabilities" }
+  /** System calls one after the other; the program answers the nanoseconds that they took. */
+  | { readonly batch: readonly Operation[] };
 
 /** The entry by which the program calls the kernel. */
 export type Abi = "x86-64" | "i386";
@@ -103,6 +105,10 @@ export function commandOf(operation: Operation, abi: Abi): string {
   if ("touch" in operation) return `${operation.write ? "w" : "r"} ${hexOf(operation.touch)}`;
   if ("fork" in operation) return operation.fork === "go on" ? "f" : "c";
   if ("drop" in operation) return "k";
+  if ("batch" in operation) {
+    const { batch } = operation;
+    return [`t ${hexOf(batch.length)}`, ...batch.map((one) => commandOf(one, abi))].join("\n");
+  }
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return ["m", ...[addr, flags, size].map(hexOf)].join(" ");

@@ -9,6 +9,7 @@ export function describeOperation(operation: Operation, abi: Abi): string {
   if ("touch" in operation) return `${operation.write ? "write" : "read"} 0x${operation.touch.toString(16)}`;
   if ("fork" in operation) return operation.fork === "go on" ? "fork, and go on in the child" : "fork";
   if ("drop" in operation) return "give up CAP_IPC_LOCK and CAP_SYS_RAWIO";
+  if ("batch" in operation) return `${operation.batch.length} calls, timed`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `shmat(shmget(IPC_PRIVATE, ${size}, IPC_CREAT|0600), ${number(addr)}, 0x${flags.toString(16)})`;
