@@ -74,6 +74,7 @@ export class Generator {
       [6, () => this.brk()],
       [2, () => this.mincore()],
       [2, () => this.msync()],
+      [2, () => this.remapFilePages()],
       [3, () => this.shm()],
       [f.locks ? 10 : 0, () => this.lock()],
       [f.seals ? 3 : 0, () => this.mseal()],
@@ -210,6 +211,10 @@ export class Generator {
   private mprotect(): Operation | undefined {
     const { addr, length } = this.range();
     if (!this.isSafe(addr, length)) return undefined;
+    if (this.random.chance(0.03)) {
+      const pkey = this.random.pick([-1, -1, 0, 1, -2]);
+      return { request: { call: "pkey_mprotect", addr, length, prot: this.prot(), pkey } };
+    }
     const prot = this.prot() | (this.features.stacks ? this.random.bits([PROT.GROWSDOWN], 0.1) : 0);
     const grown = prot | this.random.bits([PROT.GROWSUP], 0.01);
     return {
@@ -220,6 +225,23 @@ export class Generator {
         prot: grown,
       },
     };
+  }
+
+  private remapFilePages(): Operation | undefined {
+    const { random } = this;
+    const { addr, length: size } = this.range();
+    // It populates what it maps.
+    if (this.features.guards || BigInt(size) > 64 * PAGE_SIZE || !this.isSafe(addr, size)) return undefined;
+    // The parent of a run that went on in a child still holds its segments.
+    if (
+      this.features.forks &&
+      this.mm.vmas.findFrom(Math.floor(Number(addr) / PAGE_SIZE))?.ops.name === "shm"
+    )
+      return undefined;
+    const pgoff = random.below(16);
+    const prot = random.chance(0.05) ? 1 : 0;
+    const flags = random.pick([0, MAP.NONBLOCK, MAP.PRIVATE]);
+    return { request: { call: "remap_file_pages", addr, size, prot, pgoff, flags } };
   }
 
   private mremap(): Operation | undefined {
@@ -359,6 +381,7 @@ export class Generator {
 
   private persona(): Operation {
     const { random } = this;
+    if (random.chance(0.3)) return { request: this.prctlOfMm() };
     if (random.chance(0.2)) {
       const arg = random.pick([0, 1, 1, 2, 3, 4]);
       return { request: { call: "prctl", option: 65, arg } };
@@ -367,7 +390,21 @@ export class Generator {
     const persona = random.chance(0.2) ? 0xffffffff : PERSONALITY.ADDR_NO_RANDOMIZE | implied;
     return { request: { call: "personality", persona } };
   }
+
+  private prctlOfMm(): Extract<Operation, { request: unknown }>["request"] {
+    const { random, mm } = this;
+    const option = random.pick([PR_SET_MM, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE]);
+    const arg5 = random.chance(0.1) ? 1 : 0;
+    if (option !== PR_SET_MM)
+      return { call: "prctl", option, arg: random.below(2), arg3: random.pick([0, 0, 1, 2]), arg4: 0, arg5 };
+    const arg3 = random.pick([0, mm.startCode, mm.brk, mm.startStack, TASK_SIZE, mm.startBrk]);
+    return { call: "prctl", option, arg: random.below(14), arg3, arg4: 0, arg5 };
+  }
 }
+
+const PR_SET_MM = 35;
+const PR_SET_THP_DISABLE = 41;
+const PR_GET_THP_DISABLE = 42;
 
 const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
 

@@ -242,6 +242,7 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
     ipcLock: hasCapability(14),
     sysRawio: hasCapability(17),
     sysAdmin: hasCapability(21),
+    sysResource: hasCapability(24),
   };
 }
 

@@ -44,6 +44,8 @@ const NUMBERS = {
   mlockall: [151, 152],
   munlockall: [152, 153],
   prctl: [157, 172],
+  remap_file_pages: [216, 257],
+  pkey_mprotect: [329, 380],
   mlock2: [325, 376],
   mseal: [462, 462],
 } as const;
@@ -72,6 +74,10 @@ export function systemCall(operation: Operation, abi: Abi): SystemCall | undefin
       return call(r.call, r.addr, r.length);
     case "mprotect":
       return call("mprotect", r.addr, r.length, r.prot);
+    case "pkey_mprotect":
+      return call("pkey_mprotect", r.addr, r.length, r.prot, r.pkey);
+    case "remap_file_pages":
+      return call("remap_file_pages", r.addr, r.size, r.prot, r.pgoff, r.flags);
     case "mremap":
       return call("mremap", r.addr, r.oldLength, r.newLength, r.flags, r.newAddr);
     case "brk":
@@ -89,7 +95,7 @@ export function systemCall(operation: Operation, abi: Abi): SystemCall | undefin
     case "mseal":
       return call(r.call, r.addr, r.length, r.flags);
     case "prctl":
-      return call("prctl", r.option, r.arg, 0, 0, 0);
+      return call("prctl", r.option, r.arg, r.arg3 ?? 0, r.arg4 ?? 0, r.arg5 ?? 0);
     case "personality":
       return call("personality", r.persona);
     default:

@@ -75,6 +75,8 @@ export class SecondOpinion {
       case "mremap":
         return this.#remap(r, value / PAGE_SIZE);
       case "shmdt":
+      case "pkey_mprotect":
+      case "remap_file_pages":
         return false;
       case "personality":
         this.#isSilent = true;
@@ -144,7 +146,8 @@ const PATHS: Readonly<Record<number, string>> = {
 const pagesIn = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE);
 
 /** What these refuse they refuse whole, as far as pages go. */
-const hasNoPartialEffect = (r: Request): boolean => !["mprotect", "mremap", "mmap", "shmdt"].includes(r.call);
+const hasNoPartialEffect = (r: Request): boolean =>
+  !["mprotect", "pkey_mprotect", "mremap", "mmap", "remap_file_pages", "shmdt"].includes(r.call);
 
 function firstDifference(a: FlatModel, b: FlatModel): number | undefined {
   const text = (page: FlatPage | undefined): string =>

@@ -12,7 +12,7 @@ export const smapsCommand = (path: string, options: ProcessViewOptions, out: Out
       vmas: mm
         ? mm.vmas.toArray().map((vma) => ({
             ...vmaJson(state, mm, vma),
-            thpEligible: isThpEligible(vma),
+            thpEligible: isThpEligible(mm, vma),
             vmFlags: vmFlagCodes(vma).trimEnd().split(" "),
           }))
         : [],

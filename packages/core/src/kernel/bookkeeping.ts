@@ -1,6 +1,6 @@
 import { legacyBase, mmapBase } from "../arch/index.ts";
-import { NO_FILE, type Pid, type Word } from "../base/index.ts";
-import { emptyMm, MDWE, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
+import { NO_FILE, type Pid } from "../base/index.ts";
+import { emptyMm, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
 import { isLive, type Task } from "../process/index.ts";
 import { isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
@@ -77,25 +77,6 @@ export function setRlimit(tx: Transaction, task: Task, r: Of<"setrlimit">): Outc
   if (r.soft > r.hard) return { errno: "EINVAL", why: "the soft limit exceeds the hard one" };
   const group = tx.group(target.tgid);
   group.limits = { ...group.limits, [r.resource]: { soft: r.soft, hard: r.hard } };
-  return { ret: 0 };
-}
-
-const PR_SET_VMA = 0x53564d41;
-const PR_SET_MDWE = 65;
-
-/** The options of prctl that this kernel's memory rules decide. */
-export function prctl(edit: MmEdit, r: Of<"prctl">): Outcome {
-  if (r.option === PR_SET_VMA) return { errno: "EINVAL", why: "anonymous VMA names are not built in" };
-  return r.option === PR_SET_MDWE ? setMdwe(edit, r.arg) : { ret: 0 };
-}
-
-/** prctl_set_mdwe, kernel/sys.c (6.18): once set it stays. */
-function setMdwe(edit: MmEdit, bits: Word): Outcome {
-  if (bits === MDWE.NO_INHERIT || bits > (MDWE.REFUSE_EXEC_GAIN | MDWE.NO_INHERIT))
-    return { errno: "EINVAL", why: "PR_SET_MDWE: unknown or incomplete bits" };
-  if (edit.mm.mdwe !== 0 && edit.mm.mdwe !== bits)
-    return { errno: "EPERM", why: "PR_SET_MDWE cannot be taken back" };
-  edit.set("mdwe", Number(bits));
   return { ret: 0 };
 }
 

@@ -17,17 +17,20 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record.
+ * it is, `load` an exec's record, `ranges` a list of pairs of words.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges";
 
-type Members<R> = { readonly [K in Exclude<keyof R, "call">]: Form };
+type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
 /** The members of every request, in the order in which a log has them. */
 const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   mmap: { addr: "word", length: "word", prot: "int", flags: "int", offset: "word", file: "int" },
   munmap: { addr: "word", length: "word" },
   mprotect: { addr: "word", length: "word", prot: "int" },
+  pkey_mprotect: { addr: "word", length: "word", prot: "int", pkey: "int" },
+  remap_file_pages: { addr: "word", size: "word", prot: "word", pgoff: "word", flags: "int" },
+  process_madvise: { target: "int", ranges: "ranges", advice: "int", flags: "word" },
   mremap: { addr: "word", oldLength: "word", newLength: "word", flags: "int", newAddr: "word" },
   brk: { addr: "word" },
   madvise: { addr: "word", length: "word", advice: "int" },
@@ -42,7 +45,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   shmdt: { addr: "word" },
   personality: { persona: "int" },
   setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
-  prctl: { option: "int", arg: "word" },
+  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word" },
   clone: { flags: "int", child: "int" },
   execve: { path: "text", load: "record" },
   exit: { code: "int" },
@@ -63,7 +66,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 };
 
 /** Members that a request may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["execve.load"]);
+const OPTIONAL: ReadonlySet<string> = new Set(["execve.load", "prctl.arg3", "prctl.arg4", "prctl.arg5"]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -75,6 +78,8 @@ function encodeMember(form: Form, value: unknown): unknown {
       return hex((value as number) * PAGE_SIZE);
     case "size":
       return value === UNLIMITED ? "unlimited" : value;
+    case "ranges":
+      return (value as readonly (readonly Word[])[]).map((pair) => pair.map(wordHex));
     default:
       return value;
   }
@@ -98,7 +103,19 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "string" ? value : undefined;
     case "record":
       return typeof value === "object" && value !== null ? value : undefined;
+    case "ranges":
+      return decodeRanges(value);
   }
+}
+
+function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const pairs = value.map((pair) =>
+    Array.isArray(pair) ? pair.map((word) => (typeof word === "string" ? parseWord(word) : undefined)) : [],
+  );
+  const isPair = (pair: (Word | undefined)[]): pair is Word[] =>
+    pair.length === 2 && !pair.includes(undefined);
+  return pairs.every(isPair) ? pairs : undefined;
 }
 
 const encodeOutcome = (o: Outcome): Json =>

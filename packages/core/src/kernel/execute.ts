@@ -1,4 +1,4 @@
-import { pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
+import { type Pid, pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
   findOrExpand,
@@ -15,7 +15,11 @@ import {
   munlock,
   munlockall,
   munmap,
+  type OpenFile,
   pageOfWord,
+  pkeyMprotect,
+  processMadvise,
+  remapFilePages,
   shmat,
   shmdt,
   supposeTouched,
@@ -33,7 +37,6 @@ import {
 import {
   adopt,
   learnLayout,
-  prctl,
   renameFiles,
   reveal,
   setPersonality,
@@ -41,6 +44,7 @@ import {
   unlinkFiles,
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
+import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -87,6 +91,10 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
       return answer(munmap(edit, r.addr, r.length));
     case "mprotect":
       return answer(mprotect(edit, r.addr, r.length, r.prot));
+    case "pkey_mprotect":
+      return answer(pkeyMprotect(edit, r.addr, r.length, r.prot, r.pkey));
+    case "remap_file_pages":
+      return answer(remapFilePages(edit, { ...r, address: r.addr }, (file) => attachmentsOf(tx, file)));
     case "mremap":
       return located(
         mremap(edit, {
@@ -122,9 +130,26 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
       return answer(shmdt(edit, r.addr));
     case "prctl":
       return prctl(edit, r);
+    case "process_madvise":
+      return adviseProcess(tx, edit, r);
     default:
       return undefined;
   }
+}
+
+/** VMAs that hold a System V segment which has been removed; any number holds one that has not. */
+function attachmentsOf(tx: Transaction, { inode = 0 }: OpenFile): number {
+  if (tx.peekShm(inode)) return Number.POSITIVE_INFINITY;
+  const same = [...tx.files()].filter(({ file }) => file.kind === "shm" && file.inode === inode);
+  return same.reduce((sum, { mappings }) => sum + mappings, 0);
+}
+
+function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_madvise" }): Outcome {
+  if (r.target === BAD_FILE && r.flags === 0)
+    return { errno: "EBADF", why: "no process behind the descriptor" };
+  const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
+  if (!edit) return { errno: "ESRCH", why: `no process ${r.target}` };
+  return located(processMadvise(edit, r, edit.mm.id === own.mm.id));
 }
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {

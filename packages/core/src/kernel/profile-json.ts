@@ -32,9 +32,12 @@ const PROFILE: Shape<Profile> = {
   },
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
-  capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag" },
+  capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag", sysResource: "flag" },
   vsyscall: ["xonly", "emulate", "none"],
 };
+
+/** Members that came after the first logs, and what such a log means. */
+const ADDED: ReadonlyMap<string, boolean> = new Map([["profile.capabilities.sysResource", true]]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -76,7 +79,8 @@ function decodeMember(name: string, form: Form, value: unknown): Result<unknown,
   if (!isJson(value)) return wrong("an object");
   const members: Record<string, unknown> = {};
   for (const [member, inner] of Object.entries(form)) {
-    const decoded = decodeMember(`${name}.${member}`, inner, value[member]);
+    const path = `${name}.${member}`;
+    const decoded = decodeMember(path, inner, member in value ? value[member] : ADDED.get(path));
     if (!decoded.ok) return decoded;
     members[member] = decoded.value;
   }

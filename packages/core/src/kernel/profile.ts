@@ -46,7 +46,7 @@ export const REFERENCE_PROFILE: Profile = {
     stack: { soft: 8 * MIB, hard: UNLIMITED },
     memlock: { soft: 8 * MIB, hard: 8 * MIB },
   },
-  capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true },
+  capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true, sysResource: true },
   vsyscall: "xonly",
 };
 

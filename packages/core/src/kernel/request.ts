@@ -24,6 +24,31 @@ export type Request =
   | { readonly call: "munmap"; readonly addr: Word; readonly length: Word }
   | { readonly call: "mprotect"; readonly addr: Word; readonly length: Word; readonly prot: number }
   | {
+      readonly call: "pkey_mprotect";
+      readonly addr: Word;
+      readonly length: Word;
+      readonly prot: number;
+      readonly pkey: number;
+    }
+  | {
+      readonly call: "remap_file_pages";
+      readonly addr: Word;
+      readonly size: Word;
+      readonly prot: Word;
+      /** Pages of the file. */
+      readonly pgoff: Word;
+      readonly flags: number;
+    }
+  | {
+      readonly call: "process_madvise";
+      /** The process behind the descriptor: 0 for the caller's own, BAD_FILE for none. */
+      readonly target: number;
+      /** Address and length of each. */
+      readonly ranges: readonly (readonly [Word, Word])[];
+      readonly advice: number;
+      readonly flags: Word;
+    }
+  | {
       readonly call: "mremap";
       readonly addr: Word;
       readonly oldLength: Word;
@@ -51,7 +76,15 @@ export type Request =
       readonly soft: number;
       readonly hard: number;
     }
-  | { readonly call: "prctl"; readonly option: number; readonly arg: Word }
+  | {
+      readonly call: "prctl";
+      readonly option: number;
+      readonly arg: Word;
+      /** The further arguments, absent where they are 0. */
+      readonly arg3?: Word;
+      readonly arg4?: Word;
+      readonly arg5?: Word;
+    }
   | {
       readonly call: "clone";
       readonly flags: number;

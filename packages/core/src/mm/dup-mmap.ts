@@ -33,8 +33,11 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
 
 const accounted = (v: Vma): number => ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0);
 
-/** What of PR_SET_MDWE passes to a child, and through exec: mmf_init_legacy_flags. */
-export const inheritedMdwe = (mm: MmStruct): number => ((mm.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : mm.mdwe);
+/** What of an mm's own flags passes to a child, and through exec: mmf_init_legacy_flags. */
+export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabled"> => ({
+  mdwe: (mm.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : mm.mdwe,
+  ...(mm.thpDisabled === undefined ? {} : { thpDisabled: mm.thpDisabled }),
+});
 
 function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
   const {
@@ -52,8 +55,8 @@ function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
     rssShmem,
   } = emptyMm(id, parent.layout);
   const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm, rssAnon, rssFile, rssShmem };
-  const mdwe = inheritedMdwe(parent);
-  return { id, vmas, mmUsers, mmCount, ...counters, defFlags: parent.defFlags & VM.NOHUGEPAGE, mdwe };
+  const defFlags = parent.defFlags & VM.NOHUGEPAGE;
+  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, ...inheritedFlags(parent) };
 }
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */

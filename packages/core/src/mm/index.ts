@@ -19,6 +19,8 @@ export * from "./msync.ts";
 export * from "./munmap.ts";
 export * from "./open-file.ts";
 export * from "./populate.ts";
+export * from "./process-madvise.ts";
+export * from "./remap-file-pages.ts";
 export * from "./shm.ts";
 export * from "./special-mapping.ts";
 export * from "./unmapped-area.ts";

@@ -10,7 +10,7 @@ const HERE = 0x20000000;
 
 function limited(memlockPages: number): Machine {
   const memlock = { soft: memlockPages * PAGE_SIZE, hard: memlockPages * PAGE_SIZE };
-  const capabilities = { ipcLock: false, sysRawio: false, sysAdmin: false };
+  const capabilities = { ipcLock: false, sysRawio: false, sysAdmin: false, sysResource: false };
   const machine = new Machine({ ...MACHINE, capabilities, limits: { ...MACHINE.limits, memlock } });
   machine.ask(flagged(8 * PAGE_SIZE, MAP.FIXED, HERE));
   return machine;

@@ -15,6 +15,7 @@ export interface Capabilities {
   readonly ipcLock: boolean;
   readonly sysRawio: boolean;
   readonly sysAdmin: boolean;
+  readonly sysResource: boolean;
 }
 
 /** The machine's settings that the operations read: /proc/sys/vm and sizes. */

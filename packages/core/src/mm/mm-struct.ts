@@ -3,6 +3,9 @@ import type { MmId, Vpn } from "../base/index.ts";
 import { GapTree } from "../struct/index.ts";
 import type { Vma } from "./vma.ts";
 
+/** How PR_SET_THP_DISABLE takes transparent huge pages away. */
+export type ThpDisabled = "completely" | "except advised";
+
 /**
  * mm_struct: one address space. Sizes and limits are in pages, `brk` and the program's own ranges in
  * bytes. A committed one is frozen; inside a transaction its checked-out copy is yours to change.
@@ -46,6 +49,8 @@ export interface MmStruct {
   readonly vdso: Vpn;
   /** Bits of PR_SET_MDWE: with any, memory is refused that is or becomes writable and executable. */
   readonly mdwe: number;
+  /** PR_SET_THP_DISABLE: no transparent huge pages, or only where madvise asks for them. */
+  readonly thpDisabled?: ThpDisabled | undefined;
 
   /**
    * First pages of private writable VMAs that no write is known to have touched since they were made or

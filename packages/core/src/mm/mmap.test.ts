@@ -12,7 +12,10 @@ const TASK_SIZE = 0x7ffffffff000;
 const HERE = 0x20000000;
 const MINUS_1 = 2n ** 64n - 1n;
 
-const UNPRIVILEGED = { ...MACHINE, capabilities: { ipcLock: false, sysRawio: false, sysAdmin: false } };
+const UNPRIVILEGED = {
+  ...MACHINE,
+  capabilities: { ipcLock: false, sysRawio: false, sysAdmin: false, sysResource: false },
+};
 
 function withFile(file: Partial<OpenFile>, machine = new Machine()): Machine {
   const plain = { id: fileId(1), path: "/f", kind: "disk", readable: true, writable: true, deleted: false };

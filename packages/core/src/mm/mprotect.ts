@@ -26,6 +26,26 @@ import { vmaModify } from "./vma-merge.ts";
  * @kernel do_mprotect_pkey, mm/mprotect.c (6.18)
  */
 export function mprotect(edit: MmEdit, address: Word, length: Word, prot: number): Result<void> {
+  return pkeyMprotect(edit, address, length, prot, NO_KEY);
+}
+
+/** pkey_mprotect with it is mprotect. */
+const NO_KEY = -1;
+
+/**
+ * Changes the protection of a range, and the protection key that its pages carry. A machine without such
+ * keys has none to give, so that naming one is refused once the other arguments hold.
+ *
+ * @refuses as mprotect, and EINVAL for any key
+ * @kernel do_mprotect_pkey, mm/mprotect.c; mm_pkey_is_allocated, arch/x86/include/asm/pkeys.h (6.18)
+ */
+export function pkeyMprotect(
+  edit: MmEdit,
+  address: Word,
+  length: Word,
+  prot: number,
+  pkey: number,
+): Result<void> {
   const grows = prot & (PROT.GROWSDOWN | PROT.GROWSUP);
   if (grows === (PROT.GROWSDOWN | PROT.GROWSUP)) return refuse("EINVAL", "grows down and up");
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
@@ -35,6 +55,7 @@ export function mprotect(edit: MmEdit, address: Word, length: Word, prot: number
   if (endAddress <= address) return refuse("ENOMEM", "range wraps");
   const wanted = prot & ~grows;
   if ((wanted & ~(PROT_RWX | PROT.SEM)) !== 0) return refuse("EINVAL", "unknown protection bits");
+  if (pkey !== NO_KEY) return refuse("EINVAL", `protection key ${pkey} is not allocated`);
   if (typeof address !== "number") return refuse("ENOMEM", "no mapping in the range");
   const end = pageOf(Number(endAddress));
   return protectRange(edit, pageOf(address), end, wanted & PROT_RWX, grows);

@@ -2,7 +2,7 @@ import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY } from "
 import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
 import {
   emptyMm,
-  inheritedMdwe,
+  inheritedFlags,
   MAP,
   type MmEdit,
   type MmStruct,
@@ -60,8 +60,8 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   if (!sizes.ok) return sizes;
 
   const task = deThread(world, caller);
-  const mdwe = task.mm === NO_MM ? 0 : inheritedMdwe(world.mm(task.mm));
-  const mm = { ...emptyMm(world.newMmId(), layout.value), mdwe };
+  const inherited = task.mm === NO_MM ? {} : inheritedFlags(world.mm(task.mm));
+  const mm = { ...emptyMm(world.newMmId(), layout.value), ...inherited };
   execMmap(world, task, mm, request);
   world.addMm(mm);
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));

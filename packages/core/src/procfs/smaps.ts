@@ -13,7 +13,8 @@ const thpEligible = (eligible: boolean): string => `THPeligible:    ${(eligible 
  *
  * @kernel __thp_vma_allowable_orders, mm/huge_memory.c (6.18)
  */
-export function isThpEligible(v: Vma): boolean {
+export function isThpEligible(mm: MmStruct, v: Vma): boolean {
+  if (mm.thpDisabled === "completely") return false;
   if (!isAnonymous(v) || (v.flags & VM.HUGEPAGE) === 0) return false;
   return Math.floor(v.end / PMD_PAGES) * PMD_PAGES - PMD_PAGES >= v.start;
 }
@@ -31,7 +32,7 @@ const ranges = (pages: number, pageKb: number): string =>
  */
 export function smapsEntry(state: KernelState, mm: MmStruct, v: Vma): string {
   const huge = v.file === 0 ? undefined : state.files.get(v.file)?.file.hugePages;
-  return `${mapsLine(state, mm, v)}\n${ranges(v.pages, kbOfPages(huge ?? 1))}${thpEligible(isThpEligible(v))}VmFlags: ${vmFlagCodes(v)}\n`;
+  return `${mapsLine(state, mm, v)}\n${ranges(v.pages, kbOfPages(huge ?? 1))}${thpEligible(isThpEligible(mm, v))}VmFlags: ${vmFlagCodes(v)}\n`;
 }
 
 function vsyscallEntry(state: KernelState, mm: MmStruct): string {

@@ -1,4 +1,4 @@
-import type { Request } from "@pagetrail/core";
+import { parseWord, type Request, type Word } from "@pagetrail/core";
 import {
   MADV,
   MAP,
@@ -9,6 +9,7 @@ import {
   PERSONALITY,
   PR,
   PR_MDWE,
+  PR_SET_MM,
   PR_SET_VMA,
   PROT,
   SHM,
@@ -38,7 +39,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   munmap: (a) => whole({ call: "munmap", ...range(a) }),
   mprotect: (a) => whole({ call: "mprotect", ...range(a), prot: a.flags(2, PROT) }),
   pkey_mprotect: (a) =>
-    a.number(3) === -1 ? whole({ call: "mprotect", ...range(a), prot: a.flags(2, PROT) }) : undefined,
+    whole({ call: "pkey_mprotect", ...range(a), prot: a.flags(2, PROT), pkey: a.number(3) }),
+  remap_file_pages: (a) =>
+    whole({
+      call: "remap_file_pages",
+      addr: a.word(0),
+      size: a.word(1),
+      prot: a.flags(2, PROT),
+      pgoff: a.word(3),
+      flags: a.flags(4, MAP),
+    }),
+  process_madvise: readProcessMadvise,
   mremap: (a) =>
     whole({
       call: "mremap",
@@ -82,13 +93,53 @@ function readMmap(a: Arguments, fileId: FileIdOf): Request | undefined {
 }
 
 /** Options of prctl that the model's rules decide; every other is no business of an address space. */
-const MODELLED_PRCTL: readonly string[] = ["PR_SET_VMA", "PR_SET_MDWE"];
+const MODELLED_PRCTL: readonly string[] = [
+  "PR_SET_VMA",
+  "PR_SET_MDWE",
+  "PR_GET_MDWE",
+  "PR_SET_THP_DISABLE",
+  "PR_GET_THP_DISABLE",
+  "PR_SET_MM",
+];
+
+/** What PR_SET_MM takes from memory or from a descriptor: no argument tells it. */
+const UNSEEN_PR_SET_MM: readonly string[] = [
+  "PR_SET_MM_AUXV",
+  "PR_SET_MM_EXE_FILE",
+  "PR_SET_MM_MAP",
+  "PR_SET_MM_MAP_SIZE",
+];
 
 function readPrctl(a: Arguments): Request | undefined {
   const option = a.flags(0, PR);
-  const modelled = MODELLED_PRCTL.some((name) => PR[name] === option);
-  const arg = a.flags(1, { ...PR_SET_VMA, ...PR_MDWE });
-  return modelled ? whole({ call: "prctl", option, arg }) : undefined;
+  if (!MODELLED_PRCTL.some((name) => PR[name] === option)) return undefined;
+  const isMm = option === PR.PR_SET_MM;
+  const names = isMm ? PR_SET_MM : { ...PR_SET_VMA, ...PR_MDWE };
+  const arg = a.text(1) === "" ? 0 : a.flags(1, names);
+  if (isMm && UNSEEN_PR_SET_MM.some((name) => PR_SET_MM[name] === arg)) return undefined;
+  const rest = (index: number): Word | undefined =>
+    a.text(index) === "" ? 0 : (a.word(index) ?? a.number(index));
+  const [arg3, arg4, arg5] = [rest(2), rest(3), rest(4)];
+  const known = whole({ call: "prctl", option, arg, arg3, arg4, arg5 });
+  return (
+    known && { call: "prctl", option: known.option, arg: known.arg, ...withoutZeros({ arg3, arg4, arg5 }) }
+  );
+}
+
+const withoutZeros = (words: Readonly<Record<string, Word | undefined>>): object =>
+  Object.fromEntries(Object.entries(words).filter(([, word]) => word !== 0));
+
+/** The process is known only where strace names it behind the descriptor: `3<pid:4242>`. */
+function readProcessMadvise(a: Arguments): Request | undefined {
+  const [, pid] = /^\d+<pid:(\d+)>$/.exec(a.text(0)) ?? [];
+  const pairs = [...a.text(1).matchAll(/\{iov_base=(0x[0-9a-f]+|NULL), iov_len=(\d+)\}/g)];
+  if (pid === undefined || pairs.length !== a.number(2)) return undefined;
+  const ranges = pairs.map(([, base = "", length = ""]): [Word, Word] => [
+    base === "NULL" ? 0 : (parseWord(base) ?? 0),
+    Number(length),
+  ]);
+  const advice = a.flags(3, MADV);
+  return whole({ call: "process_madvise", target: Number(pid), ranges, advice, flags: a.word(4) });
 }
 
 /** The request that a memory call makes; undefined for other calls, and for arguments that make no sense. */

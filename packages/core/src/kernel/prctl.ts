@@ -1,0 +1,128 @@
+import { LOW_LIMIT } from "../arch/index.ts";
+import { addressOf, type Word } from "../base/index.ts";
+import { MDWE, type MmEdit, type MmStruct, type ThpDisabled } from "../mm/index.ts";
+import type { Outcome, Request } from "./request.ts";
+
+type Prctl = Request & { readonly call: "prctl" };
+
+/** The options that decide about memory, as in include/uapi/linux/prctl.h. */
+const PR = {
+  SET_MM: 35,
+  SET_THP_DISABLE: 41,
+  GET_THP_DISABLE: 42,
+  SET_MDWE: 65,
+  GET_MDWE: 66,
+  SET_VMA: 0x53564d41,
+} as const;
+
+const invalid = (why: string): Outcome => ({ errno: "EINVAL", why });
+const DONE: Outcome = { ret: 0 };
+
+/** The options of prctl that this kernel's memory rules decide. */
+export function prctl(edit: MmEdit, r: Prctl): Outcome {
+  switch (r.option) {
+    case PR.SET_VMA:
+      return invalid("anonymous VMA names are not built in");
+    case PR.SET_MDWE:
+      return hasRest(r) ? invalid("PR_SET_MDWE takes one argument") : setMdwe(edit, r.arg);
+    case PR.GET_MDWE:
+      return r.arg !== 0 || hasRest(r) ? invalid("PR_GET_MDWE takes none") : { ret: edit.mm.mdwe };
+    case PR.SET_THP_DISABLE:
+      return setThpDisable(edit, r);
+    case PR.GET_THP_DISABLE:
+      if (r.arg !== 0 || hasRest(r)) return invalid("PR_GET_THP_DISABLE takes none");
+      return { ret: edit.mm.thpDisabled === undefined ? 0 : THP_ANSWER[edit.mm.thpDisabled] };
+    case PR.SET_MM:
+      return setMm(edit, r);
+    default:
+      return DONE;
+  }
+}
+
+const hasRest = ({ arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): boolean => arg3 !== 0 || arg4 !== 0 || arg5 !== 0;
+
+/** prctl_set_mdwe, kernel/sys.c (6.18): once set it stays. */
+function setMdwe(edit: MmEdit, bits: Word): Outcome {
+  if (bits === MDWE.NO_INHERIT || bits > (MDWE.REFUSE_EXEC_GAIN | MDWE.NO_INHERIT))
+    return invalid("PR_SET_MDWE: unknown or incomplete bits");
+  if (edit.mm.mdwe !== 0 && edit.mm.mdwe !== bits)
+    return { errno: "EPERM", why: "PR_SET_MDWE cannot be taken back" };
+  edit.set("mdwe", Number(bits));
+  return DONE;
+}
+
+const THP_EXCEPT_ADVISED = 2;
+const THP_ANSWER: Readonly<Record<ThpDisabled, number>> = { completely: 1, "except advised": 3 };
+
+/**
+ * Takes transparent huge pages from a process, or gives them back.
+ *
+ * @kernel prctl_set_thp_disable, kernel/sys.c (6.18)
+ */
+function setThpDisable(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outcome {
+  if (arg4 !== 0 || arg5 !== 0) return invalid("PR_SET_THP_DISABLE takes two arguments");
+  if (arg3 !== 0 && (arg === 0 || arg3 !== THP_EXCEPT_ADVISED))
+    return invalid("PR_SET_THP_DISABLE: unknown flags");
+  const how = arg3 === 0 ? "completely" : "except advised";
+  edit.set("thpDisabled", arg === 0 ? undefined : how);
+  return DONE;
+}
+
+/** The fields of PR_SET_MM by its second argument. */
+const FIELDS = [
+  undefined,
+  "startCode",
+  "endCode",
+  "startData",
+  "endData",
+  "startStack",
+  "startBrk",
+  "brk",
+  "argStart",
+  "argEnd",
+  "envStart",
+  "envEnd",
+] as const;
+
+type Field = NonNullable<(typeof FIELDS)[number]>;
+
+/** Those that must lie in some mapping's reach. */
+const ON_STACK: ReadonlySet<Field> = new Set(["startStack", "argStart", "argEnd", "envStart", "envEnd"]);
+
+/**
+ * Sets one of the fields that describe a program's own ranges, as a checkpointed process is given them back.
+ *
+ * @refuses EINVAL, EPERM without CAP_SYS_RESOURCE, EFAULT
+ * @kernel prctl_set_mm, validate_prctl_map_addr, kernel/sys.c (6.18)
+ */
+function setMm(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outcome {
+  if (arg4 !== 0 || arg5 !== 0) return invalid("PR_SET_MM takes two arguments");
+  if (!edit.env.capabilities.sysResource) return { errno: "EPERM", why: "PR_SET_MM needs CAP_SYS_RESOURCE" };
+  if (!isUserAddress(edit, arg3)) return invalid("the address is outside user space");
+  const field = FIELDS[Number(arg)];
+  if (field === undefined) return invalid(`PR_SET_MM: no field ${arg}`);
+  const wrong = misfit(edit, { ...edit.mm, [field]: Number(arg3) });
+  if (wrong !== undefined) return invalid(wrong);
+  if (ON_STACK.has(field) && !edit.findVma(Math.floor(Number(arg3) / 4096)))
+    return { errno: "EFAULT", why: "no mapping at or above the address" };
+  edit.set(field, Number(arg3));
+  return DONE;
+}
+
+const isUserAddress = ({ mm }: MmEdit, address: Word): boolean =>
+  address < mm.layout.taskSize && address >= addressOf(LOW_LIMIT);
+
+/** What is wrong with the fields together; undefined when they fit. */
+function misfit(edit: MmEdit, mm: MmStruct): string | undefined {
+  const outside = FIELDS.find((field) => field !== undefined && !isUserAddress(edit, mm[field]));
+  if (outside !== undefined) return `${outside} is outside user space`;
+  const ordered =
+    mm.startCode < mm.endCode &&
+    mm.startData <= mm.endData &&
+    mm.startBrk <= mm.brk &&
+    mm.argStart <= mm.argEnd &&
+    mm.envStart <= mm.envEnd;
+  if (!ordered) return "a range would end before it starts";
+  const data = mm.brk - mm.startBrk + (mm.endData - mm.startData);
+  return data > edit.env.limits.data.soft ? "RLIMIT_DATA" : undefined;
+}
