@@ -52,7 +52,7 @@ export function remapFilePages(
   if (!vma || (vma.flags & VM.SHARED) === 0) return refuse("EINVAL", "no shared mapping at the address");
   if (!isOneFile(edit, vma, end)) return refuse("EINVAL", "not one mapping of one file");
   const file = edit.env.file(vma.file);
-  if (file.kind === "shm" && isLastAttachment(edit, vma, end, attachments(file)))
+  if (file.kind === "shm" && isLastAttachment(edit, start, end, attachments(file)))
     return dropSegment(edit, start, size);
   const locked = (vma.flags & VM.LOCKED) !== 0 ? MAP.LOCKED : 0;
   const mapped = mmap(edit, {
@@ -67,10 +67,9 @@ export function remapFilePages(
 }
 
 /** Whether the range holds all that keeps a removed segment alive. */
-function isLastAttachment(edit: MmEdit, first: Vma, end: Word, attachments: number): boolean {
-  const inside = edit.mm.vmas
-    .collect(first.start, pageOf(Number(end)))
-    .filter((v) => addressOf(v.end) <= end);
+function isLastAttachment(edit: MmEdit, start: Word, end: Word, attachments: number): boolean {
+  const vmas = edit.mm.vmas.collect(pageOf(Number(start)), pageOf(Number(end)));
+  const inside = vmas.filter((v) => addressOf(v.start) >= start && addressOf(v.end) <= end);
   return inside.length === attachments;
 }
 
