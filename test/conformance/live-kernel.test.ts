@@ -21,7 +21,8 @@ describe.skipIf(reason !== undefined)(
     const live = reason === undefined ? new LiveKernel() : undefined;
     afterAll(() => live?.close());
 
-    test(`the model agrees with the kernel after each of ${SEEDS * OPERATIONS} random operations`, () => {
+    const without = live?.abis.has("i386") === false ? " (no 32-bit child: gcc -m32 does not work)" : "";
+    test(`the model agrees with the kernel after each of ${SEEDS * OPERATIONS} random operations${without}`, () => {
       if (!live) throw new Error("there is no live kernel");
       let operations = 0;
       for (let from = 1; from <= SEEDS; from += BATCH) {
@@ -34,9 +35,10 @@ describe.skipIf(reason !== undefined)(
       expect(operations).toBe(SEEDS * OPERATIONS);
     });
 
-    test("its seeds are for every kind of child", () => {
-      const kinds = new Set(Array.from({ length: SEEDS }, (_, i) => childOf(i + 1)));
-      expect([...kinds]).toHaveLength(CHILDREN.length);
+    test("its seeds are for every kind of child that can be built here", () => {
+      const abis = live?.abis ?? new Set();
+      const kinds = new Set(Array.from({ length: SEEDS }, (_, i) => childOf(i + 1, abis)));
+      expect(kinds).toEqual(new Set(CHILDREN.filter((child) => abis.has(child.abi))));
     });
   },
 );

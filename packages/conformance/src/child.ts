@@ -3,7 +3,7 @@ import type { Abi, Operation } from "./operation.ts";
 
 /** What the process of a run is like before its first random operation. */
 export interface Child {
-  readonly name: "plain" | "bottom-up" | "low limits";
+  readonly name: "plain" | "bottom-up" | "low limits" | "32-bit" | "32-bit bottom-up";
   readonly abi: Abi;
   readonly personality: number;
   /** What it does first. */
@@ -42,17 +42,22 @@ const lowLimits: Child = {
   ],
 };
 
-/** Every kind of child, in the order in which their runs are executed. */
-export const CHILDREN: readonly Child[] = [plain, bottomUp, lowLimits];
+const narrow: Child = { ...plain, name: "32-bit", abi: "i386" };
+const narrowBottomUp: Child = { ...bottomUp, name: "32-bit bottom-up", abi: "i386" };
 
-/** The child that a seed is for. */
-export function childOf(seed: number): Child {
-  switch (seed % 8) {
-    case 3:
-      return bottomUp;
-    case 5:
-      return lowLimits;
-    default:
-      return plain;
-  }
+/** Every kind of child, in the order in which their runs are executed. */
+export const CHILDREN: readonly Child[] = [plain, bottomUp, lowLimits, narrow, narrowBottomUp];
+
+/** By the seed's remainder: half of the runs are plain. */
+const KINDS: readonly Child[] = [plain, narrow, plain, bottomUp, plain, lowLimits, plain, narrow];
+
+/**
+ * The child that a seed is for.
+ *
+ * @param abis what programs this machine can build
+ */
+export function childOf(seed: number, abis: ReadonlySet<Abi>): Child {
+  const kind = KINDS[seed % KINDS.length] ?? plain;
+  const wanted = kind === narrow && seed % 16 === 15 ? narrowBottomUp : kind;
+  return abis.has(wanted.abi) ? wanted : plain;
 }

@@ -44,7 +44,7 @@ export function compare(
   let operations = 0;
   const differences: Comparison["differences"][number][] = [];
   for (const child of CHILDREN) {
-    const mine = seeds.filter((seed) => childOf(seed) === child);
+    const mine = seeds.filter((seed) => childOf(seed, live.abis) === child);
     if (mine.length === 0) continue;
     const start = startOf(live, child);
     const planned = mine.map((seed) => plan(makeModel(live, start, child), child, seed, length));
@@ -111,7 +111,7 @@ function differencesOf(
 
 function plan(model: ModelRun, child: Child, seed: number, length: number): readonly Planned[] {
   const random = new Random(seed);
-  const generator = new Generator(random, someFeatures(random), model);
+  const generator = new Generator(random, someFeatures(random), model, child.abi);
   const planned: Planned[] = [];
   while (planned.length < length) {
     const operation = child.begins[planned.length] ?? generator.next();

@@ -1,4 +1,5 @@
 import {
+  IA32,
   MADV,
   MAP,
   MCL,
@@ -11,9 +12,10 @@ import {
   PROT,
   SHM,
   type Word,
+  X86_64,
 } from "@pagetrail/core";
 import { fileOf, type ModelRun } from "./model-run.ts";
-import type { Operation } from "./operation.ts";
+import type { Abi, Operation } from "./operation.ts";
 import type { Random } from "./random.ts";
 
 /** What a run is about: each feature makes some operations possible. */
@@ -48,19 +50,22 @@ export function someFeatures(random: Random): Features {
 
 const WINDOW = 0x20000000;
 const WINDOW_PAGES = 24;
-/** Where the program itself is linked; it ends where the heap begins. */
-const PROGRAM = 0x400000;
-const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
 
+/** One more than the largest word of the kernel. */
 const SPAN = 1n << 64n;
 
 /** Draws operations that suit the model's present address space, and that the program survives. */
 export class Generator {
+  private readonly words: Words;
+
   constructor(
     private readonly random: Random,
     private readonly features: Features,
     private readonly run: ModelRun,
-  ) {}
+    abi: Abi,
+  ) {
+    this.words = WORDS[abi];
+  }
 
   next(): Operation {
     const f = this.features;
@@ -133,8 +138,10 @@ export class Generator {
     if (random.chance(0.9))
       return { addr, length: random.chance(0.15) ? length - random.below(PAGE_SIZE) : length };
     return {
-      addr: random.chance(0.6) ? addr + random.pick([0, 1, 8, -1]) : random.pick(ODD_ADDRESSES),
-      length: random.pick(ODD_LENGTHS),
+      addr: random.chance(0.6)
+        ? Math.max(0, addr + random.pick([0, 1, 8, -1]))
+        : random.pick(this.words.addresses),
+      length: random.pick(this.words.lengths),
     };
   }
 
@@ -142,8 +149,10 @@ export class Generator {
   private isSafe(addr: Word, length: Word): boolean {
     const start = BigInt(addr);
     const end = start + ((BigInt(length) + 4095n) / 4096n) * 4096n;
+    const { program: low } = this.words;
+    // A 64-bit kernel adds up the words of 32-bit calls without a wrap.
     if (BigInt(length) > SPAN - 4096n || end >= SPAN) return true;
-    const program = { start: PROGRAM, end: this.mm.startBrk };
+    const program = { start: low, end: this.mm.startBrk };
     if (BigInt(program.end) > start && BigInt(program.start) < end) return false;
     return this.mm.vmas.toArray().every((v) => {
       const stack = v.start * PAGE_SIZE <= this.mm.startStack && this.mm.startStack < v.end * PAGE_SIZE;
@@ -158,9 +167,9 @@ export class Generator {
     const small = this.place();
     const length: Word =
       features.large && random.chance(0.4)
-        ? random.pick(LARGE_LENGTHS)
+        ? random.pick(this.words.large)
         : random.chance(0.03)
-          ? random.pick(ODD_LENGTHS)
+          ? random.pick(this.words.lengths)
           : small.length - (random.chance(0.1) ? random.below(PAGE_SIZE) : 0);
     const anonymous = random.chance(0.65);
     let flags: number = random.chance(0.75) ? MAP.PRIVATE : MAP.SHARED;
@@ -174,7 +183,7 @@ export class Generator {
     if (features.stacks) flags |= random.bits([MAP.GROWSDOWN], 0.2);
     let addr: Word = 0;
     if (random.chance(0.75)) {
-      addr = random.chance(0.95) ? small.addr : random.pick(ODD_ADDRESSES);
+      addr = random.chance(0.95) ? small.addr : random.pick(this.words.addresses);
       if (random.chance(0.05)) addr = BigInt(addr) + 8n;
       flags |= random.chance(0.6) ? MAP.FIXED : random.bits([MAP.FIXED_NOREPLACE], 0.3);
     }
@@ -190,7 +199,7 @@ export class Generator {
         ? 0
         : random.chance(0.8)
           ? whole
-          : random.pick(features.large ? FAR_OFFSETS : OFFSETS);
+          : random.pick(features.large ? this.words.farOffsets : this.words.offsets);
     const file = fd < 0 ? 0 : fileOf(fd);
     return { request: { call: "mmap", addr, length, prot, flags, offset, file }, fd };
   }
@@ -247,11 +256,11 @@ export class Generator {
   private mremap(): Operation | undefined {
     const { random, features } = this;
     const { addr, length: oldLength } = random.chance(0.05) ? this.range() : this.place();
-    const target = random.chance(0.97) ? this.place().addr : random.pick(ODD_ADDRESSES);
+    const target = random.chance(0.97) ? this.place().addr : random.pick(this.words.addresses);
     const flags = random.pick([0, 1, 1, 1, 3, 3, 3, 5, 5, 7, 7, 2, 4, 9]);
     let newLength: Word = random.chance(0.6) ? oldLength : this.place().length;
-    if (features.large && random.chance(0.2)) newLength = random.pick(LARGE_LENGTHS);
-    if (random.chance(0.02)) newLength = random.pick(ODD_LENGTHS);
+    if (features.large && random.chance(0.2)) newLength = random.pick(this.words.large);
+    if (random.chance(0.02)) newLength = random.pick(this.words.lengths);
     const old = random.chance(0.05) ? 0 : oldLength;
     const given = (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
     if (!this.isSafe(addr, old) || !this.isSafe(addr, PAGE_SIZE) || !this.isSafe(addr, newLength))
@@ -276,7 +285,7 @@ export class Generator {
   private touch(): Operation | undefined {
     const { random } = this;
     const { addr } = this.place();
-    if (addr > TASK_SIZE) return undefined;
+    if (addr > this.mm.layout.taskSize) return undefined;
     const vma = this.mm.vmas.findFrom(addr / PAGE_SIZE);
     if (vma && vma.start * PAGE_SIZE <= addr && vma.ops.label !== undefined) return undefined;
     // A page of these may hold a guard marker.
@@ -291,7 +300,9 @@ export class Generator {
     const { startBrk, brk } = this.mm;
     const near =
       brk + (random.below(13) - 6) * PAGE_SIZE + (random.chance(0.3) ? random.below(PAGE_SIZE) : 0);
-    const addr = random.chance(0.8) ? near : random.pick([0, startBrk, startBrk - 1, brk, ...ODD_ADDRESSES]);
+    const addr = random.chance(0.8)
+      ? near
+      : random.pick([0, startBrk, startBrk - 1, brk, ...this.words.addresses]);
     return { request: { call: "brk", addr } };
   }
 
@@ -299,7 +310,7 @@ export class Generator {
     const { addr, length } = this.range();
     // The program has room for so many answers.
     const many = BigInt(length) > 4096n * 4096n;
-    if (many || BigInt(addr) + BigInt(length) > TASK_SIZE) return undefined;
+    if (many || BigInt(addr) + BigInt(length) > this.mm.layout.taskSize) return undefined;
     return { request: { call: "mincore", addr, length } };
   }
 
@@ -397,7 +408,7 @@ export class Generator {
     const arg5 = random.chance(0.1) ? 1 : 0;
     if (option !== PR_SET_MM)
       return { call: "prctl", option, arg: random.below(2), arg3: random.pick([0, 0, 1, 2]), arg4: 0, arg5 };
-    const arg3 = random.pick([0, mm.startCode, mm.brk, mm.startStack, TASK_SIZE, mm.startBrk]);
+    const arg3 = random.pick([0, mm.startCode, mm.brk, mm.startStack, this.mm.layout.taskSize, mm.startBrk]);
     return { call: "prctl", option, arg: random.below(14), arg3, arg4: 0, arg5 };
   }
 }
@@ -408,40 +419,51 @@ const PR_GET_THP_DISABLE = 42;
 
 const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
 
-const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 ** 21, 1, 2 ** 21 - PAGE_SIZE];
+/** Numbers at the edges of what a kind of program can say. */
+interface Words {
+  /** Where the program itself is linked; it ends where the heap begins. */
+  readonly program: number;
+  readonly addresses: readonly number[];
+  readonly lengths: readonly Word[];
+  readonly large: readonly number[];
+  readonly offsets: readonly Word[];
+  /** Beyond the end of every file: runs that use them populate nothing. */
+  readonly farOffsets: readonly Word[];
+}
 
-/** Beyond the end of every file: runs that use them populate nothing. */
-const FAR_OFFSETS: readonly Word[] = [...OFFSETS, 2n ** 63n - 4096n, SPAN - 4096n];
-
-const ODD_ADDRESSES: readonly number[] = [
-  0,
-  1,
-  PAGE_SIZE,
-  0xf000,
-  0x10000,
-  TASK_SIZE - PAGE_SIZE,
-  TASK_SIZE,
-  TASK_SIZE + PAGE_SIZE,
-  TASK_SIZE - 3 * PAGE_SIZE,
-  0x40000000,
-  0x7fffe000,
-  0x7ffff0000000,
+const MIB = 2 ** 20;
+const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 * MIB, 2 * MIB - PAGE_SIZE];
+const LARGE: readonly number[] = [
+  ...[2, 4, 3, 1, 1024].map((mib) => mib * MIB),
+  ...[513, 511].map((pages) => pages * PAGE_SIZE),
+  2 ** 31,
 ];
 
-const ODD_LENGTHS: readonly Word[] = [
-  0,
-  1,
-  SPAN - 1n,
-  SPAN - 4096n,
-  SPAN - 4095n,
-  TASK_SIZE,
-  TASK_SIZE + PAGE_SIZE,
-  2n ** 63n,
-];
+const words = (span: bigint, taskSize: number, more: Partial<Words>): Words => ({
+  program: 0x400000,
+  addresses: [
+    ...[0, 1, PAGE_SIZE, 0xf000, 0x10000, 0x40000000, 0x7fffe000],
+    ...[-PAGE_SIZE, 0, PAGE_SIZE, -3 * PAGE_SIZE].map((beyond) => taskSize + beyond),
+  ],
+  lengths: [0, 1, span - 1n, span - 4096n, span - 4095n, taskSize, taskSize + PAGE_SIZE, span / 2n],
+  large: LARGE,
+  offsets: OFFSETS,
+  farOffsets: OFFSETS,
+  ...more,
+});
 
-const LARGE_LENGTHS: readonly number[] = [2, 4, 3, 1, 1024, 2 ** 22, 100 * 2 ** 20]
-  .map((mib) => mib * 2 ** 20)
-  .concat([513 * PAGE_SIZE, 511 * PAGE_SIZE, 2 ** 31]);
+const WORDS: Readonly<Record<Abi, Words>> = {
+  "x86-64": words(1n << 64n, X86_64.taskSize, {
+    large: [...LARGE, 2 ** 42, 100 * 2 ** 40],
+    offsets: [...OFFSETS, 1],
+    farOffsets: [...OFFSETS, 1, 2n ** 63n - 4096n, 2n ** 64n - 4096n],
+  }),
+  // Its offsets are counted in pages, so that they may pass 32 bits.
+  i386: words(1n << 32n, IA32.taskSize, {
+    program: 0x8048000,
+    farOffsets: [...OFFSETS, 2 ** 44 - PAGE_SIZE],
+  }),
+};
 
 const ADVICE: readonly number[] = [
   ...[MADV.NORMAL, MADV.RANDOM, MADV.SEQUENTIAL, MADV.WILLNEED, MADV.DONTNEED, MADV.FREE, MADV.REMOVE],

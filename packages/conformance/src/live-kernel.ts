@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERRNO, type FileKind } from "@pagetrail/core";
 import type { Child } from "./child.ts";
-import { commandOf, type Operation } from "./operation.ts";
+import { type Abi, commandOf, type Operation } from "./operation.ts";
 
 /** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
 export interface LiveMoment {
@@ -61,20 +61,34 @@ const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
 /** Size of the file on disk and of the memfds; they are sparse. */
 export const FILE_BYTES = 2 ** 30;
 
-/** The compiled program in a folder of its own, with the file that runs map. */
+/** The compiled programs in a folder of their own, with the file that runs map. */
 export class LiveKernel {
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-live-"));
-  readonly program = join(this.folder, "live");
+  /** The entries for which the program could be built. */
+  readonly abis: ReadonlySet<Abi>;
   readonly file = join(this.folder, "file");
   readonly fileKind: FileKind;
 
   constructor() {
-    const source = fileURLToPath(new URL("../src/live.c", import.meta.url));
-    const built = spawnSync("gcc", [...BUILD, "-o", this.program, source], { encoding: "utf8" });
-    if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`);
+    const built = this.#build("x86-64");
+    if (built !== "") throw new Error(`gcc: ${built}`);
+    this.abis = new Set<Abi>(this.#build("i386") === "" ? ["x86-64", "i386"] : ["x86-64"]);
     writeFileSync(this.file, "");
     truncateSync(this.file, FILE_BYTES);
     this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
+  }
+
+  /** What gcc complained of; empty when the program is built. */
+  #build(abi: Abi): string {
+    const source = fileURLToPath(new URL("../src/live.c", import.meta.url));
+    const width = abi === "i386" ? ["-m32"] : [];
+    const args = [...width, ...BUILD, "-o", this.program(abi), source];
+    const { stderr, status } = spawnSync("gcc", args, { encoding: "utf8" });
+    return status === 0 ? "" : stderr;
+  }
+
+  program(abi: Abi): string {
+    return join(this.folder, `live-${abi}`);
   }
 
   /** Executes the runs, each a list of operations, in fresh processes of the given kind. */
@@ -86,11 +100,14 @@ export class LiveKernel {
     writeFileSync(commands, input);
     const { stdout, status } = spawnSync(
       "/bin/sh",
-      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program, this.file, personality.toString(16), commands],
+      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program(abi), this.file, personality.toString(16), commands],
       { encoding: "latin1", maxBuffer: 2 ** 30 },
     );
     if (status !== 0) throw new Error(`the program ended with ${status}`);
-    return stdout.split(/^e$/m).slice(0, -1).map(parseRun);
+    return stdout
+      .split(/^e$/m)
+      .slice(0, -1)
+      .map((run) => parseRun(run, BITS[abi]));
   }
 
   close(): void {
@@ -110,7 +127,9 @@ export function hasCapability(bit: number): boolean {
   return ((BigInt(`0x${set}`) >> BigInt(bit)) & 1n) === 1n;
 }
 
-function parseRun(text: string): LiveRun {
+const BITS: Readonly<Record<Abi, 32 | 64>> = { "x86-64": 64, i386: 32 };
+
+function parseRun(text: string, bits: 32 | 64): LiveRun {
   const [head = "", ...moments] = text.trimStart().split(/^= /m);
   const [first = "", stat = ""] = head.split("\n");
   const [stackPointer = 0, brk = 0, ...limits] = first.split(" ").slice(1).map(parseLimit);
@@ -124,7 +143,7 @@ function parseRun(text: string): LiveRun {
     startData,
     endData,
     limits,
-    moments: moments.map(parseMoment),
+    moments: moments.map((moment) => parseMoment(moment, bits)),
   };
 }
 
@@ -133,7 +152,7 @@ const parseLimit = (hex: string): number =>
 
 const HEADER = /^([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) \S+ \d+ *(.*)$/;
 
-function parseMoment(text: string): LiveMoment {
+function parseMoment(text: string, bits: 32 | 64): LiveMoment {
   const [result = "", ...lines] = text.split("\n");
   const vmas: LiveVma[] = [];
   const sizes: Record<string, number> = {};
@@ -155,7 +174,7 @@ function parseMoment(text: string): LiveMoment {
         codes,
       });
   }
-  return { result: answerOf(BigInt(`0x${result.trim()}`)), vmas, sizes };
+  return { result: answerOf(BigInt(`0x${result.trim()}`), bits), vmas, sizes };
 }
 
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
@@ -173,8 +192,8 @@ export const signalName = (number: number, code: number): string =>
   SIGNALS[`${number} ${code}`] ?? `signal ${number}, code ${code}`;
 
 /** What the register's value says: see the program's own account of its commands. */
-function answerOf(register: bigint): string {
-  const value = Number(BigInt.asIntN(64, register));
+function answerOf(register: bigint, bits: 32 | 64): string {
+  const value = Number(BigInt.asIntN(bits, register));
   if (value >= 0 || value < -0x20000) return `0x${register.toString(16)}`;
   const beyond = -value - 0x10000;
   if (beyond > 0) return signalName(Math.floor(beyond / 256), beyond % 256);

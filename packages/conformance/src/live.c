@@ -91,6 +91,8 @@ static void run(long offset, word stack) {
   u64 start[10] = {stack, (word)call(BRK, 0, 0, 0)};
   const int resources[4] = {9, 2, 3, 8};
   for (int i = 0; i < 4; i++) sys(PRLIMIT, 0, resources[i], 0, (long)(start + 2 + 2 * i), 0, 0);
+  /* A program that an operation has broken must not run for ever. */
+  limit(0, 60, 60);
   print('b', start, 10);
   print_filtered("/proc/self/stat");
   report(0);

@@ -3,6 +3,7 @@ import {
   execute,
   type FileId,
   findOrExpand,
+  IA32,
   initialState,
   isAccessible,
   type KernelState,
@@ -102,6 +103,7 @@ export class ModelRun {
 
   constructor(live: LiveKernel, start: LiveRun, child: Child) {
     const { personality } = child;
+    const layout = child.abi === "i386" ? IA32 : X86_64;
     const tx = new Transaction(initialState(machine()));
     this.files = new Map(openFiles(live).map((file) => [file.id, file]));
     execute(tx, {
@@ -112,15 +114,16 @@ export class ModelRun {
     setLimits(tx, this.tid, start.limits);
     tx.task(this.tid).personality = personality;
     const task = tx.task(this.tid);
+    tx.addMm({ ...tx.mm(task.mm), layout });
     const edit = tx.edit(tx.mm(task.mm), task);
     const [first] = start.moments;
     const files = new Map<string, FileId>();
     for (const v of first?.vmas ?? []) edit.replaceVmas([], [initialVma(tx, files, v)]);
     const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0;
-    const legacy = legacyBase(X86_64, 0);
+    const legacy = legacyBase(layout, 0);
     edit.set("mmapLegacyBase", legacy);
     edit.set("bottomUp", bottomUp);
-    edit.set("mmapBase", bottomUp ? legacy : mmapBase(X86_64, 8 * 2 ** 20, { on: false, pages: 0 }));
+    edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, 8 * 2 ** 20, { on: false, pages: 0 }));
     edit.set("startBrk", start.brk);
     edit.set("brk", start.brk);
     edit.set("startCode", start.startCode);

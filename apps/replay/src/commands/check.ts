@@ -38,6 +38,8 @@ export async function checkCommand(options: CheckOptions, out: Output): Ending {
     });
   const live = new LiveKernel();
   try {
+    if (!live.abis.has("i386"))
+      out.note("without a 32-bit process: gcc -m32 does not work here (gcc-multilib has what it needs)");
     const { operations, found } = await search(live, options, out);
     const difference = found && { seed: found.seed, ...shrink(live, found) };
     if (options.json) out.document(asJson(options, operations, difference));
