@@ -61,12 +61,14 @@ describe.skipIf(reason !== undefined)(`a difference${reason ? ` (skipped: ${reas
   test("is shrunk to the operations that it needs", () => {
     const { operations, child } = difference();
     const names = operations.map((o) => describeOperation(o, child.abi).replace(/\(.*/, ""));
-    expect(names).toEqual(["mmap", "mprotect"]);
+    // Of dozens: the shared mapping, what decides where the kernel puts it, and the call.
+    expect(names.at(-1)).toBe("mprotect");
+    expect(names.length).toBeLessThanOrEqual(5);
   });
 
   test("is told as a scenario with both answers", () => {
     const text = scenarioText(difference());
-    expect(text).toMatch(/^mmap\(0x[0-9a-f]+, 4096, PROT_\w+, MAP_SHARED\S*, -?\d+, 0\)$/m);
+    expect(text).toMatch(/^(mmap\(.*, MAP_SHARED.*\)|shmat\(.*\))$/m);
     expect(text).toMatch(/^mprotect\(0x[0-9a-f]+, 4096, [A-Z_|]+\)$/m);
     expect(text).toContain("# model:  = -EINVAL");
     expect(text).toContain("# kernel: = 0x0");

@@ -25,7 +25,9 @@ export function describeOperation(operation: Operation, abi: Abi): string {
 /** The operations a line each, then what both sides answer to the last. */
 export function scenarioText({ child, operations, model, kernel, flat }: Difference): string {
   const lines = operations.map((operation) => describeOperation(operation, child.abi));
-  const fds = new Set(operations.flatMap((o) => ("request" in o && o.fd !== undefined ? [o.fd] : [])));
+  const fds = new Set(
+    operations.flatMap((o) => ("request" in o && o.fd !== undefined && o.fd >= 0 ? [o.fd] : [])),
+  );
   const files = [...fds].map((fd) => `# ${fd}: ${DESCRIPTORS[fd] ?? "not open"}`);
   return [
     `# a ${child.name} process (${child.abi})`,
