@@ -202,3 +202,16 @@ describe("a move of several mappings", () => {
     expect(s.vma(2).flags & VM.MAYBE_GUARD).toBe(VM.MAYBE_GUARD);
   });
 });
+
+test("an old length that wraps overlaps nothing: there is no mapping, and that is what is refused", () => {
+  const flags = MREMAP.MAYMOVE | MREMAP.FIXED;
+  const ask = {
+    call: "mremap",
+    addr: 0x20013000,
+    newLength: 0x1000,
+    flags,
+    newAddr: 0x7ffff7dd0000,
+  } as const;
+  expect(told(new Machine().ask({ ...ask, oldLength: 2n ** 64n - 4096n }))).toBe("EFAULT");
+  expect(told(new Machine().ask({ ...ask, oldLength: 2 ** 47 }))).toBe("EINVAL");
+});

@@ -12,6 +12,7 @@ import {
   refuse,
   type Vpn,
   type Word,
+  wrapAdd,
   wrapAlignUp,
 } from "../base/index.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
@@ -95,9 +96,8 @@ function checkTarget(
   if ((t.flags & MREMAP.MAYMOVE) === 0) return refuse("EINVAL", "a given address needs MREMAP_MAYMOVE");
   if ((t.flags & MREMAP.DONTUNMAP) !== 0 && t.oldBytes !== t.newBytes)
     return refuse("EINVAL", "MREMAP_DONTUNMAP cannot resize");
-  const from = Number(t.address);
-  const to = Number(t.newAddress);
-  if (from + Number(t.oldBytes) > to && to + t.newBytes > from)
+  // The old range's end wraps where its length is absurd, and lies below the new range then.
+  if (wrapAdd(t.address, t.oldBytes) > t.newAddress && Number(t.newAddress) + t.newBytes > t.address)
     return refuse("EINVAL", "old and new ranges overlap");
   if (edit.mapCount + 2 >= edit.env.sysctl.maxMapCount - 3)
     return refuse("ENOMEM", "a move needs mappings to spare below max_map_count");
