@@ -36,6 +36,7 @@ const CALLS: Readonly<Record<Call, true>> = {
   layout: true,
   file: true,
   access: true,
+  cached: true,
   reap: true,
   kill: true,
   abandon: true,

@@ -269,5 +269,6 @@ const program = (tx: Transaction, path: string): FileId =>
 /** The outcome as the program's answer says it. */
 function answerOf(outcome: Outcome): string {
   if ("gone" in outcome) return outcome.gone;
+  if ("signal" in outcome) return `${outcome.signal} ${outcome.code}`;
   return "ret" in outcome ? `0x${BigInt(outcome.ret).toString(16)}` : `-${outcome.errno}`;
 }

@@ -132,8 +132,12 @@ export class EventText {
         return r.signal;
       case "reap":
         return String(r.child);
-      case "access":
-        return hex(r.addr);
+      case "access": {
+        const what = r.value === undefined ? (r.length === undefined ? "" : `, ${r.length}`) : `, ${r.value}`;
+        return `${wordHex(r.addr)}${r.kind === undefined ? "" : `, ${r.kind}${what}`}`;
+      }
+      case "cached":
+        return `${this.#file(r.file)}, ${page(r.start)}, ${page(r.end)}${r.dirty ? ", dirty" : ""}`;
       case "shmget":
         return `${r.key}, ${r.size}, segment ${r.shm}`;
       case "shmrm":

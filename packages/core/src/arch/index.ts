@@ -1,3 +1,5 @@
 export * from "./kernel-half.ts";
 export * from "./layout.ts";
+export * from "./paging-mode.ts";
 export * from "./personality.ts";
+export * from "./pte.ts";

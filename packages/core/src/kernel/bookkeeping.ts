@@ -30,6 +30,8 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
     activeMm: mm,
     comm: r.comm,
     personality: leader?.personality ?? 0,
+    minFlt: 0,
+    majFlt: 0,
     vforkParent: 0 as Pid,
   });
   return recorded;

@@ -57,7 +57,8 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   kill: { signal: "text" },
   abandon: { why: "text" },
   reap: { child: "int" },
-  access: { addr: "word" },
+  access: { addr: "word", kind: "text", length: "int", value: "text" },
+  cached: { file: "int", start: "int", end: "int", dirty: "int" },
   shmget: { key: "int", size: "int", shm: "int" },
   shmrm: { shm: "int" },
   unlink: { path: "text" },
@@ -66,7 +67,16 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 };
 
 /** Members that a request may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["execve.load", "prctl.arg3", "prctl.arg4", "prctl.arg5"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "execve.load",
+  "prctl.arg3",
+  "prctl.arg4",
+  "prctl.arg5",
+  "access.kind",
+  "access.length",
+  "access.value",
+  "cached.dirty",
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -118,13 +128,19 @@ function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined 
   return pairs.every(isPair) ? pairs : undefined;
 }
 
-const encodeOutcome = (o: Outcome): Json =>
-  "ret" in o ? { ret: wordHex(o.ret) } : "errno" in o ? { errno: o.errno } : { gone: o.gone };
+function encodeOutcome(o: Outcome): Json {
+  if ("ret" in o) return { ret: wordHex(o.ret) };
+  if ("errno" in o) return { errno: o.errno };
+  return "gone" in o ? { gone: o.gone } : { signal: o.signal, code: o.code, at: wordHex(o.addr) };
+}
 
 function decodeOutcome(json: Json): Outcome | undefined {
-  const { ret, errno, gone } = json;
+  const { ret, errno, gone, signal, code, at } = json;
   if (typeof errno === "string") return { errno };
   if (typeof gone === "string") return { gone };
+  const addr = typeof at === "string" ? parseWord(at) : undefined;
+  if (typeof signal === "string" && typeof code === "string" && addr !== undefined)
+    return { signal, code, addr };
   const word = typeof ret === "string" ? parseWord(ret) : undefined;
   return word === undefined ? undefined : { ret: word };
 }
@@ -166,7 +182,7 @@ export function decodeEvent(json: Json): Result<Event, string> {
   const request = decodeRequest(call as Call, json);
   if (!request.ok) return request;
   const outcome = decodeOutcome(json);
-  if (!outcome) return fail("no outcome: ret, errno or gone");
+  if (!outcome) return fail("no outcome: ret, errno, gone or signal");
   const divergence = isObject(model) ? decodeOutcome(model) : undefined;
   return ok({
     seq: seq as number,

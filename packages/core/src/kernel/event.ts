@@ -43,6 +43,7 @@ const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
   "abandon",
   "reap",
   "access",
+  "cached",
   "exit",
   "exit_group",
   "shmget",

@@ -1,7 +1,6 @@
 import { type Pid, pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
-  findOrExpand,
   type MmEdit,
   madvise,
   mincore,
@@ -16,7 +15,6 @@ import {
   munlockall,
   munmap,
   type OpenFile,
-  pageOfWord,
   pkeyMprotect,
   processMadvise,
   remapFilePages,
@@ -44,6 +42,7 @@ import {
   unlinkFiles,
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
+import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
 import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
@@ -64,11 +63,24 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
  * The recorded outcome is the answer wherever no rule of the model decides.
  */
 export function execute(tx: Transaction, asked: Asked): Outcome {
+  const outcome = executeRequest(tx, asked);
+  tx.countFaults(asked.tid);
+  return outcome;
+}
+
+function executeRequest(tx: Transaction, asked: Asked): Outcome {
   const { tid, request, outcome: recorded } = asked;
-  if (request.call === "adopt") return adopt(tx, tid, request, recorded);
-  if (request.call === "file") {
-    tx.defineFile(request.file);
-    return recorded;
+  switch (request.call) {
+    case "adopt":
+      return adopt(tx, tid, request, recorded);
+    case "file":
+      defineFile(tx, request.file);
+      return recorded;
+    case "cached":
+      cachePages(tx, request);
+      return recorded;
+    default:
+      break;
   }
   const edit = tx.editOf(tid);
   if (edit) {
@@ -190,8 +202,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
     case "setrlimit":
       return setRlimit(tx, task, r);
     case "access":
-      if (task.mm !== 0) findOrExpand(tx.edit(tx.mm(task.mm), task), pageOfWord(r.addr));
-      return recorded;
+      return task.mm === 0 ? recorded : accessMemory(tx.edit(tx.mm(task.mm), task), r, recorded);
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
       return recorded;
@@ -214,6 +225,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return recorded;
     case "adopt":
     case "file":
+    case "cached":
       return recorded;
     default:
       return memoryWithoutMm(r);
@@ -244,4 +256,5 @@ type ProcessCall =
   | "rename"
   | "given"
   | "adopt"
-  | "file";
+  | "file"
+  | "cached";

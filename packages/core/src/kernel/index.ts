@@ -4,6 +4,7 @@ export * from "./event.ts";
 export * from "./event-json.ts";
 export * from "./execute.ts";
 export * from "./laws.ts";
+export type { MemoryState } from "./memory-state.ts";
 export * from "./profile.ts";
 export * from "./profile-json.ts";
 export * from "./request.ts";

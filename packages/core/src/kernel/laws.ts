@@ -1,5 +1,6 @@
 import { accountingLaw, orderLaw, type Violation } from "../mm/index.ts";
 import { ownershipLaw } from "../process/index.ts";
+import { pagesLaw } from "./pages-law.ts";
 import type { KernelState } from "./state.ts";
 
 /** Every law of every room, on one state. Nothing yielded means that all of them hold. */
@@ -10,6 +11,7 @@ export function* violations(state: KernelState): Iterable<Violation> {
   }
   yield* ownershipLaw(state.tasks.values(), state.mms.values(), state.groups.values());
   yield* filesLaw(state);
+  yield* pagesLaw(state);
 }
 
 /** A file counts the VMAs that map it, and every mapped file is there. */

@@ -1,5 +1,5 @@
 import { LAYOUTS, type Layout, UNLIMITED } from "../arch/index.ts";
-import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
+import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
 
 /**
  * The machine that a log was recorded on, as far as the model's rules depend on it. Part of every log's
@@ -11,6 +11,7 @@ export interface Profile {
   /** The kernel release whose rules apply. */
   readonly release: "6.18";
   readonly sysctl: Sysctl;
+  readonly pages: PageModel;
   readonly vdso: VdsoPages;
   /** What the first processes of the log start with. */
   readonly limits: Rlimits;
@@ -20,6 +21,16 @@ export interface Profile {
 }
 
 const MIB = 2 ** 20;
+
+/** A machine of 16 GiB whose log tells nothing of accesses, as an strace does. */
+export const UNKNOWN_PAGES: PageModel = {
+  known: false,
+  frames: 2 ** 22,
+  thp: "madvise",
+  faultAround: 16,
+  readAhead: 32,
+  paging: "4-level",
+};
 
 /** The reference machine: Linux 6.18 on x86-64 with four-level page tables, started by root. */
 export const REFERENCE_PROFILE: Profile = {
@@ -39,6 +50,7 @@ export const REFERENCE_PROFILE: Profile = {
     swapPages: 0,
     hugePages: 0,
   },
+  pages: UNKNOWN_PAGES,
   vdso: { vvar: 4, vvarVclock: 2, vdso: 2 },
   limits: {
     as: { soft: UNLIMITED, hard: UNLIMITED },

@@ -1,4 +1,5 @@
 import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
+import type { AccessKind } from "../fault/index.ts";
 import type { OpenFile } from "../mm/index.ts";
 import type { ExecRequest } from "../process/index.ts";
 
@@ -123,8 +124,27 @@ export type Bookkeeping =
   | { readonly call: "abandon"; readonly why: string }
   /** A zombie child was waited for. */
   | { readonly call: "reap"; readonly child: Pid }
-  /** Memory was touched at an address: the stack grows to it. */
-  | { readonly call: "access"; readonly addr: number }
+  /**
+   * A program touched memory. Without a kind all that is known is that the address was named, so that the stack
+   * reaches down to it.
+   */
+  | {
+      readonly call: "access";
+      readonly addr: Word;
+      readonly kind?: AccessKind;
+      /** Bytes; one when absent. */
+      readonly length?: number;
+      /** The bytes that a write leaves, as hex digits from the lowest address up. */
+      readonly value?: string;
+    }
+  /** Pages [start, end) of a file are in the page cache, up to date; dirty if they were just written. */
+  | {
+      readonly call: "cached";
+      readonly file: number;
+      readonly start: number;
+      readonly end: number;
+      readonly dirty?: number;
+    }
   | { readonly call: "shmget"; readonly key: number; readonly size: number; readonly shm: number }
   | { readonly call: "shmrm"; readonly shm: number }
   | { readonly call: "unlink"; readonly path: string }
@@ -138,12 +158,15 @@ export type Call = Request["call"];
 export type Outcome =
   | { readonly ret: Word }
   | { readonly errno: string; readonly why?: string }
-  | { readonly gone: string };
+  | { readonly gone: string }
+  /** An access that ended in a signal, with its si_code and si_addr. */
+  | { readonly signal: string; readonly code: string; readonly addr: Word };
 
 export const sameOutcome = (a: Outcome, b: Outcome): boolean => {
   if ("ret" in a) return "ret" in b && a.ret === b.ret;
   if ("errno" in a) return "errno" in b && a.errno === b.errno;
-  return "gone" in b && a.gone === b.gone;
+  if ("gone" in a) return "gone" in b && a.gone === b.gone;
+  return "signal" in b && a.signal === b.signal && a.code === b.code && a.addr === b.addr;
 };
 
 export const isFileId = (n: number): n is FileId => n > 0;

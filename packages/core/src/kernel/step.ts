@@ -1,5 +1,6 @@
 import type { MmId, Step } from "../base/index.ts";
-import type { MmStep, MmStruct, VmaStep } from "../mm/index.ts";
+import type { MmPages, MmStep, MmStruct, VmaStep } from "../mm/index.ts";
+import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
 
 /** An address space came into being, or was freed. */
@@ -31,8 +32,23 @@ export interface CounterStep extends Step {
   readonly after: Counters;
 }
 
+/** Page tables or resident pages of an address space changed. */
+export interface PteStep extends Step {
+  readonly kind: "pte";
+  readonly mm: MmId;
+  readonly before: MmPages | undefined;
+  readonly after: MmPages | undefined;
+}
+
+/** Frames, page cache or swap changed. */
+export interface FrameStep extends Step {
+  readonly kind: "frame";
+  readonly before: MemoryState;
+  readonly after: MemoryState;
+}
+
 /** Everything that a transaction can do to a state. */
-export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | CounterStep;
+export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | CounterStep | PteStep | FrameStep;
 
 export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
   tasks: "task",

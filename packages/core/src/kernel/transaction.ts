@@ -2,12 +2,15 @@ import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
 import {
+  evictCache,
   type MmDraft,
   MmEdit,
   type MmEnv,
+  MmPages,
   type MmScalar,
   type MmStep,
   type MmStruct,
+  mappingOf,
   type OpenFile,
   type ShmSegment,
   type Sysctl,
@@ -25,12 +28,15 @@ import {
   type World,
 } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
+import { MemoryDraft, type MemoryState } from "./memory-state.ts";
 import { layoutOf, type Profile } from "./profile.ts";
-import type { FileRecord, KernelState } from "./state.ts";
+import { type FileRecord, KERNEL_FILES, type KernelState } from "./state.ts";
 import {
   type CounterStep,
   type Counters,
   countersOf,
+  type FrameStep,
+  type PteStep,
   RECORD_KINDS,
   type RecordStep,
   type RecordTable,
@@ -63,6 +69,9 @@ export class Transaction implements World {
     files: new Map<FileId, FileDraft>(),
   };
   private readonly mmDrafts = new Map<MmId, MmDraft>();
+  /** The machine's memory, checked out when it is first needed. */
+  private memoryDraft: MemoryDraft | undefined;
+  private restoredMemory: MemoryState | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
@@ -90,6 +99,8 @@ export class Transaction implements World {
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
+    const memory = this.restoredMemory ?? this.memoryDraft?.commit();
+    if (memory) Object.assign(this.draft, { memory });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
     return state;
@@ -104,8 +115,29 @@ export class Transaction implements World {
         journal.note(step);
       });
     }
+    this.notePages(journal, state);
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
     journal.note(step);
+  }
+
+  /** What lies below the VMAs is told of once, whole. */
+  private notePages(journal: Journal, state: KernelState): void {
+    if (!this.memoryDraft || !this.base.memory || !state.memory) return;
+    for (const id of this.mmDrafts.keys()) {
+      const step: PteStep = {
+        kind: "pte",
+        mm: id,
+        before: this.base.mms.get(id)?.pages,
+        after: state.mms.get(id)?.pages,
+      };
+      if (this.base.mms.has(id)) journal.note(step);
+    }
+    for (const [mm, { pages }] of this.base.mms.entries()) {
+      const gone: PteStep = { kind: "pte", mm, before: pages, after: undefined };
+      if (!state.mms.has(mm)) journal.note(gone);
+    }
+    const frames: FrameStep = { kind: "frame", before: this.base.memory, after: state.memory };
+    journal.note(frames);
   }
 
   peekTask(pid: Pid): Task | undefined {
@@ -180,6 +212,7 @@ export class Transaction implements World {
     const record = this.tables.mms.get(id);
     assert(record, `mm ${id}`);
     const copy: MmDraft = { ...record, vmas: record.vmas.clone() };
+    if (record.pages) copy.pages = record.pages.clone();
     this.mmDrafts.set(id, copy);
     this.own("mms").set(id, copy);
     return copy;
@@ -187,6 +220,7 @@ export class Transaction implements World {
 
   addMm(mm: MmStruct): void {
     const copy: MmDraft = { ...mm };
+    if (this.memory && !copy.pages) copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
     this.noteSpace(mm.id, undefined, copy);
@@ -194,6 +228,11 @@ export class Transaction implements World {
 
   setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void {
     setField(this.mm(id), field, value, this.journal);
+  }
+
+  freePgd(id: MmId): void {
+    const { pages } = this.mm(id);
+    if (pages) this.memory?.tables.freeTable(pages.table.pgd);
   }
 
   removeMm(id: MmId): void {
@@ -204,7 +243,8 @@ export class Transaction implements World {
 
   private noteSpace(mm: MmId, before: MmStruct | undefined, after: MmStruct | undefined): void {
     if (!this.journal) return;
-    const copy = (m: MmStruct | undefined): MmStruct | undefined => m && { ...m, vmas: m.vmas.clone() };
+    const copy = (m: MmStruct | undefined): MmStruct | undefined =>
+      m && { ...m, vmas: m.vmas.clone(), ...(m.pages && { pages: m.pages.clone() }) };
     const step: SpaceStep = { kind: "space", mm, before: copy(before), after: copy(after) };
     this.journal.note(step);
   }
@@ -218,6 +258,14 @@ export class Transaction implements World {
   putSpace(id: MmId, mm: MmStruct | undefined): void {
     if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() });
     else this.removeMm(id);
+  }
+
+  putPages(id: MmId, pages: MmPages | undefined): void {
+    if (this.tables.mms.has(id)) this.mm(id).pages = pages?.clone();
+  }
+
+  putMemory(memory: MemoryState): void {
+    this.restoredMemory = memory;
   }
 
   putRecord(table: RecordTable, key: number, record: object | undefined): void {
@@ -286,6 +334,18 @@ export class Transaction implements World {
     this.checkedOut.files.delete(id);
     this.own("files").delete(id);
     this.commitment.committed -= record.file.charged ?? 0;
+    this.evictUnlessNamed(record.file);
+  }
+
+  /** The pages of an object without a name go with its last mapping; those of other files stay cached. */
+  private evictUnlessNamed(file: OpenFile): void {
+    const { memory } = this;
+    const anonymous = (file.kind === "shmem" || file.kind === "hugetlb") && file.id >= KERNEL_FILES;
+    const segment = file.kind === "shm" && !this.tables.shms.has(file.inode ?? 0);
+    if (!memory || !(anonymous || segment)) return;
+    const mapping = mappingOf(file);
+    for (const other of this.tables.files.values()) if (mappingOf(other.file) === mapping) return;
+    evictCache(memory, mapping);
   }
 
   private file(id: FileId): FileDraft {
@@ -299,6 +359,58 @@ export class Transaction implements World {
     return copy;
   }
 
+  /** The machine's memory; undefined in a log that does not tell of accesses. */
+  get memory(): MemoryDraft | undefined {
+    if (!this.memoryDraft && this.base.memory)
+      this.memoryDraft = new MemoryDraft(this.base.memory, this.profile, (mapping) =>
+        this.mappersOf(mapping),
+      );
+    return this.memoryDraft;
+  }
+
+  /** Address spaces that map a file, checked out: found by looking at all of them. */
+  private mappersOf(mapping: FileId): readonly MmEdit[] {
+    const maps = (mm: MmStruct): boolean => {
+      for (const v of mm.vmas.items()) {
+        const file = v.file === 0 ? undefined : this.peekFile(v.file);
+        if (file && mappingOf(file) === mapping) return true;
+      }
+      return false;
+    };
+    const mappers = [...this.tables.mms.values()].filter(maps);
+    return mappers.map((mm) => new MmEdit(this.mm(mm.id), this.fileEnv, this.journal));
+  }
+
+  /** What truncation of a file needs of the world: it asks nobody for permission. */
+  private get fileEnv(): MmEnv {
+    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "file"> = {
+      memory: this.memory,
+      sysctl: this.sysctl,
+      commitment: this.commitment,
+      file: (id) => this.fileOf(id),
+    };
+    return env as MmEnv;
+  }
+
+  private fileOf(id: FileId): OpenFile {
+    const file = this.peekFile(id);
+    assert(file, `file ${id}`);
+    return file;
+  }
+
+  /** The faults since the last call belong to this task: mm_account_fault. */
+  countFaults(pid: Pid): void {
+    const counted = this.memoryDraft?.counted;
+    if (!counted || (counted.minor === 0 && counted.major === 0)) return;
+    if (this.peekTask(pid)) {
+      const task = this.task(pid);
+      task.minFlt += counted.minor;
+      task.majFlt += counted.major;
+    }
+    counted.minor = 0;
+    counted.major = 0;
+  }
+
   private env(task: Task): MmEnv {
     const group = this.tables.groups.get(task.tgid);
     assert(group, `thread group ${task.tgid}`);
@@ -308,11 +420,8 @@ export class Transaction implements World {
       personality: task.personality,
       sysctl: this.sysctl,
       commitment: this.commitment,
-      file: (id) => {
-        const file = this.peekFile(id);
-        assert(file, `file ${id}`);
-        return file;
-      },
+      memory: this.memory,
+      file: (id) => this.fileOf(id),
       makeFile: (file) => this.makeFile(file),
       fileMapped: (id, count) => this.fileMapped(id, count),
       nextAnonVma: () => this.counters.nextAnonVma++,

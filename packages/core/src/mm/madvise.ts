@@ -10,6 +10,8 @@ import {
   wrapAlignUp,
 } from "../base/index.ts";
 import { anonVmaPrepare } from "./anon-vma.ts";
+import { installGuardMarkers, removeGuardMarkers } from "./guard-region.ts";
+import { coolPages, dontNeedPages, freePages, pageOut, punchPages, readAheadPages } from "./madvise-pages.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
@@ -64,11 +66,30 @@ function populate(edit: MmEdit, from: number, to: number, advice: number): Resul
     const needed = write ? VM.WRITE : VM.READ;
     if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
       return refuse("EINVAL", "the mapping does not allow this access");
-    if (Math.min(vma.end, to) > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
-    if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+    const refused = faultIn(edit, vma, at, Math.min(vma.end, to), write);
+    if (refused) return refused;
     at = vma.end;
   }
   return done;
+}
+
+/** Prefaults a part of one VMA: madvise_populate, which names what a fault came to as its errno. */
+function faultIn(
+  edit: MmEdit,
+  vma: Vma,
+  start: number,
+  end: number,
+  write: boolean,
+): Result<never> | undefined {
+  const { memory } = edit.env;
+  if (memory) {
+    const ended = memory.faults.faultIn(edit, vma, start, end, write);
+    if (ended === "oom") return refuse("ENOMEM", "no free page");
+    return ended === "done" || ended === "major" ? undefined : refuse("EFAULT", `a fault ends in ${ended}`);
+  }
+  if (end > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
+  if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  return undefined;
 }
 
 function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: number): Result<unknown> {
@@ -97,37 +118,50 @@ function advisePages(
   const { flags } = vma;
   switch (advice) {
     case MADV.WILLNEED:
+      readAheadPages(edit, vma, start, end);
       return done;
     case MADV.DONTNEED:
-      return (flags & (VM.LOCKED | VM.PFNMAP)) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & (VM.LOCKED | VM.PFNMAP)) !== 0) return refuse("EINVAL", "locked or special memory");
+      dontNeedPages(edit, vma, start, end);
+      return done;
     case MADV.DONTNEED_LOCKED:
-      return (flags & VM.PFNMAP) !== 0 ? refuse("EINVAL", "special memory") : done;
+      if ((flags & VM.PFNMAP) !== 0) return refuse("EINVAL", "special memory");
+      dontNeedPages(edit, vma, start, end);
+      return done;
     case MADV.FREE:
       if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
-      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & UNRECLAIMED) !== 0) return refuse("EINVAL", "locked or special memory");
+      freePages(edit, start, end);
+      return done;
     case MADV.COLD:
     case MADV.PAGEOUT:
-      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & UNRECLAIMED) !== 0) return refuse("EINVAL", "locked or special memory");
+      if (advice === MADV.COLD) coolPages(edit, start, end);
+      else pageOut(edit, vma, start, end);
+      return done;
     case MADV.REMOVE:
-      return removePages(edit, vma);
+      return removePages(edit, vma, start, end);
     case MADV.COLLAPSE:
       return collapse(vma, start, end);
     case MADV.GUARD_INSTALL:
-      return installGuards(edit, vma);
+      return installGuards(edit, vma, start, end);
     case MADV.GUARD_REMOVE:
-      if ((flags & (VM_SPECIAL | VM.HUGETLB)) === 0) return done;
-      return refuse("EINVAL", "special memory holds no guards");
+      if ((flags & (VM_SPECIAL | VM.HUGETLB)) !== 0)
+        return refuse("EINVAL", "special memory holds no guards");
+      removeGuardMarkers(edit, start, end);
+      return done;
     default:
       return undefined;
   }
 }
 
-function removePages(edit: MmEdit, vma: Vma): Result<void> {
+function removePages(edit: MmEdit, vma: Vma, start: number, end: number): Result<void> {
   if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
   const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
   if (!file) return refuse("EINVAL", "no file to punch a hole in");
   if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
     return refuse("EACCES", "the mapping cannot write its file");
+  punchPages(edit, vma, start, end);
   return done;
 }
 
@@ -138,12 +172,13 @@ function collapse(vma: Vma, start: number, end: number): Result<void> {
 }
 
 /** madvise_guard_install: marks the whole VMA; anonymous memory gets its anon_vma. */
-function installGuards(edit: MmEdit, vma: Vma): Result<void> {
+function installGuards(edit: MmEdit, vma: Vma, start: number, end: number): Result<void> {
   if ((vma.flags & (VM_SPECIAL | VM.HUGETLB | VM.LOCKED)) !== 0)
     return refuse("EINVAL", "locked or special memory holds no guards");
   const prepared = isAnonymous(vma) ? anonVmaPrepare(edit, vma) : vma;
   if ((prepared.flags & VM.MAYBE_GUARD) === 0)
     edit.replaceVma(prepared, prepared.reflagged(prepared.flags | VM.MAYBE_GUARD));
+  installGuardMarkers(edit, vma, start, end);
   return done;
 }
 

@@ -1,4 +1,5 @@
 import type { FileId } from "../base/index.ts";
+import type { Memory } from "./memory.ts";
 import type { OpenFile } from "./open-file.ts";
 
 /** Resource limits in bytes; UNLIMITED is infinity. Soft and hard. */
@@ -48,6 +49,8 @@ export interface MmEnv {
   readonly personality: number;
   readonly sysctl: Sysctl;
   readonly commitment: Commitment;
+  /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
+  readonly memory?: Memory | undefined;
   file(id: FileId): OpenFile;
   /** Makes the kernel's own file behind shared anonymous memory and the like. */
   makeFile(file: Omit<OpenFile, "id">): OpenFile;

@@ -1,6 +1,7 @@
 import type { Layout } from "../arch/index.ts";
 import type { MmId, Vpn } from "../base/index.ts";
 import { GapTree } from "../struct/index.ts";
+import type { MmPages } from "./mm-pages.ts";
 import type { Vma } from "./vma.ts";
 
 /** How PR_SET_THP_DISABLE takes transparent huge pages away. */
@@ -59,20 +60,15 @@ export interface MmStruct {
    */
   readonly untouched: readonly number[];
 
-  /** Page tables and resident pages, kept by the page model: pgd and the RSS counters. */
-  readonly pgd: number;
-  readonly rssAnon: number;
-  readonly rssFile: number;
-  readonly rssShmem: number;
-  readonly swapEnts: number;
-  readonly hiwaterRss: number;
+  /** Page tables and resident pages; absent in a log that does not tell of accesses. */
+  readonly pages?: MmPages | undefined;
 }
 
 /** A checked-out mm: the same record, open for changes. */
 export type MmDraft = { -readonly [K in keyof MmStruct]: MmStruct[K] };
 
 /** The fields that a program or the loader sets as plain values. */
-export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas">;
+export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas" | "pages">;
 
 /** map_count: the number of VMAs. */
 export const mapCount = (mm: MmStruct): number => mm.vmas.size;
@@ -109,10 +105,4 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   vdso: 0 as Vpn,
   mdwe: 0,
   untouched: [],
-  pgd: 0,
-  rssAnon: 0,
-  rssFile: 0,
-  rssShmem: 0,
-  swapEnts: 0,
-  hiwaterRss: 0,
 });

@@ -10,6 +10,7 @@ import {
   wrapAdd,
   wrapAlignUp,
 } from "../base/index.ts";
+import { changeProtection } from "./change-protection.ts";
 import { charge, mayExpandVm, uncharge } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { PROT, PROT_RWX } from "./mman.ts";
@@ -132,6 +133,7 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
     return modified;
   }
   uncharge(edit, released);
+  changeProtection(edit, start, end);
   const locked = (vma.flags & (VM.LOCKED | VM.WRITE | VM.SHARED)) === VM.LOCKED && (flags & VM.WRITE) !== 0;
   if (locked) mmPopulate(edit, start, end, "ignore");
   return done;

@@ -18,6 +18,7 @@ import {
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
 import { type MmEdit, taskPages } from "./mm-edit.ts";
 import { MAP, MREMAP } from "./mman.ts";
+import { movePageTables } from "./move-page-tables.ts";
 import { accountedPages, isSealed, munmapRange } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
 import { getUnmappedArea } from "./unmapped-area.ts";
@@ -258,6 +259,7 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
   const fresh = isAnonymous(vma) && vma.anonVma === 0;
   const pgoff = fresh ? to : vma.pgoff + (from - vma.start);
   mergeNew(edit, vma.movedTo(pageRange(to, to + newPages), pgoff));
+  movePageTables(edit, from, to, Math.min(oldPages, newPages));
   if (keep) emptySource(edit, from, oldPages);
   else unmapSource(edit, from, oldPages);
   edit.set("hiwaterVm", highest);

@@ -13,6 +13,7 @@ import type { MmEdit } from "./mm-edit.ts";
 import { VM, VMH } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 import { cutVma } from "./vma-merge.ts";
+import { unmapRegion } from "./zap.ts";
 
 /**
  * Removes the mappings of [address, address + length).
@@ -71,6 +72,7 @@ const NONE: readonly Vma[] = [];
 /** Takes whole VMAs out, with their committed pages. */
 export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
   edit.noteHighWater();
+  unmapRegion(edit, vmas);
   uncharge(edit, accountedPages(vmas));
   edit.replaceVmas(vmas, NONE);
 }

@@ -20,6 +20,8 @@ export interface OpenFile {
   /** "fe:00", as maps prints it; absent when no source knew. */
   readonly device?: string;
   readonly inode?: number;
+  /** The first open file of the same inode, with which this one shares its page cache; absent for the first. */
+  readonly mapping?: FileId;
   /** Bytes, when known. */
   readonly size?: number;
   readonly noexec?: boolean;

@@ -17,6 +17,8 @@ export function mmPopulate(
   end: number,
   onError: "stop" | "ignore",
 ): Result<void> {
+  const { memory } = edit.env;
+  if (memory) return memory.faults.populate(edit, start, end, onError);
   for (const vma of edit.mm.vmas.collect(start, end)) {
     if (isPassedOver(vma)) continue;
     if (!isAccessible(vma) || Math.min(vma.end, end) > endOfObject(edit, vma)) {

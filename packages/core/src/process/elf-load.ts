@@ -9,6 +9,7 @@ import {
   refuse,
   type Vpn,
 } from "../base/index.ts";
+import { access } from "../fault/index.ts";
 import {
   doBrkFlags,
   getUnmappedArea,
@@ -140,6 +141,8 @@ function loadSegment(
     const mapped = elfMap(edit, file, segment, start, place, total);
     if (!mapped.ok) return mapped;
     start = mapped.value;
+    const zeroed = padZero(edit, segment, start + offset + segment.filesz);
+    if (!zeroed.ok) return zeroed;
   }
   if (segment.memsz > segment.filesz) {
     const zeroFrom = pageEnd(start + (segment.filesz > 0 ? offset + segment.filesz : 0));
@@ -148,6 +151,18 @@ function loadSegment(
     if (!cleared.ok) return cleared;
   }
   return ok(start);
+}
+
+/**
+ * Clears what the file's last page holds behind a segment's data, which makes a copy of that page. Only a
+ * segment that cannot be written to may stay as it is.
+ *
+ * @kernel padzero, elf_load, fs/binfmt_elf.c (6.18)
+ */
+function padZero(edit: MmEdit, segment: ElfSegment, from: number): Result<void> {
+  if (!edit.env.memory || segment.memsz <= segment.filesz || pageOffset(from) === 0) return done;
+  const stopped = access(edit, from, 1, "write");
+  return stopped && segment.flags.includes("w") ? refuse("EFAULT", "the bss cannot be cleared") : done;
 }
 
 /** elf_map: with `total`, the whole image's span is mapped and the excess taken away again. */

@@ -1,5 +1,6 @@
 import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
 import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { access } from "../fault/index.ts";
 import {
   emptyMm,
   inheritedFlags,
@@ -163,12 +164,21 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   const vdso = mapVdso(edit, world.vdso);
   if (!vdso.ok) return vdso;
   edit.set("startStack", initialStackPointer(edit, sizes));
+  writeStack(edit, top);
   // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
   const moved = program.image.type === "DYN" && !interpreter;
   const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.value.end, PAGE_SIZE);
   const startBrk = choices.startBrk ?? end;
   setFields(edit, { startBrk, brk: startBrk });
   return (edit.env.personality & PERSONALITY.MMAP_PAGE_ZERO) !== 0 ? mapPageZero(edit) : done;
+}
+
+/** The strings were written before the program was mapped, pointers and auxiliary vector come last. */
+function writeStack(edit: MmEdit, top: number): void {
+  const { argStart, startStack } = edit.mm;
+  if (!edit.env.memory) return;
+  access(edit, argStart, top - argStart, "write");
+  access(edit, startStack, argStart - startStack, "write");
 }
 
 /** arch_pick_mmap_layout, arch/x86/mm/mmap.c. */

@@ -4,7 +4,7 @@ import type { KernelState } from "../kernel/index.ts";
 import { type MmStruct, VM, type Vma } from "../mm/index.ts";
 
 /** A page's address as hex text of at least eight digits. */
-const address = (page: number): string => `${page.toString(16)}000`.padStart(8, "0");
+export const pageAddress = (page: number): string => `${page.toString(16)}000`.padStart(8, "0");
 
 /** r, w, x, and p for private or s for shared. */
 export function permissions(v: Vma): string {
@@ -33,9 +33,9 @@ export function vmaName(state: KernelState, mm: MmStruct, v: Vma): string {
 /** One line of maps without its newline: show_map_vma. */
 export function mapsLine(state: KernelState, mm: MmStruct, v: Vma): string {
   const file = v.file === 0 ? undefined : state.files.get(v.file)?.file;
-  const offset = v.file === 0 ? "00000000" : address(v.pgoff);
+  const offset = v.file === 0 ? "00000000" : pageAddress(v.pgoff);
   const device = file?.device ?? "00:00";
-  const prefix = `${address(v.start)}-${address(v.end)} ${permissions(v)} ${offset} ${device} ${file?.inode ?? 0} `;
+  const prefix = `${pageAddress(v.start)}-${pageAddress(v.end)} ${permissions(v)} ${offset} ${device} ${file?.inode ?? 0} `;
   const name = vmaName(state, mm, v);
   if (name === "") return prefix;
   const { nameColumn } = mm.layout;
@@ -47,7 +47,7 @@ export function vsyscallLine(state: KernelState, { layout }: MmStruct): string {
   const { vsyscall } = state.profile;
   if (vsyscall === "none" || !layout.vsyscall) return "";
   const access = vsyscall === "xonly" ? "--xp" : "r-xp";
-  const range = `${address(VSYSCALL.start)}-${address(VSYSCALL.end)}`;
+  const range = `${pageAddress(VSYSCALL.start)}-${pageAddress(VSYSCALL.end)}`;
   return `${`${range} ${access} 00000000 00:00 0 `.padEnd(layout.nameColumn)}[vsyscall]\n`;
 }
 

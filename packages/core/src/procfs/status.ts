@@ -37,14 +37,62 @@ export function vmSizes(mm: MmStruct): VmSizes {
   };
 }
 
+/** The counts of resident pages that status prints, in pages. */
+export interface RssSizes {
+  readonly VmHWM: number;
+  readonly VmRSS: number;
+  readonly RssAnon: number;
+  readonly RssFile: number;
+  readonly RssShmem: number;
+  readonly VmPTE: number;
+  readonly VmSwap: number;
+  readonly HugetlbPages: number;
+}
+
+/** The counts of resident pages; undefined where pages are not modelled. */
+export function rssSizes({ pages }: MmStruct): RssSizes | undefined {
+  if (!pages) return undefined;
+  return {
+    VmHWM: Math.max(pages.hiwaterRss, pages.rss),
+    VmRSS: pages.rss,
+    RssAnon: pages.rssAnon,
+    RssFile: pages.rssFile,
+    RssShmem: pages.rssShmem,
+    VmPTE: pages.table.counted,
+    VmSwap: pages.swapEnts,
+    HugetlbPages: pages.hugetlb,
+  };
+}
+
+/** Names in the order in which status has them. */
+const ORDER = [
+  "VmPeak",
+  "VmSize",
+  "VmLck",
+  "VmPin",
+  "VmHWM",
+  "VmRSS",
+  "RssAnon",
+  "RssFile",
+  "RssShmem",
+  "VmData",
+  "VmStk",
+  "VmExe",
+  "VmLib",
+  "VmPTE",
+  "VmSwap",
+  "HugetlbPages",
+] as const;
+
 /**
- * The lines of /proc/PID/status about the sizes of an address space, byte for byte; those that count
- * resident pages (VmHWM, VmRSS, RssAnon, RssFile, RssShmem, VmPTE, VmSwap) are left out. A task without an
- * address space has none.
+ * The lines of /proc/PID/status about the sizes of an address space, byte for byte; where pages are not
+ * modelled, those that count them are left out. A task without an address space has none.
  */
-export const statusVm = (mm: MmStruct | undefined): string =>
-  mm === undefined
-    ? ""
-    : Object.entries(vmSizes(mm))
-        .map(([name, pages]) => `${name}:\t${inKilobytes(kbOfPages(pages))}`)
-        .join("");
+export function statusVm(mm: MmStruct | undefined): string {
+  if (!mm) return "";
+  const sizes: Partial<VmSizes & RssSizes> = { ...vmSizes(mm), ...rssSizes(mm) };
+  return ORDER.flatMap((name) => {
+    const pages = sizes[name];
+    return pages === undefined ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`];
+  }).join("");
+}

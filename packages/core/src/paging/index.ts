@@ -1,0 +1,2 @@
+export * from "./page-table.ts";
+export * from "./table-page.ts";
