@@ -1,6 +1,7 @@
 import { addressOf, NO_FILE, PAGE_SIZE, pageOf, type Vpn } from "../base/index.ts";
 import {
   brkPage,
+  changeProtection,
   MAP,
   type MmEdit,
   MREMAP,
@@ -8,6 +9,7 @@ import {
   supposeTouched,
   supposeWritten,
   taskPages,
+  unmapRegion,
   VM,
   VM_ACCESS_FLAGS,
   VM_DATA_DEFAULT,
@@ -86,11 +88,18 @@ function place(edit: MmEdit, start: number, pages: number, vma: Vma | undefined)
   if (vma && pages > 0 && start + pages <= taskPages(edit.mm)) exchange(edit, start, start + pages, [vma]);
 }
 
-/** Puts other VMAs into a range at one stroke: a file that leaves and comes back is not lost between. */
+/**
+ * Puts other VMAs into a range at one stroke: a file that leaves and comes back is not lost between. Pages that
+ * were there go.
+ */
 function exchange(edit: MmEdit, start: number, end: number, inside: readonly Vma[]): void {
   const old = edit.mm.vmas.collect(start, end);
   const below = old.filter((v) => v.start < start).map((v) => v.resized(v.start, start));
   const above = old.filter((v) => v.end > end).map((v) => v.resized(end, v.end));
+  unmapRegion(
+    edit,
+    old.map((v) => v.resized(Math.max(v.start, start), Math.min(v.end, end))),
+  );
   edit.replaceVmas(old, [...below, ...inside, ...above]);
 }
 
@@ -141,6 +150,8 @@ function reflag(edit: MmEdit, addr: number | bigint, length: number | bigint, ch
     ...(v.end > end ? [v.resized(end, v.end)] : []),
   ]);
   edit.replaceVmas(old, changed);
+  for (const v of edit.mm.vmas.collect(start, end))
+    changeProtection(edit, Math.max(v.start, start), Math.min(v.end, end));
 }
 
 function move(edit: MmEdit, r: Request & { call: "mremap" }, to: Vpn): void {
