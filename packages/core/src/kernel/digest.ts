@@ -17,7 +17,8 @@ function recordText(record: object): string {
 }
 
 function mmText(mm: MmStruct): string {
-  const { vmas, layout, ...fields } = mm;
+  // The bases of the other entry follow from the exec, and logs from before they were kept have none.
+  const { vmas, layout, mmapCompatBase, mmapCompatLegacyBase, ...fields } = mm;
   const lines: string[] = [];
   for (const v of vmas) lines.push(vmaText(v));
   return `${layout.name} ${recordText(fields)}\n${lines.join("\n")}`;

@@ -1,5 +1,5 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
-import type { Layout } from "../arch/index.ts";
+import type { KernelTraits, Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
 import {
   type MmDraft,
@@ -25,7 +25,7 @@ import {
   type World,
 } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
-import { layoutOf, type Profile } from "./profile.ts";
+import { layoutOf, type Profile, traitsOf } from "./profile.ts";
 import type { FileRecord, KernelState } from "./state.ts";
 import {
   type CounterStep,
@@ -53,6 +53,7 @@ export class Transaction implements World {
   readonly sysctl: Sysctl;
   readonly vdso: VdsoPages;
   readonly profile: Profile;
+  readonly traits: KernelTraits;
   readonly commitment: { committed: number };
   private readonly draft: Draft<KernelState>;
   private readonly tables: Tables;
@@ -73,6 +74,7 @@ export class Transaction implements World {
   ) {
     this.profile = base.profile;
     this.layout = layoutOf(base.profile);
+    this.traits = traitsOf(base.profile);
     this.sysctl = base.profile.sysctl;
     this.vdso = base.profile.vdso;
     this.commitment = { committed: base.committed };
@@ -306,6 +308,7 @@ export class Transaction implements World {
       limits: group.limits,
       capabilities: group.capabilities,
       personality: task.personality,
+      traits: this.traits,
       sysctl: this.sysctl,
       commitment: this.commitment,
       file: (id) => {

@@ -1,3 +1,4 @@
+import type { KernelTraits } from "../arch/index.ts";
 import type { FileId } from "../base/index.ts";
 import type { OpenFile } from "./open-file.ts";
 
@@ -46,6 +47,8 @@ export interface MmEnv {
   readonly limits: Rlimits;
   readonly capabilities: Capabilities;
   readonly personality: number;
+  /** What the kernel release does otherwise than others. */
+  readonly traits: KernelTraits;
   readonly sysctl: Sysctl;
   readonly commitment: Commitment;
   file(id: FileId): OpenFile;

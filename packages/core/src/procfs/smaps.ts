@@ -1,11 +1,12 @@
 import { PMD_PAGES } from "../arch/index.ts";
-import type { KernelState } from "../kernel/index.ts";
+import { type KernelState, traitsOf } from "../kernel/index.ts";
 import { isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import { inKilobytes, kbOfPages } from "./lines.ts";
 import { mapsLine, vsyscallLine } from "./maps.ts";
 import { vmFlagCodes } from "./vm-flag-codes.ts";
 
-const thpEligible = (eligible: boolean): string => `THPeligible:    ${(eligible ? "1" : "0").padStart(8)}\n`;
+const thpEligible = ({ profile }: KernelState, eligible: boolean): string =>
+  `${traitsOf(profile).thpEligible}${eligible ? "1" : "0"}\n`;
 
 /**
  * Whether a fault could bring a huge page under `enabled=madvise`: anonymous memory that asked for it and
@@ -32,14 +33,16 @@ const ranges = (pages: number, pageKb: number): string =>
  */
 export function smapsEntry(state: KernelState, mm: MmStruct, v: Vma): string {
   const huge = v.file === 0 ? undefined : state.files.get(v.file)?.file.hugePages;
-  return `${mapsLine(state, mm, v)}\n${ranges(v.pages, kbOfPages(huge ?? 1))}${thpEligible(isThpEligible(mm, v))}VmFlags: ${vmFlagCodes(v)}\n`;
+  const sizes = ranges(v.pages, kbOfPages(huge ?? 1));
+  const codes = vmFlagCodes(v, traitsOf(state.profile));
+  return `${mapsLine(state, mm, v)}\n${sizes}${thpEligible(state, isThpEligible(mm, v))}VmFlags: ${codes}\n`;
 }
 
 function vsyscallEntry(state: KernelState, mm: MmStruct): string {
   const line = vsyscallLine(state, mm);
   if (line === "") return "";
   const codes = state.profile.vsyscall === "xonly" ? "ex " : "rd ex ";
-  return `${line}${ranges(1, 4)}${thpEligible(false)}VmFlags: ${codes}\n`;
+  return `${line}${ranges(1, 4)}${thpEligible(state, false)}VmFlags: ${codes}\n`;
 }
 
 /**

@@ -39,6 +39,8 @@ export class ExecHints {
   /** A call that only 32-bit programs make. */
   looks32 = false;
   complete = false;
+  /** A 64-bit program that makes 32-bit calls: strace said so in the middle of its calls. */
+  #mixed = false;
   #calls = 0;
   #askedForLibraries = false;
   readonly #mapped: Span[] = [];
@@ -51,6 +53,11 @@ export class ExecHints {
   /** The task exits, execs again, or the trace ends. */
   close(): void {
     this.complete = true;
+  }
+
+  /** strace noted by which entry the task's next calls come; before its first call that is the program's own. */
+  mode(note: string): void {
+    if (note === "mode32" && this.#calls > 0) this.#mixed = true;
   }
 
   feed(call: StraceCall): void {
@@ -71,6 +78,8 @@ export class ExecHints {
   }
 
   #mmap(a: Arguments): void {
+    // Placed by the bases of the other entry, such a mapping says nothing about the program's own.
+    if (a.call.name === "mmap2" && this.#mixed) return;
     if (a.call.name === "mmap2") this.looks32 = true;
     const { result } = a.call;
     const length = a.number(1);
@@ -92,7 +101,7 @@ export class ExecHints {
   }
 
   #other(call: StraceCall): void {
-    if (call.name === "set_thread_area") this.looks32 = true;
+    if (call.name === "set_thread_area" && !this.#mixed) this.looks32 = true;
     if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.#askedForLibraries = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
