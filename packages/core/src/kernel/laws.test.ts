@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
+import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
 import { type Asking, askings, FILES, memoryRequests, PREPARED } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
@@ -11,6 +12,7 @@ import type { Event } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { execute } from "./execute.ts";
 import { violations } from "./laws.ts";
+import type { Profile } from "./profile.ts";
 import { type Outcome, type Request, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
@@ -30,7 +32,7 @@ interface Told {
 }
 
 /** Does everything one event at a time, as the debugger does; the model's own answers are the outcomes. */
-function history(asked: readonly Asking[]): readonly Told[] {
+function history(asked: readonly Asking[], profile: Profile = MACHINE): readonly Told[] {
   const first = (request: Request): Asking => ({ tid: FIRST, request });
   const opening = [{ call: "adopt", comm: "t", tgid: FIRST } as const, ...PREPARED].map(first);
   const naming = ({ tid, request }: Asking): readonly Asking[] =>
@@ -38,7 +40,7 @@ function history(asked: readonly Asking[]): readonly Told[] {
       ? [...FILES.map((file) => ({ tid, request: file })), { tid, request }]
       : [{ tid, request }];
   const told: Told[] = [];
-  let state = initialState(MACHINE);
+  let state = initialState(profile);
   for (const { tid, request } of [...opening, ...asked.flatMap(naming)]) {
     const tx = new Transaction(state);
     const outcome = execute(tx, { tid, request, outcome: { ret: 0 } });
@@ -58,6 +60,18 @@ describe("after every event", () => {
         for (const { after } of history(asked)) expect([...violations(after)]).toEqual([]);
       }),
       RUNS,
+    );
+  });
+
+  test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes back", (release) => {
+    fc.assert(
+      fc.property(askings(40), (asked) => {
+        for (const { event, after } of history(asked, machineOf(release))) {
+          expect([...violations(after)]).toEqual([]);
+          expect(decodeEvent(encodeEvent(event))).toMatchObject({ ok: true });
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 

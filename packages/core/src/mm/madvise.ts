@@ -150,8 +150,7 @@ function removePages(edit: MmEdit, vma: Vma): Result<void> {
   const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
   if (!file) return refuse("EINVAL", "no file to punch a hole in");
   const needed = VM.SHARED | (edit.env.traits.removeNeedsMaywrite ? VM.MAYWRITE : VM.WRITE);
-  if ((vma.flags & needed) !== needed)
-    return refuse("EACCES", "the mapping cannot write its file");
+  if ((vma.flags & needed) !== needed) return refuse("EACCES", "the mapping cannot write its file");
   return done;
 }
 

@@ -199,13 +199,7 @@ function checkLock(edit: MmEdit, flags: number, vm: number, pages: number): Resu
   return done;
 }
 
-function anonymousKind(
-  edit: MmEdit,
-  flags: number,
-  vm: number,
-  start: number,
-  end: number,
-): Result<Kind> {
+function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, end: number): Result<Kind> {
   const type = flags & MAP.TYPE;
   if (type === MAP.DROPPABLE && !edit.env.traits.mapDroppable)
     return refuse("EINVAL", "this release has no MAP_DROPPABLE");

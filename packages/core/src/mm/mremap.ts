@@ -195,8 +195,7 @@ function remapAt(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
     return cut.ok ? ok(from as Vpn) : cut;
   }
   const end = from + newPages;
-  const fits =
-    from + oldPages === vma.end && end <= edit.taskPages && !edit.mm.vmas.overlaps(vma.end, end);
+  const fits = from + oldPages === vma.end && end <= edit.taskPages && !edit.mm.vmas.overlaps(vma.end, end);
   if (fits && oldPages > 0) return expandInPlace(edit, vma, remap);
   if ((remap.flags & MREMAP.MAYMOVE) === 0) return refuse("ENOMEM", "no room to grow in place");
   return findAndMove(edit, vma, remap, 0);

@@ -98,8 +98,7 @@ function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const fits = hintFits(edit, want.hint, want.pages, edit.taskPages);
   if (fits && !crossesWindow(mm, want.hint, want.pages)) return ok(want.hint as Vpn);
   const layout = layoutOfCall(mm, want);
-  const above4G =
-    (want.flags & MAP.ABOVE4G) !== 0 && layout.bits === 64 && edit.env.traits.mapAbove4G;
+  const above4G = (want.flags & MAP.ABOVE4G) !== 0 && layout.bits === 64 && edit.env.traits.mapAbove4G;
   const low = above4G ? pageOf(2 ** 32) : LOW_LIMIT;
   let high = (isForeign(mm, want) ? mm.mmapCompatBase : mm.mmapBase) + beyondWindow(layout, want.hint);
   for (;;) {

@@ -32,13 +32,7 @@ const sameOrNoAnon = (a: Vma, b: Vma): boolean =>
   a.anonVma === 0 || b.anonVma === 0 || a.anonVma === b.anonVma;
 
 /** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
-function stretched(
-  t: KernelTraits,
-  target: Vma,
-  start: number,
-  end: number,
-  parts: readonly Vma[],
-): Vma {
+function stretched(t: KernelTraits, target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
   let donor = target;
   for (const p of parts) if (donor.anonVma === 0 && p.anonVma !== 0) donor = p;
   let { flags } = target;
@@ -142,13 +136,7 @@ function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
   if (left && right?.ops.close) right = undefined;
 
   if (left) {
-    const merged = stretched(
-      traits,
-      left,
-      left.start,
-      right ? right.end : x.end,
-      right ? [x, right] : [x],
-    );
+    const merged = stretched(traits, left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
     const parts = atEnd ? [merged] : [merged, vma.resized(x.end, vma.end)];
     edit.replaceVmas(right ? [left, vma, right] : [left, vma], parts);
     return merged;

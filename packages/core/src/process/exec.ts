@@ -1,12 +1,4 @@
-import {
-  IA32,
-  IA32_3GB,
-  type Layout,
-  legacyBase,
-  mmapBase,
-  PERSONALITY,
-  X86_64,
-} from "../arch/index.ts";
+import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY, X86_64 } from "../arch/index.ts";
 import { alignDown, alignUp, done, ok, PAGE_SIZE, pageOf, type Result, refuse } from "../base/index.ts";
 import {
   emptyMm,

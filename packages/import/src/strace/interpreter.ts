@@ -306,16 +306,19 @@ export class Interpreter {
     if (result.kind === "restart" || (result.kind === "error" && UNDECIDED_ERRORS.has(result.errno)))
       return undefined;
     const memory = readMemoryCall(call, (argument) => this.#files.idOf(call, argument));
-    if (memory) return this.#enteredBy(call.tid, memory);
+    if (memory) return this.#enteredBy(call, memory);
     if (result.kind !== "value") return undefined;
     const limit = limitSet(call);
     if (limit) return { call: "setrlimit", ...limit };
     return shmRequest(call, result.value ?? 0);
   }
 
-  /** A placement with the entry that it came through, where that is not the task's own. */
-  #enteredBy(tid: number, request: Request): Request {
-    const entry = this.#entries.get(tid);
+  /**
+   * A placement with the entry that it came through, where that is not the task's own: mmap2 is a 32-bit call
+   * whoever makes it; of the others strace tells it only where its notes are part of the trace.
+   */
+  #enteredBy({ tid, name }: StraceCall, request: Request): Request {
+    const entry = name === "mmap2" ? 32 : this.#entries.get(tid);
     const bits = mmOf(this.session.state, tid as Pid)?.layout.bits;
     if (entry === undefined || bits === undefined || entry === bits) return request;
     return request.call === "mmap" || request.call === "mremap" ? { ...request, entry } : request;
