@@ -149,7 +149,7 @@ function remapOne(edit: MmEdit, asked: Remap): Result<Vpn> {
   return isGiven(remap) ? remapTo(edit, remap) : remapAt(edit, vma, remap);
 }
 
-/** check_prep_vma. */
+/** check_prep_vma; before it vma_to_resize, mm/mremap.c (6.1). */
 function checkVma(edit: MmEdit, vma: Vma, asked: Remap): Result<Remap> {
   if (isSealed(vma)) return refuse("EPERM", "the mapping is sealed");
   const huge = checkHuge(edit, vma, asked);

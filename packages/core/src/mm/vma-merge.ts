@@ -61,10 +61,10 @@ export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both")
 }
 
 /**
- * Puts a new mapping into a free range as `mmap` does.
+ * Puts a new mapping into a free range as `mmap` does. 6.1 looks at the next VMA first, and asks whether the
+ * previous one fits to that one's anon_vma.
  *
- * @kernel __mmap_region, mm/vma.c (6.18); mmap_region, mm/mmap.c (6.1), which looks at the next VMA first, and
- * asks whether the previous one fits to that one's anon_vma
+ * @kernel __mmap_region, mm/vma.c (6.18); mmap_region, mm/mmap.c (6.1)
  */
 export function mergeMapping(edit: MmEdit, x: Vma): Vma {
   const { traits } = edit.env;
