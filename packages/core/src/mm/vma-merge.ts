@@ -76,6 +76,7 @@ export function mergeMapping(edit: MmEdit, x: Vma): Vma {
   return join(edit, x, mergesBefore(traits, before, asked) ? before : undefined, right);
 }
 
+/** Puts `x` in as one with the neighbours that were found fit for it. */
 function join(edit: MmEdit, x: Vma, left: Vma | undefined, right: Vma | undefined): Vma {
   const { traits } = edit.env;
   let merged = x;

@@ -169,7 +169,10 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   edit.set("startStack", initialStackPointer(edit, sizes));
   // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
   const standsAlone = program.image.type === "DYN" && !interpreter;
-  const moved = standsAlone && (edit.env.traits.staticPieHeap === "moved" || request.randomized);
+  const { traits, sysctl } = edit.env;
+  const moved =
+    standsAlone &&
+    (traits.staticPieHeap === "moved" || (request.randomized && sysctl.randomizeVaSpace === 2));
   const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.value.end, PAGE_SIZE);
   const startBrk = choices.startBrk ?? end;
   setFields(edit, { startBrk, brk: startBrk });

@@ -280,6 +280,17 @@ describe("32-bit programs", () => {
     expect(entries.filter((entry) => entry !== 0)).toEqual([32, undefined]);
   });
 
+  test("that were there before the trace are placed by what their first mapping shows", () => {
+    const { events, summary } = importText(
+      lines(
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`,
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbd000`,
+      ),
+    );
+    expect(summary.divergences.first).toEqual([]);
+    expect(events.some(({ request }) => request.call === "mmap" && request.entry !== undefined)).toBe(false);
+  });
+
   test("may be followed by a 64-bit one", () => {
     const next = '7 execve("/bin/k", ["k"], 0xffffde70 /* 1 var */) = 0';
     const { state } = importText(

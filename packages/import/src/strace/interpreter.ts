@@ -318,6 +318,7 @@ export class Interpreter {
    * whoever makes it; of the others strace tells it only where its notes are part of the trace.
    */
   #enteredBy({ tid, name }: StraceCall, request: Request): Request {
+    if (this.#learning.isAttached(tid)) return request;
     const entry = name === "mmap2" ? 32 : this.#entries.get(tid);
     const bits = mmOf(this.session.state, tid as Pid)?.layout.bits;
     if (entry === undefined || bits === undefined || entry === bits) return request;
