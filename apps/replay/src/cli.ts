@@ -76,6 +76,9 @@ const POSITIONS = `
 POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
 each also with +N or -N.`;
 
+/** The releases that core knows, written out so that --help need not load it. */
+export const KERNELS: readonly string[] = ["5.4", "6.1", "6.18"];
+
 const EXAMPLES = `
 Examples:
   pagetrail tour                                 see what it does, on a bundled recording
@@ -102,11 +105,16 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     )
     .option("--sysroot <dir>", "look up the programs that were run under this folder first")
     .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
+    .addOption(
+      new Option("--kernel <release>", "the Linux release that comes nearest to the recorded kernel")
+        .choices(KERNELS)
+        .default("6.18"),
+    )
     .addOption(json())
     .addHelpText(
       "after",
       `\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n${example(
-        "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog",
+        "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog\nimport strace strace.txt --kernel 6.1",
       )}`,
     )
     .action(async (files: string[], options) => {

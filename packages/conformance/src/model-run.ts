@@ -22,6 +22,7 @@ import {
   REFERENCE_PROFILE,
   type Request,
   Transaction,
+  traitsOf,
   VM,
   VM_OPS,
   Vma,
@@ -153,7 +154,7 @@ export class ModelRun {
         permissions: permissions(v),
         offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
         name: vmaName(this.state, mm, v),
-        codes: vmFlagCodes(v).trimEnd(),
+        codes: vmFlagCodes(v, traitsOf(this.state.profile)).trimEnd(),
       }),
     );
     const sizes = Object.fromEntries(Object.entries(vmSizes(mm)).map(([name, pages]) => [name, 4 * pages]));

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ok, type Result } from "@pagetrail/core";
+import { ok, type ReleaseName, type Result } from "@pagetrail/core";
 import { type ImportSummary, StraceImporter, type SystemFiles } from "@pagetrail/import";
 import { FileLogWriter } from "@pagetrail/store";
 import { LogSink } from "../log-sink.ts";
@@ -18,6 +18,7 @@ export interface ImportOptions extends CommonOptions {
   readonly output?: string;
   readonly sysroot?: string;
   readonly cwd?: string;
+  readonly kernel?: ReleaseName;
 }
 
 /** Makes a log from the output of strace, and says how much of it the model predicted. */
@@ -47,7 +48,12 @@ export async function importStraceCommand(
     const summary = await importInto(
       sink,
       input.value,
-      { name: traces.join(", "), system: system.value, cwd },
+      {
+        name: traces.join(", "),
+        system: system.value,
+        cwd,
+        ...(options.kernel === undefined ? {} : { release: options.kernel }),
+      },
       out,
     );
     if (!summary.ok) return summary;
@@ -90,7 +96,15 @@ function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
 async function importInto(
   sink: LogSink,
   input: TraceInput,
-  { name, ...machine }: { readonly name: string; readonly system: SystemFiles; readonly cwd: string },
+  {
+    name,
+    ...machine
+  }: {
+    readonly name: string;
+    readonly system: SystemFiles;
+    readonly cwd: string;
+    readonly release?: ReleaseName;
+  },
   out: Output,
 ): Promise<Result<ImportSummary, Problem>> {
   const { defaultTid, chunks, far } = input;

@@ -1,4 +1,4 @@
-import { isThpEligible, smaps, vmFlagCodes } from "@pagetrail/core";
+import { isThpEligible, smaps, traitsOf, vmFlagCodes } from "@pagetrail/core";
 import type { Output } from "../output.ts";
 import { type ProcessViewOptions, showProcess } from "../process-view.ts";
 import { vmaJson } from "../text/vma-json.ts";
@@ -13,7 +13,7 @@ export const smapsCommand = (path: string, options: ProcessViewOptions, out: Out
         ? mm.vmas.toArray().map((vma) => ({
             ...vmaJson(state, mm, vma),
             thpEligible: isThpEligible(mm, vma),
-            vmFlags: vmFlagCodes(vma).trimEnd().split(" "),
+            vmFlags: vmFlagCodes(vma, traitsOf(state.profile)).trimEnd().split(" "),
           }))
         : [],
     }),

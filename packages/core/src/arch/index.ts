@@ -3,3 +3,4 @@ export * from "./layout.ts";
 export * from "./paging-mode.ts";
 export * from "./personality.ts";
 export * from "./pte.ts";
+export * from "./release.ts";

@@ -28,7 +28,8 @@ function wordsText(words: Uint32Array): string {
 }
 
 function mmText(mm: MmStruct): string {
-  const { vmas, layout, pages, ...fields } = mm;
+  // The bases of the other entry follow from the exec, and logs from before they were kept have none.
+  const { vmas, layout, pages, mmapCompatBase, mmapCompatLegacyBase, ...fields } = mm;
   const lines: string[] = [];
   for (const v of vmas) lines.push(vmaText(v));
   return `${layout.name} ${recordText(fields)}\n${lines.join("\n")}`;

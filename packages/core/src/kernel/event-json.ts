@@ -17,21 +17,36 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `ranges` a list of pairs of words.
+ * it is, `load` an exec's record, `ranges` a list of pairs of words, `entry` 32 or 64.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges" | "entry";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
 /** The members of every request, in the order in which a log has them. */
 const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
-  mmap: { addr: "word", length: "word", prot: "int", flags: "int", offset: "word", file: "int" },
+  mmap: {
+    addr: "word",
+    length: "word",
+    prot: "int",
+    flags: "int",
+    offset: "word",
+    file: "int",
+    entry: "entry",
+  },
   munmap: { addr: "word", length: "word" },
   mprotect: { addr: "word", length: "word", prot: "int" },
   pkey_mprotect: { addr: "word", length: "word", prot: "int", pkey: "int" },
   remap_file_pages: { addr: "word", size: "word", prot: "word", pgoff: "word", flags: "int" },
   process_madvise: { target: "int", ranges: "ranges", advice: "int", flags: "word" },
-  mremap: { addr: "word", oldLength: "word", newLength: "word", flags: "int", newAddr: "word" },
+  mremap: {
+    addr: "word",
+    oldLength: "word",
+    newLength: "word",
+    flags: "int",
+    newAddr: "word",
+    entry: "entry",
+  },
   brk: { addr: "word" },
   madvise: { addr: "word", length: "word", advice: "int" },
   mlock: { addr: "word", length: "word", flags: "int" },
@@ -68,6 +83,8 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 
 /** Members that a request may lack. */
 const OPTIONAL: ReadonlySet<string> = new Set([
+  "mmap.entry",
+  "mremap.entry",
   "execve.load",
   "prctl.arg3",
   "prctl.arg4",
@@ -115,6 +132,8 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "object" && value !== null ? value : undefined;
     case "ranges":
       return decodeRanges(value);
+    case "entry":
+      return value === 32 || value === 64 ? value : undefined;
   }
 }
 

@@ -115,6 +115,7 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
           newLength: r.newLength,
           flags: r.flags,
           newAddress: r.newAddr,
+          entry: r.entry,
         }),
       );
     case "brk":
@@ -157,6 +158,8 @@ function attachmentsOf(tx: Transaction, { inode = 0 }: OpenFile): number {
 }
 
 function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_madvise" }): Outcome {
+  if (tx.traits.processMadvise === "none")
+    return { errno: "ENOSYS", why: "this release has no process_madvise" };
   if (r.target === BAD_FILE && r.flags === 0)
     return { errno: "EBADF", why: "no process behind the descriptor" };
   const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
@@ -166,8 +169,8 @@ function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "proce
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {
   const file = r.file === BAD_FILE ? "none" : isFileId(r.file) ? tx.peekFile(r.file) : undefined;
-  const { addr: address, length, prot, flags, offset } = r;
-  return located(mmap(edit, { address, length, prot, flags, offset, file }));
+  const { addr: address, length, prot, flags, offset, entry } = r;
+  return located(mmap(edit, { address, length, prot, flags, offset, file, entry }));
 }
 
 /** Requests about tasks, files and the rest of the machine. */

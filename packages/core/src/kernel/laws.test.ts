@@ -4,6 +4,7 @@ import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
+import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
 import { type Asking, askings, FILES, memoryRequests, PREPARED } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
@@ -244,4 +245,16 @@ describe.each(MACHINES)("where %s are modelled", (_, machine) => {
       { numRuns: 80 },
     );
   });
+});
+
+test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes back", (release) => {
+  fc.assert(
+    fc.property(askings(40), (asked) => {
+      for (const { event, after } of history(asked, machineOf(release))) {
+        expect([...violations(after)]).toEqual([]);
+        expect(decodeEvent(encodeEvent(event))).toMatchObject({ ok: true });
+      }
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -24,8 +24,10 @@ export function prctl(edit: MmEdit, r: Prctl): Outcome {
     case PR.SET_VMA:
       return invalid("anonymous VMA names are not built in");
     case PR.SET_MDWE:
+      if (!edit.env.traits.mdwe) return invalid("this release has no PR_SET_MDWE");
       return hasRest(r) ? invalid("PR_SET_MDWE takes one argument") : setMdwe(edit, r.arg);
     case PR.GET_MDWE:
+      if (!edit.env.traits.mdwe) return invalid("this release has no PR_GET_MDWE");
       return r.arg !== 0 || hasRest(r) ? invalid("PR_GET_MDWE takes none") : { ret: edit.mm.mdwe };
     case PR.SET_THP_DISABLE:
       return setThpDisable(edit, r);
@@ -61,7 +63,7 @@ const THP_ANSWER: Readonly<Record<ThpDisabled, number>> = { completely: 1, "exce
  */
 function setThpDisable(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outcome {
   if (arg4 !== 0 || arg5 !== 0) return invalid("PR_SET_THP_DISABLE takes two arguments");
-  if (arg3 !== 0 && (arg === 0 || arg3 !== THP_EXCEPT_ADVISED))
+  if (arg3 !== 0 && (!edit.env.traits.thpDisableFlags || arg === 0 || arg3 !== THP_EXCEPT_ADVISED))
     return invalid("PR_SET_THP_DISABLE: unknown flags");
   const how = arg3 === 0 ? "completely" : "except advised";
   edit.set("thpDisabled", arg === 0 ? undefined : how);
@@ -109,8 +111,8 @@ function setMm(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outc
   return DONE;
 }
 
-const isUserAddress = ({ mm }: MmEdit, address: Word): boolean =>
-  address < mm.layout.taskSize && address >= addressOf(LOW_LIMIT);
+const isUserAddress = ({ taskSize }: MmEdit, address: Word): boolean =>
+  address < taskSize && address >= addressOf(LOW_LIMIT);
 
 /** What is wrong with the fields together; undefined when they fit. */
 function misfit(edit: MmEdit, mm: MmStruct): string | undefined {

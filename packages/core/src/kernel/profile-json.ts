@@ -1,4 +1,4 @@
-import { UNLIMITED } from "../arch/index.ts";
+import { RELEASES, UNLIMITED } from "../arch/index.ts";
 import { fail, ok, type Result } from "../base/index.ts";
 import { type Profile, UNKNOWN_PAGES } from "./profile.ts";
 
@@ -15,7 +15,7 @@ const LIMIT = { soft: "size", hard: "size" } as const;
 /** Every member of a profile: one that is missing here does not compile. */
 const PROFILE: Shape<Profile> = {
   layout: ["x86-64", "x86-64-5level", "i386"],
-  release: ["6.18"],
+  release: Object.keys(RELEASES),
   sysctl: {
     maxMapCount: "size",
     mmapMinAddr: "size",

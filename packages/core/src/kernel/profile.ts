@@ -1,4 +1,11 @@
-import { LAYOUTS, type Layout, UNLIMITED } from "../arch/index.ts";
+import {
+  type KernelTraits,
+  LAYOUTS,
+  type Layout,
+  RELEASES,
+  type ReleaseName,
+  UNLIMITED,
+} from "../arch/index.ts";
 import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
 
 /**
@@ -8,8 +15,8 @@ import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/
 export interface Profile {
   /** Of the programs that the kernel is built for: a 64-bit kernel runs 32-bit ones too. */
   readonly layout: "x86-64" | "x86-64-5level" | "i386";
-  /** The kernel release whose rules apply. */
-  readonly release: "6.18";
+  /** The kernel release whose rules apply: the name of a set of traits. */
+  readonly release: ReleaseName;
   readonly sysctl: Sysctl;
   readonly pages: PageModel;
   readonly vdso: VdsoPages;
@@ -61,5 +68,21 @@ export const REFERENCE_PROFILE: Profile = {
   capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true, sysResource: true },
   vsyscall: "xonly",
 };
+
+/** Pages of vvar and vdso as each release has them, as far as that depends on no configuration. */
+const VDSO: Readonly<Record<ReleaseName, VdsoPages>> = {
+  "5.4": { vvar: 3, vvarVclock: 0, vdso: 1 },
+  "6.1": { vvar: 4, vvarVclock: 0, vdso: 2 },
+  "6.18": REFERENCE_PROFILE.vdso,
+};
+
+/** The reference machine with another kernel on it. */
+export const profileOf = (release: ReleaseName): Profile => ({
+  ...REFERENCE_PROFILE,
+  release,
+  vdso: VDSO[release],
+});
+
+export const traitsOf = ({ release }: Profile): KernelTraits => RELEASES[release];
 
 export const layoutOf = (profile: Profile): Layout => LAYOUTS[profile.layout];

@@ -1,6 +1,6 @@
 import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
 import type { AccessKind } from "../fault/index.ts";
-import type { OpenFile } from "../mm/index.ts";
+import type { Entry, OpenFile } from "../mm/index.ts";
 import type { ExecRequest } from "../process/index.ts";
 
 /** No open file stands behind the descriptor. */
@@ -19,6 +19,8 @@ export type Request =
       readonly prot: number;
       readonly flags: number;
       readonly offset: Word;
+      /** The entry that the call came through, 32 or 64; absent for the task's own. */
+      readonly entry?: Entry;
       /** 0 for none, BAD_FILE for a descriptor that is not open. */
       readonly file: number;
     }
@@ -56,6 +58,8 @@ export type Request =
       readonly newLength: Word;
       readonly flags: number;
       readonly newAddr: Word;
+      /** As of mmap. */
+      readonly entry?: Entry;
     }
   | { readonly call: "brk"; readonly addr: Word }
   | { readonly call: "madvise"; readonly addr: Word; readonly length: Word; readonly advice: number }

@@ -1,5 +1,5 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
-import type { Layout } from "../arch/index.ts";
+import type { KernelTraits, Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
 import {
   evictCache,
@@ -29,7 +29,7 @@ import {
 } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
 import { MemoryDraft, type MemoryState } from "./memory-state.ts";
-import { layoutOf, type Profile } from "./profile.ts";
+import { layoutOf, type Profile, traitsOf } from "./profile.ts";
 import { type FileRecord, KERNEL_FILES, type KernelState } from "./state.ts";
 import {
   type CounterStep,
@@ -59,6 +59,7 @@ export class Transaction implements World {
   readonly sysctl: Sysctl;
   readonly vdso: VdsoPages;
   readonly profile: Profile;
+  readonly traits: KernelTraits;
   readonly commitment: { committed: number };
   private readonly draft: Draft<KernelState>;
   private readonly tables: Tables;
@@ -82,6 +83,7 @@ export class Transaction implements World {
   ) {
     this.profile = base.profile;
     this.layout = layoutOf(base.profile);
+    this.traits = traitsOf(base.profile);
     this.sysctl = base.profile.sysctl;
     this.vdso = base.profile.vdso;
     this.commitment = { committed: base.committed };
@@ -418,6 +420,7 @@ export class Transaction implements World {
       limits: group.limits,
       capabilities: group.capabilities,
       personality: task.personality,
+      traits: this.traits,
       sysctl: this.sysctl,
       commitment: this.commitment,
       memory: this.memory,

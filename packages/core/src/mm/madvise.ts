@@ -1,3 +1,4 @@
+import type { KernelTraits, LaterAdvice } from "../arch/index.ts";
 import {
   done,
   isAligned,
@@ -25,6 +26,26 @@ const KNOWN: ReadonlySet<number> = new Set(
   Object.values(MADV).filter((a) => a !== MADV.HWPOISON && a !== MADV.SOFT_OFFLINE),
 );
 
+/** Advice that came later than the oldest release that is modelled, by the name that its trait has. */
+const LATER: ReadonlyMap<number, LaterAdvice> = new Map(
+  (
+    [
+      "POPULATE_READ",
+      "POPULATE_WRITE",
+      "DONTNEED_LOCKED",
+      "COLLAPSE",
+      "GUARD_INSTALL",
+      "GUARD_REMOVE",
+    ] as const
+  ).map((name) => [MADV[name], name]),
+);
+
+function isKnown({ lacksAdvice }: KernelTraits, advice: number): boolean {
+  if (!KNOWN.has(advice)) return false;
+  const later = LATER.get(advice);
+  return later === undefined || !lacksAdvice.has(later);
+}
+
 /** Advice that throws contents away: what a seal forbids on memory that cannot be written. */
 const DESTRUCTIVE: ReadonlySet<number> = new Set([
   MADV.FREE,
@@ -43,7 +64,7 @@ const DESTRUCTIVE: ReadonlySet<number> = new Set([
  * @kernel do_madvise, mm/madvise.c (6.18)
  */
 export function madvise(edit: MmEdit, address: Word, length: Word, advice: number): Result<void> {
-  if (!KNOWN.has(advice)) return refuse("EINVAL", `unknown advice ${advice}`);
+  if (!isKnown(edit.env.traits, advice)) return refuse("EINVAL", `unknown advice ${advice}`);
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   const bytes = wrapAlignUp(length, PAGE_SIZE);
   if (length !== 0 && bytes === 0) return refuse("EINVAL", "length wraps");
@@ -121,6 +142,8 @@ function advisePages(
       readAheadPages(edit, vma, start, end);
       return done;
     case MADV.DONTNEED:
+      if ((flags & VM.HUGETLB) !== 0 && !edit.env.traits.dontneedHugetlb)
+        return refuse("EINVAL", "huge pages stay");
       if ((flags & (VM.LOCKED | VM.PFNMAP)) !== 0) return refuse("EINVAL", "locked or special memory");
       dontNeedPages(edit, vma, start, end);
       return done;
@@ -159,8 +182,8 @@ function removePages(edit: MmEdit, vma: Vma, start: number, end: number): Result
   if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
   const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
   if (!file) return refuse("EINVAL", "no file to punch a hole in");
-  if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
-    return refuse("EACCES", "the mapping cannot write its file");
+  const needed = VM.SHARED | (edit.env.traits.removeNeedsMaywrite ? VM.MAYWRITE : VM.WRITE);
+  if ((vma.flags & needed) !== needed) return refuse("EACCES", "the mapping cannot write its file");
   punchPages(edit, vma, start, end);
   return done;
 }

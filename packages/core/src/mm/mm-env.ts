@@ -1,3 +1,4 @@
+import type { KernelTraits } from "../arch/index.ts";
 import type { FileId } from "../base/index.ts";
 import type { Memory } from "./memory.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -47,6 +48,8 @@ export interface MmEnv {
   readonly limits: Rlimits;
   readonly capabilities: Capabilities;
   readonly personality: number;
+  /** What the kernel release does otherwise than others. */
+  readonly traits: KernelTraits;
   readonly sysctl: Sysctl;
   readonly commitment: Commitment;
   /** Frames, page cache and swap; absent in a log that does not tell of accesses. */

@@ -18,6 +18,12 @@ export interface MmStruct {
   readonly vmas: GapTree<Vma>;
   readonly mmapBase: Vpn;
   readonly mmapLegacyBase: Vpn;
+  /**
+   * The same for calls through the entry that is not the task's own: of a 64-bit task those of 32-bit calls
+   * (mmap_compat_base, mmap_compat_legacy_base), of a 32-bit one those of 64-bit calls.
+   */
+  readonly mmapCompatBase: Vpn;
+  readonly mmapCompatLegacyBase: Vpn;
   /** Searches go upward from the legacy base: the ADDR_COMPAT_LAYOUT personality at exec. */
   readonly bottomUp: boolean;
 
@@ -80,6 +86,8 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   vmas: GapTree.empty<Vma>(),
   mmapBase: 0 as Vpn,
   mmapLegacyBase: 0 as Vpn,
+  mmapCompatBase: 0 as Vpn,
+  mmapCompatLegacyBase: 0 as Vpn,
   bottomUp: false,
   mmUsers: 1,
   mmCount: 1,

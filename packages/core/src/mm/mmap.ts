@@ -17,13 +17,13 @@ import {
 import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
-import { accountedPages, gatherVmas, removeVmas } from "./munmap.ts";
+import { accountedPages, gatherVmas, munmapRange, removeVmas } from "./munmap.ts";
 import type { OpenFile } from "./open-file.ts";
 import { mmPopulate } from "./populate.ts";
-import { getUnmappedArea } from "./unmapped-area.ts";
+import { type Entry, getUnmappedArea } from "./unmapped-area.ts";
 import { VM, VM_LOCKED_MASK, VM_MAY, VMH } from "./vm-flags.ts";
 import { neverLocked, VM_OPS, Vma, type VmOps } from "./vma.ts";
-import { mergeNew } from "./vma-merge.ts";
+import { mergeMapping } from "./vma-merge.ts";
 
 export interface MmapRequest {
   readonly address: Word;
@@ -34,6 +34,10 @@ export interface MmapRequest {
   readonly offset: Word;
   /** The open file behind the descriptor; "none" when the descriptor is not open. */
   readonly file?: OpenFile | "none" | undefined;
+  /** The entry that the call came through; absent for the task's own. */
+  readonly entry?: Entry | undefined;
+  /** exec's own mapping of a program, which forbids writing to the file in some releases. */
+  readonly program?: true;
 }
 
 /** A mapping as its type and file allow it. */
@@ -77,12 +81,12 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   if ((flags & MAP.FIXED_NOREPLACE) !== 0 && edit.mm.vmas.overlaps(start, end))
     return refuse("EEXIST", "MAP_FIXED_NOREPLACE over an existing mapping");
 
-  const wanted = vmFlags(edit, prot, flags);
+  const wanted = vmFlags(edit, prot, flags, request.program === true);
   const lock = checkLock(edit, flags, wanted, end - start);
   if (!lock.ok) return lock;
   const kind = file
-    ? fileKind(file, request, flags, prot, wanted, bytes)
-    : anonymousKind(flags, wanted, start, end);
+    ? fileKind(edit, file, request, flags, prot, wanted, bytes)
+    : anonymousKind(edit, flags, wanted, start, end);
   if (!kind.ok) return kind;
   if (!isReserved(edit, kind.value, flags)) kind.value.flags |= VM.NORESERVE;
   const mapped = mmapRegion(edit, start, end, kind.value, (flags & MAP.FIXED) !== 0);
@@ -147,7 +151,7 @@ function choosePlace(
   bytes: Word,
   file: OpenFile | undefined,
 ): Result<Vpn> {
-  const { taskSize } = edit.mm.layout;
+  const { taskSize } = edit;
   if (bytes > taskSize) return refuse("ENOMEM", "longer than the address space");
   const pages = Number(bytes) / PAGE_SIZE;
   if ((flags & MAP.FIXED) === 0) {
@@ -157,6 +161,7 @@ function choosePlace(
       flags,
       pgoff: file ? Number(request.offset) / PAGE_SIZE : 0,
       file,
+      entry: request.entry,
     });
   }
   const { address } = request;
@@ -177,12 +182,14 @@ function roundHint(address: Word, taskSize: number): number {
 }
 
 /** calc_vm_prot_bits, calc_vm_flag_bits and what every mapping gets. */
-function vmFlags(edit: MmEdit, prot: number, flags: number): number {
+function vmFlags(edit: MmEdit, prot: number, flags: number, program: boolean): number {
   let vm = (prot & (PROT.READ | PROT.WRITE | PROT.EXEC)) | VM_MAY | edit.mm.defFlags;
   if ((flags & MAP.GROWSDOWN) !== 0) vm |= VM.GROWSDOWN;
   if ((flags & MAP.LOCKED) !== 0) vm |= VM.LOCKED;
   if ((flags & MAP.SYNC) !== 0) vm |= VM.SYNC;
-  if ((flags & MAP.STACK) !== 0) vm |= VM.NOHUGEPAGE;
+  const { mapStackNoHuge, denyWrite } = edit.env.traits;
+  if (mapStackNoHuge && (flags & MAP.STACK) !== 0) vm |= VM.NOHUGEPAGE;
+  if (denyWrite && program) vm |= VM.DENYWRITE;
   return vm;
 }
 
@@ -192,8 +199,10 @@ function checkLock(edit: MmEdit, flags: number, vm: number, pages: number): Resu
   return done;
 }
 
-function anonymousKind(flags: number, vm: number, start: number, end: number): Result<Kind> {
+function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, end: number): Result<Kind> {
   const type = flags & MAP.TYPE;
+  if (type === MAP.DROPPABLE && !edit.env.traits.mapDroppable)
+    return refuse("EINVAL", "this release has no MAP_DROPPABLE");
   const grows = (flags & MAP.GROWSDOWN) !== 0;
   switch (type) {
     case MAP.SHARED:
@@ -236,6 +245,7 @@ const sharedAnonymous = (pages: number): OpenFile => ({
 
 /** The checks of a file mapping in do_mmap's order. */
 function fileKind(
+  edit: MmEdit,
   file: OpenFile,
   request: MmapRequest,
   mapFlags: number,
@@ -251,7 +261,7 @@ function fileKind(
   const type = mapFlags & MAP.TYPE;
   let vm = wanted;
   if (type === MAP.SHARED || type === MAP.SHARED_VALIDATE) {
-    const shared = sharedFileFlags(file, mapFlags, prot, vm);
+    const shared = sharedFileFlags(edit, file, mapFlags, prot, vm);
     if (!shared.ok) return shared;
     vm = shared.value;
   } else if (type !== MAP.PRIVATE) {
@@ -264,15 +274,22 @@ function fileKind(
   }
   if (file.kind === "unmappable") return refuse("ENODEV", "this kind of file cannot be mapped");
   if ((mapFlags & MAP.GROWSDOWN) !== 0) return refuse("EINVAL", "MAP_GROWSDOWN on a file");
-  if (file.writeSealed && (vm & VM.SHARED) !== 0) {
+  if (file.writeSealed && (vm & VM.SHARED) !== 0 && edit.env.traits.sealedReads) {
     if ((vm & VM.WRITE) !== 0) return refuse("EPERM", "the memfd is sealed against writing");
     vm &= ~VM.MAYWRITE;
   }
   return ok(fileOps(file, vm, pgoff));
 }
 
-function sharedFileFlags(file: OpenFile, flags: number, prot: number, vm: number): Result<number> {
-  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK & ~MAP.SHARED_VALIDATE) !== 0)
+function sharedFileFlags(
+  edit: MmEdit,
+  file: OpenFile,
+  flags: number,
+  prot: number,
+  vm: number,
+): Result<number> {
+  const known = edit.env.traits.mapAbove4G ? LEGACY_MAP_MASK : LEGACY_MAP_MASK & ~MAP.ABOVE4G;
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~known & ~MAP.SHARED_VALIDATE) !== 0)
     return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
   if ((prot & PROT.WRITE) !== 0 && !file.writable)
     return refuse("EACCES", "shared and writable, but the file is not open for writing");
@@ -315,6 +332,7 @@ const isAccountable = (kind: Kind): boolean =>
 function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed: boolean): Result<void> {
   if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
     return refuse("EACCES", "PR_SET_MDWE: writable and executable");
+  if (edit.env.traits.fixedUnmaps === "first") return mmapRegionUnmapsFirst(edit, start, end, kind);
   const gathered = fixed ? gatherVmas(edit, start, end) : NOTHING;
   if (!gathered.ok) return gathered;
   const old = gathered.value;
@@ -341,9 +359,45 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
   return placed;
 }
 
+/**
+ * The same in the releases that take away what stood there before they ask for memory, so that a refusal may
+ * leave a hole; a limit that is reached leaves all as it was.
+ *
+ * @kernel mmap_region, mm/mmap.c (5.4, 6.1)
+ */
+function mmapRegionUnmapsFirst(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  const pages = end - start;
+  let replaced = 0;
+  let held: FileId = NO_FILE;
+  for (const v of edit.mm.vmas.collect(start, end)) {
+    replaced += Math.min(v.end, end) - Math.max(v.start, start);
+    if (v.file === kind.file?.id) held = v.file;
+  }
+  const expand = mayExpandVm(edit, kind.flags, pages - replaced);
+  if (!expand.ok) return expand;
+  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
+  const placed = placeCleared(edit, start, end, kind);
+  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
+  return placed;
+}
+
+function placeCleared(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  const cleared = munmapRange(edit, start, end);
+  if (!cleared.ok) return refuse("ENOMEM", `the range cannot be cleared: ${cleared.error.why}`);
+  const charged = isAccountable(kind) ? end - start : 0;
+  const paid = charge(edit, charged);
+  if (!paid.ok) return paid;
+  if (charged > 0) kind.flags |= VM.ACCOUNT;
+  const placed = placeNew(edit, start, end, kind);
+  if (!placed.ok) edit.env.commitment.committed -= charged;
+  return placed;
+}
+
 /** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
 function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
   const { flags } = kind;
+  if (kind.file?.writeSealed && (flags & VM.SHARED) !== 0 && !edit.env.traits.sealedReads)
+    return refuse("EPERM", "the memfd is sealed against writing");
   if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
@@ -352,7 +406,7 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   const vma = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
   // A lock that such memory cannot hold is taken off only after the attempt to merge, which it foiled.
   if ((flags & VM.LOCKED) !== 0 && neverLocked(vma)) edit.addVma(vma.reflagged(flags & ~VM_LOCKED_MASK));
-  else mergeNew(edit, vma);
+  else mergeMapping(edit, vma);
   return done;
 }
 

@@ -123,7 +123,12 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
       charged = pages;
       flags |= VM.ACCOUNT;
     }
-  } else if ((flags & VM.ACCOUNT) !== 0 && isAnonymous(vma) && vma.anonVma === 0) {
+  } else if (
+    edit.env.traits.mprotectUncharges &&
+    (flags & VM.ACCOUNT) !== 0 &&
+    isAnonymous(vma) &&
+    vma.anonVma === 0
+  ) {
     released = pages;
     flags &= ~VM.ACCOUNT;
   }

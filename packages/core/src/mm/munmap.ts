@@ -22,7 +22,7 @@ import { unmapRegion } from "./zap.ts";
  * @kernel __vm_munmap, do_vmi_munmap, mm/vma.c (6.18)
  */
 export function munmap(edit: MmEdit, address: Word, length: Word): Result<void> {
-  const { taskSize } = edit.mm.layout;
+  const { taskSize } = edit;
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   if (typeof address !== "number" || address > taskSize || length > taskSize - address)
     return refuse("EINVAL", "range leaves user space");

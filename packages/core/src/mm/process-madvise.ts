@@ -29,7 +29,8 @@ export function processMadvise(edit: MmEdit, request: ProcessMadviseRequest, own
   const { ranges, advice, flags } = request;
   if (flags !== 0) return refuse("EINVAL", "flags are none yet");
   if (ranges.length > MAX_RANGES) return refuse("EINVAL", "more than UIO_MAXIOV ranges");
-  if (!own && !REMOTE.has(advice)) return refuse("EINVAL", `advice ${advice} is not for other processes`);
+  if (!REMOTE.has(advice) && (!own || edit.env.traits.processMadvise === "remote only"))
+    return refuse("EINVAL", `advice ${advice} is not for other processes`);
   let advised = 0;
   for (const [address, length] of ranges) {
     const given = madvise(edit, address, length, advice);

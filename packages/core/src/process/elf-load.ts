@@ -45,8 +45,9 @@ const protOf = (s: ElfSegment): number =>
   (s.flags.includes("w") ? PROT.WRITE : 0) |
   (s.flags.includes("x") ? PROT.EXEC : 0);
 
-/** The largest alignment that is a power of two: maximum_alignment, fs/binfmt_elf.c. */
-export function maximumAlignment(image: ElfImage): number {
+/** The largest alignment that is a power of two: maximum_alignment, fs/binfmt_elf.c. A page where none counts. */
+export function maximumAlignment({ env }: MmEdit, image: ElfImage): number {
+  if (!env.traits.alignsPrograms) return PAGE_SIZE;
   const powers = image.segments
     .filter((s) => isLoad(s) && Number.isInteger(Math.log2(s.align)))
     .map((s) => s.align);
@@ -88,7 +89,7 @@ export function elfLoad(
     if (!mapped.ok) return mapped;
     if (segment === first && image.type === "DYN") bias = mapped.value - pageStart(segment.vaddr);
   }
-  return ok(extent(loads, bias));
+  return ok(extent(edit, loads, bias));
 }
 
 const nothingLoaded: LoadedImage = { bias: 0, startCode: 0, endCode: 0, startData: 0, endData: 0, end: 0 };
@@ -111,7 +112,7 @@ function loadFirst(
   if (image.type === "EXEC") return loadSegment(edit, file, segment, segment.vaddr, MAP.FIXED_NOREPLACE, 0);
   if (at !== undefined)
     return loadSegment(edit, file, segment, at + segment.vaddr, MAP.FIXED_NOREPLACE, total);
-  const alignment = maximumAlignment(image);
+  const alignment = maximumAlignment(edit, image);
   if (alignment <= PAGE_SIZE) return loadSegment(edit, file, segment, pageOffset(segment.vaddr), 0, total);
   // The search knows nothing of the program's alignment: find a place first, then align it down.
   const place = getUnmappedArea(edit, {
@@ -184,6 +185,7 @@ function elfMap(
     flags: MAP.PRIVATE | place,
     offset: segment.offset - offset,
     file,
+    program: true,
   });
   if (!mapped.ok || whole <= size) return mapped;
   const rest = munmapRange(edit, pageOf(mapped.value + size), pageOf(mapped.value + whole));
@@ -199,11 +201,12 @@ function vmBrkFlags(edit: MmEdit, from: number, to: number, exec: boolean): Resu
   return cleared.ok ? doBrkFlags(edit, start, end, exec ? VM.EXEC : 0) : cleared;
 }
 
-function extent(loads: readonly ElfSegment[], bias: number): LoadedImage {
+function extent(edit: MmEdit, loads: readonly ElfSegment[], bias: number): LoadedImage {
   const code = loads.filter((s) => s.flags.includes("x"));
+  const first = edit.env.traits.startCode === "any" ? loads : code;
   return {
     bias,
-    startCode: bias + Math.min(...code.map((s) => s.vaddr)),
+    startCode: bias + Math.min(...first.map((s) => s.vaddr)),
     endCode: bias + Math.max(...code.map((s) => s.vaddr + s.filesz)),
     startData: bias + Math.max(...loads.map((s) => s.vaddr)),
     endData: bias + Math.max(...loads.map((s) => s.vaddr + s.filesz)),

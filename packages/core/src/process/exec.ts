@@ -1,5 +1,5 @@
-import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
-import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY, X86_64 } from "../arch/index.ts";
+import { alignDown, alignUp, done, ok, PAGE_SIZE, pageOf, type Result, refuse } from "../base/index.ts";
 import { access } from "../fault/index.ts";
 import {
   emptyMm,
@@ -31,9 +31,13 @@ export interface ProgramFile {
 export interface ExecChoices {
   /** Pages that mmap_base lies lower. */
   readonly mmapPages?: number;
+  /** The same of the base for calls through the other entry. */
+  readonly compatPages?: number;
   readonly stackTop?: number;
   readonly programBase?: number;
   readonly startBrk?: number;
+  /** Where vvar and vdso were asked to begin, in releases that ask for a place above the stack. */
+  readonly vdso?: number;
 }
 
 export interface ExecRequest {
@@ -161,12 +165,16 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
     const loaded = elfLoad(edit, openProgram(world, interpreter), interpreter.image, undefined);
     if (!loaded.ok) return loaded;
   }
-  const vdso = mapVdso(edit, world.vdso);
+  const vdso = mapVdso(edit, world.vdso, vdsoHint(edit, choices));
   if (!vdso.ok) return vdso;
   edit.set("startStack", initialStackPointer(edit, sizes));
   writeStack(edit, top);
   // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
-  const moved = program.image.type === "DYN" && !interpreter;
+  const standsAlone = program.image.type === "DYN" && !interpreter;
+  const { traits, sysctl } = edit.env;
+  const moved =
+    standsAlone &&
+    (traits.staticPieHeap === "moved" || (request.randomized && sysctl.randomizeVaSpace === 2));
   const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.value.end, PAGE_SIZE);
   const startBrk = choices.startBrk ?? end;
   setFields(edit, { startBrk, brk: startBrk });
@@ -181,16 +189,42 @@ function writeStack(edit: MmEdit, top: number): void {
   access(edit, startStack, argStart - startStack, "write");
 }
 
-/** arch_pick_mmap_layout, arch/x86/mm/mmap.c. */
+/** arch_pick_mmap_layout, arch/x86/mm/mmap.c (6.18): bases for both entries of the kernel. */
 function pickMmapLayout(edit: MmEdit, { randomized, choices }: ExecRequest): void {
   const { layout } = edit.mm;
   const { personality, sysctl, limits } = edit.env;
-  const pages = choices.mmapPages ?? 0;
-  const legacy = legacyBase(layout, pages);
   const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0 || sysctl.legacyVaLayout;
-  edit.set("mmapLegacyBase", legacy);
   edit.set("bottomUp", bottomUp);
-  edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, limits.stack.soft, { on: randomized, pages }));
+  const basesOf = (of: Layout, pages: number) => {
+    const legacy = legacyBase(of, pages);
+    return { legacy, base: bottomUp ? legacy : mmapBase(of, limits.stack.soft, { on: randomized, pages }) };
+  };
+  const own = basesOf(layout, choices.mmapPages ?? 0);
+  edit.set("mmapLegacyBase", own.legacy);
+  edit.set("mmapBase", own.base);
+  const other = otherLayout(layout, personality);
+  if (!other) return;
+  const compat = basesOf(other, choices.compatPages ?? 0);
+  edit.set("mmapCompatLegacyBase", compat.legacy);
+  edit.set("mmapCompatBase", compat.base);
+}
+
+/** The layout of calls through the entry that is not the program's own; a 32-bit kernel has one entry. */
+function otherLayout(layout: Layout, personality: number): Layout | undefined {
+  if (layout.compat) return X86_64;
+  if (layout.bits === 32) return undefined;
+  return (personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32;
+}
+
+/**
+ * The page at which vvar and vdso should begin, 0 where nothing is asked for. A hint above the stack that was
+ * not recorded is taken for one inside it, which is of no effect: so it always is without randomisation.
+ *
+ * @kernel vdso_addr, arch/x86/entry/vdso/vma.c (6.1)
+ */
+function vdsoHint(edit: MmEdit, { vdso }: ExecChoices): number {
+  if (edit.env.traits.vdsoPlace === "search" || edit.mm.layout.bits === 32) return 0;
+  return pageOf(vdso ?? alignUp(edit.mm.argStart, PAGE_SIZE));
 }
 
 /** The flags of PT_GNU_STACK; undefined without one. */
@@ -208,7 +242,7 @@ function stackIsExecutable(edit: MmEdit, image: ElfImage): boolean {
 function loadBase(edit: MmEdit, { program, interpreter, choices }: ExecRequest): number | undefined {
   if (program.image.type !== "DYN" || !interpreter) return undefined;
   const base = choices.programBase ?? edit.mm.layout.elfEtDynBase;
-  return alignDown(base, maximumAlignment(program.image));
+  return alignDown(base, maximumAlignment(edit, program.image));
 }
 
 const openProgram = (world: World, program: ProgramFile): OpenFile =>
@@ -221,10 +255,11 @@ function setFields(
   for (const [name, value] of Object.entries(fields)) edit.set(name as keyof typeof fields, value);
 }
 
-/** The MMAP_PAGE_ZERO personality: one sealed page at address 0, as SVr4 programs expect. */
+/** The MMAP_PAGE_ZERO personality: one page at address 0, as SVr4 programs expect, sealed where that exists. */
 function mapPageZero(edit: MmEdit): Result<void> {
   const flags = MAP.FIXED | MAP.PRIVATE | MAP.ANONYMOUS;
   const mapped = mmap(edit, { address: 0, length: PAGE_SIZE, prot: PROT.READ | PROT.EXEC, flags, offset: 0 });
+  // Releases without mseal refuse this, and leave the page unsealed.
   if (mapped.ok) mseal(edit, 0, PAGE_SIZE, 0);
   return done;
 }

@@ -66,7 +66,10 @@ export function setupArgPages(edit: MmEdit, top: number, executable: boolean): R
 export function initialStackPointer(edit: MmEdit, sizes: ArgSizes): number {
   const { layout, argStart } = edit.mm;
   const platform = layout.platform.length + 1;
-  const belowStrings = alignDown(argStart, 16) - platform - RANDOM_BYTES - layout.auxvSize;
+  // A 32-bit program is told of AT_SYSINFO besides.
+  const entries = edit.env.traits.auxvEntries + (layout.bits === 32 ? 1 : 0);
+  const auxv = entries * 2 * layout.wordSize;
+  const belowStrings = alignDown(argStart, 16) - platform - RANDOM_BYTES - auxv;
   const pointers = (sizes.argc + 1 + sizes.envc + 1 + 1) * layout.wordSize;
   return alignDown(belowStrings - pointers, 16);
 }

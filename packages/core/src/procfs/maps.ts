@@ -1,6 +1,6 @@
 import { VSYSCALL } from "../arch/index.ts";
 import { PAGE_SIZE } from "../base/index.ts";
-import type { KernelState } from "../kernel/index.ts";
+import { type KernelState, traitsOf } from "../kernel/index.ts";
 import { type MmStruct, VM, type Vma } from "../mm/index.ts";
 
 /** A page's address as hex text of at least eight digits. */
@@ -25,9 +25,15 @@ export function vmaName(state: KernelState, mm: MmStruct, v: Vma): string {
     if (file) return file.path.replaceAll("\n", "\\012") + (file.deleted ? " (deleted)" : "");
   }
   if (v.ops.label) return v.ops.label;
-  if (v.start * PAGE_SIZE < mm.brk && v.end * PAGE_SIZE > mm.startBrk) return "[heap]";
+  if (isHeap(state, mm, v)) return "[heap]";
   const inStack = v.start * PAGE_SIZE <= mm.startStack && v.end * PAGE_SIZE >= mm.startStack;
   return inStack && mm.startStack > 0 ? "[stack]" : "";
+}
+
+/** Whether a VMA reaches into the break's range, or in some releases only touches it: vma_is_initial_heap. */
+function isHeap({ profile }: KernelState, { startBrk, brk }: MmStruct, v: Vma): boolean {
+  const [start, end] = [v.start * PAGE_SIZE, v.end * PAGE_SIZE];
+  return traitsOf(profile).heapTouches ? start <= brk && end >= startBrk : start < brk && end > startBrk;
 }
 
 /** One line of maps without its newline: show_map_vma. */

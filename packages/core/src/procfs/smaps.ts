@@ -1,12 +1,13 @@
 import { PMD_PAGES } from "../arch/index.ts";
-import type { KernelState } from "../kernel/index.ts";
+import { type KernelState, traitsOf } from "../kernel/index.ts";
 import { isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import { inKilobytes, kbOfPages } from "./lines.ts";
 import { mapsLine, pageAddress, vsyscallLine } from "./maps.ts";
 import { residentIn, residentLines } from "./resident.ts";
 import { vmFlagCodes } from "./vm-flag-codes.ts";
 
-const thpEligible = (eligible: boolean): string => `THPeligible:    ${(eligible ? "1" : "0").padStart(8)}\n`;
+const thpEligible = ({ profile }: KernelState, eligible: boolean): string =>
+  `${traitsOf(profile).thpEligible}${eligible ? "1" : "0"}\n`;
 
 /**
  * Whether a fault could bring a huge page under `enabled=madvise`: anonymous memory that asked for it and
@@ -39,8 +40,8 @@ export function smapsEntry(state: KernelState, mm: MmStruct, v: Vma): string {
     `${mapsLine(state, mm, v)}\n`,
     ranges(v.pages, kbOfPages(huge ?? 1)),
     resident ? residentLines(resident, false) : "",
-    thpEligible(isThpEligible(mm, v)),
-    `VmFlags: ${vmFlagCodes(v)}\n`,
+    thpEligible(state, isThpEligible(mm, v)),
+    `VmFlags: ${vmFlagCodes(v, traitsOf(state.profile))}\n`,
   ].join("");
 }
 
@@ -50,7 +51,7 @@ function vsyscallEntry(state: KernelState, mm: MmStruct): string {
   const codes = state.profile.vsyscall === "xonly" ? "ex " : "rd ex ";
   const resident = residentIn(state, mm, []);
   const counted = resident ? residentLines(resident, false) : "";
-  return `${line}${ranges(1, 4)}${counted}${thpEligible(false)}VmFlags: ${codes}\n`;
+  return `${line}${ranges(1, 4)}${counted}${thpEligible(state, false)}VmFlags: ${codes}\n`;
 }
 
 /**

@@ -64,6 +64,7 @@ const memory: fc.Arbitrary<Request> = fc.oneof(
     flags: mapFlags,
     offset: fc.constant(0),
     file: fc.constant(0),
+    entry: fc.constantFrom(64 as const, 64 as const, 32 as const),
   }),
   fc.record({
     call: fc.constant("mmap" as const),

@@ -203,6 +203,37 @@ describe("traces that cannot be modelled", () => {
   });
 });
 
+describe("a recording from an older kernel", () => {
+  const begin = '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0';
+  const trace = lines(
+    begin,
+    "7 brk(NULL) = 0x555555555000",
+    `7 mmap(NULL, 4194304, ${ANON}, -1, 0) = 0x7ffff7bc3000`,
+    `7 mmap(NULL, 4194304, ${ANON}, -1, 0) = 0x7ffff77c3000`,
+  );
+
+  test("is predicted by the rules of its release", () => {
+    const old = importText(trace, NO_FILES, "6.1");
+    expect(old.summary.divergences.first).toEqual([]);
+    expect(old.state?.profile.release).toBe("6.1");
+    expect(importText(trace).summary.divergences.count).toBeGreaterThan(0);
+  });
+
+  test("has its vdso above the stack under randomisation, at a place that is assumed", () => {
+    const random = lines(
+      begin,
+      "7 brk(NULL) = 0x55d0a8a4e000",
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7f2b1c9f5000`,
+    );
+    const { events, maps } = importText(random, NO_FILES, "6.1");
+    const exec = events.find(({ request }) => request.call === "execve");
+    expect(exec?.assumed).toContain("vdso");
+    const names = maps(7).map((line) => line.slice(line.lastIndexOf("[")));
+    expect(names.slice(-3)).toEqual(["[stack]", "[vvar]", "[vdso]"]);
+    expect(importText(random).events.some(({ assumed }) => assumed?.includes("vdso"))).toBe(false);
+  });
+});
+
 describe("32-bit programs", () => {
   const begin = '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0';
   const BRK = "7 brk(NULL) = 0x56559000";
@@ -213,6 +244,51 @@ describe("32-bit programs", () => {
     expect(summary.predicted).toBe(summary.decided);
     const [mm] = [...(state?.mms.values() ?? [])];
     expect(mm?.layout.name).toBe("ia32");
+  });
+
+  test("are told from 64-bit ones that make 32-bit calls, which are placed by a base of their own", () => {
+    const mixed = lines(
+      begin,
+      "7 brk(NULL) = 0x555555559000",
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fc0000`,
+      `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7ffc000`,
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fbe000`,
+    );
+    const { events, summary, state } = importText(mixed);
+    expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
+    expect(summary.predicted).toBe(summary.decided);
+    const entries = events.map(({ request }) => (request.call === "mmap" ? request.entry : 0));
+    expect(entries.filter((entry) => entry !== 0)).toEqual([undefined, 32, undefined]);
+  });
+
+  test("a call of either name is known by strace's notes, where the trace has them", () => {
+    const { events, summary } = importText(
+      lines(
+        begin,
+        "7 brk(NULL) = 0x555555559000",
+        `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fc0000`,
+        "strace: [ Process PID=7 runs in 32 bit mode. ]",
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7ffc000`,
+        `7 mmap2(NULL, 4096, ${ANON}, -1, 0) = 0xf7ffb000`,
+        "7 mremap(0xf7ffb000, 4096, 8192, MREMAP_MAYMOVE) = 0xf7ff9000",
+        "strace: [ Process PID=7 runs in 64 bit mode. ]",
+        "7 mremap(0x7ffff7fc0000, 8192, 12288, MREMAP_MAYMOVE) = 0x7ffff7fbd000",
+      ),
+    );
+    expect(summary.divergences.first).toEqual([]);
+    const entries = events.map(({ request }) => (request.call === "mremap" ? request.entry : 0));
+    expect(entries.filter((entry) => entry !== 0)).toEqual([32, undefined]);
+  });
+
+  test("that were there before the trace are placed by what their first mapping shows", () => {
+    const { events, summary } = importText(
+      lines(
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`,
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbd000`,
+      ),
+    );
+    expect(summary.divergences.first).toEqual([]);
+    expect(events.some(({ request }) => request.call === "mmap" && request.entry !== undefined)).toBe(false);
   });
 
   test("may be followed by a 64-bit one", () => {

@@ -1,4 +1,12 @@
-import { type Event, type KernelState, type Outcome, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
+import {
+  type Event,
+  type KernelState,
+  type Outcome,
+  type Profile,
+  profileOf,
+  REFERENCE_PROFILE,
+  type ReleaseName,
+} from "@pagetrail/core";
 import { ExecHints } from "./exec/exec-hints.ts";
 import { Interpreter } from "./interpreter.ts";
 import { Session } from "./session.ts";
@@ -76,9 +84,9 @@ export class StraceImporter {
   readonly #hints = new Map<StraceCall, ExecHints>();
   readonly #learning = new Map<number, ExecHints>();
 
-  constructor({ system, sink, defaultTid, cwd = "" }: ImportOptions) {
+  constructor({ system, sink, defaultTid, cwd = "", release }: ImportOptions) {
     this.#reader = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
-    const profile = REFERENCE_PROFILE;
+    const profile = release === undefined ? REFERENCE_PROFILE : profileOf(release);
     sink.start(profile, { format: "strace" });
     const session = new Session(profile, sink, this.#tally);
     this.#interpreter = new Interpreter({ system, cwd }, session, this.#tally, {
@@ -110,6 +118,7 @@ export class StraceImporter {
   #enqueue(record: StraceRecord): void {
     this.#queue.push(record);
     if (record.kind === "exit") this.#learning.get(record.tid)?.close();
+    if (record.kind === "note" && record.tid !== undefined) this.#learning.get(record.tid)?.mode(record.note);
     if (record.kind !== "call") return;
     const { tid, name, result } = record;
     if (isFork(name) && result.kind === "value" && result.value) this.#forks.set(result.value, record);
@@ -192,4 +201,6 @@ export interface ImportOptions {
    * names by a relative path is found there.
    */
   readonly cwd?: string;
+  /** The release of the kernel that the recording was made on; otherwise the reference kernel's. */
+  readonly release?: ReleaseName;
 }

@@ -1,4 +1,4 @@
-import { CLONE, mmOf, type Outcome, type Pid, type Request, wordHex } from "@pagetrail/core";
+import { CLONE, type Entry, mmOf, type Outcome, type Pid, type Request, wordHex } from "@pagetrail/core";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
 import { translateExec } from "./exec/exec-request.ts";
@@ -38,6 +38,8 @@ export class Interpreter {
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
   readonly #learning: Learning;
+  /** By which entry of the kernel each task makes its calls, as far as strace noted it. */
+  readonly #entries = new Map<number, Entry>();
 
   constructor(
     { system, cwd }: { readonly system: SystemFiles; readonly cwd: string },
@@ -103,9 +105,12 @@ export class Interpreter {
       case "unreadable":
         this.tally.unreadable(record);
         break;
+      case "note":
+        if (record.tid !== undefined && record.note === "mode32") this.#entries.set(record.tid, 32);
+        if (record.tid !== undefined && record.note === "mode64") this.#entries.set(record.tid, 64);
+        break;
       case "signal":
       case "superseded":
-      case "note":
         break;
     }
   }
@@ -176,6 +181,8 @@ export class Interpreter {
       if (program !== undefined) this.#programOf.set(child, program);
       if (!has(CLONE.THREAD)) this.tally.process(child);
       this.#learning.inherit(call.tid, child);
+      const entry = this.#entries.get(call.tid);
+      if (entry !== undefined) this.#entries.set(child, entry);
     }
     this.session.goesOn(call.tid, true);
     const request: Request = { call: "clone", flags: (flags % 2 ** 32) | 0, child: child as Pid };
@@ -267,6 +274,7 @@ export class Interpreter {
     this.#ended.add(tid);
     this.#files.descriptors.exit(tid);
     this.#programOf.delete(tid);
+    this.#entries.delete(tid);
     this.#learning.forget(tid);
     if (!this.session.isLive(tid)) return;
     if ("signal" in status)
@@ -298,11 +306,23 @@ export class Interpreter {
     if (result.kind === "restart" || (result.kind === "error" && UNDECIDED_ERRORS.has(result.errno)))
       return undefined;
     const memory = readMemoryCall(call, (argument) => this.#files.idOf(call, argument));
-    if (memory) return memory;
+    if (memory) return this.#enteredBy(call, memory);
     if (result.kind !== "value") return undefined;
     const limit = limitSet(call);
     if (limit) return { call: "setrlimit", ...limit };
     return shmRequest(call, result.value ?? 0);
+  }
+
+  /**
+   * A placement with the entry that it came through, where that is not the task's own: mmap2 is a 32-bit call
+   * whoever makes it; of the others strace tells it only where its notes are part of the trace.
+   */
+  #enteredBy({ tid, name }: StraceCall, request: Request): Request {
+    if (this.#learning.isAttached(tid)) return request;
+    const entry = name === "mmap2" ? 32 : this.#entries.get(tid);
+    const bits = mmOf(this.session.state, tid as Pid)?.layout.bits;
+    if (entry === undefined || bits === undefined || entry === bits) return request;
+    return request.call === "mmap" || request.call === "mremap" ? { ...request, entry } : request;
   }
 
   #given(call: StraceCall, outcome: Outcome): void {

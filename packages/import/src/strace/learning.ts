@@ -35,6 +35,11 @@ export class Learning {
     this.#attached.add(tid);
   }
 
+  /** Whether it was: then not even its kind is known, whose entry its calls would be told from. */
+  isAttached(tid: number): boolean {
+    return this.#attached.has(tid);
+  }
+
   inherit(parent: number, child: number): void {
     if (this.#attached.has(parent)) this.#attached.add(child);
   }

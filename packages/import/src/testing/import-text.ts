@@ -1,4 +1,4 @@
-import { type Event, type KernelState, maps, mmOf, type Pid } from "@pagetrail/core";
+import { type Event, type KernelState, maps, mmOf, type Pid, type ReleaseName } from "@pagetrail/core";
 import { type ImportSummary, StraceImporter, type SystemFiles } from "../strace/importer.ts";
 
 /** A machine on which no file can be found. */
@@ -14,11 +14,12 @@ export interface Imported {
 }
 
 /** Imports a trace written out in a test. */
-export function importText(text: string, system: SystemFiles = NO_FILES): Imported {
+export function importText(text: string, system: SystemFiles = NO_FILES, release?: ReleaseName): Imported {
   const events: Event[] = [];
   let last: KernelState | undefined;
   const importer = new StraceImporter({
     system,
+    ...(release === undefined ? {} : { release }),
     sink: {
       start: () => {},
       event: (event, state) => {

@@ -15,6 +15,7 @@ import {
   type Pid,
   programLayout,
   Transaction,
+  traitsOf,
   X86_64,
 } from "@pagetrail/core";
 import type { ExecHints, Span } from "./exec-hints.ts";
@@ -121,8 +122,12 @@ function randomLayout(state: KernelState, tid: Pid, request: ExecRequest, hints:
   const top = guessStackTop(request, hints, layout);
   assumed.push("stackTop");
   if (hints.firstPlaced === undefined) assumed.push("mmapBase");
+  const above = traitsOf(state.profile).vdsoPlace === "above the stack" && layout.bits === 64;
+  if (above) assumed.push("vdso");
   const choices: ExecChoices = {
     stackTop: top,
+    // Somewhere in the 2 MiB above the stack's pointers, mostly above the stack itself.
+    ...(above ? { vdso: top } : {}),
     ...(base === undefined ? {} : { programBase: base }),
     ...(hints.startBrk === undefined ? {} : { startBrk: hints.startBrk }),
   };
