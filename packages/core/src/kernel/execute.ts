@@ -63,12 +63,7 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
  * The recorded outcome is the answer wherever no rule of the model decides.
  */
 export function execute(tx: Transaction, asked: Asked): Outcome {
-  const outcome = executeRequest(tx, asked);
-  tx.countFaults(asked.tid);
-  return outcome;
-}
-
-function executeRequest(tx: Transaction, asked: Asked): Outcome {
+  tx.faultsAreOf(asked.tid);
   const { tid, request, outcome: recorded } = asked;
   switch (request.call) {
     case "adopt":
@@ -86,7 +81,8 @@ function executeRequest(tx: Transaction, asked: Asked): Outcome {
   if (edit) {
     if (asked.ran) supposeTouched(edit, asked.ran === "loading");
     else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
-    const outcome = executeMemory(tx, edit, request);
+    const outcome =
+      request.call === "access" ? accessMemory(edit, request, recorded) : executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
   const task = tx.peekTask(tid);
@@ -205,7 +201,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
     case "setrlimit":
       return setRlimit(tx, task, r);
     case "access":
-      return task.mm === 0 ? recorded : accessMemory(tx.edit(tx.mm(task.mm), task), r, recorded);
+      return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
       return recorded;

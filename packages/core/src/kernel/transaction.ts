@@ -72,6 +72,8 @@ export class Transaction implements World {
   private readonly mmDrafts = new Map<MmId, MmDraft>();
   /** The machine's memory, checked out when it is first needed. */
   private memoryDraft: MemoryDraft | undefined;
+  /** Whose faults are being counted. */
+  private faulting = 0 as Pid;
   private restoredMemory: MemoryState | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
@@ -95,6 +97,7 @@ export class Transaction implements World {
 
   /** The state with everything that was done here, as of event `seq`. The transaction ends. */
   commit(seq: number): KernelState {
+    this.settleFaults();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
@@ -163,6 +166,7 @@ export class Transaction implements World {
   }
 
   addTask(task: Task): void {
+    this.settleFaults();
     this.lastEdit = undefined;
     const copy = { ...task };
     this.checkedOut.tasks.set(task.pid, copy);
@@ -170,6 +174,7 @@ export class Transaction implements World {
   }
 
   removeTask(pid: Pid): void {
+    this.settleFaults();
     this.lastEdit = undefined;
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
@@ -400,17 +405,24 @@ export class Transaction implements World {
     return file;
   }
 
-  /** The faults since the last call belong to this task: mm_account_fault. */
-  countFaults(pid: Pid): void {
+  /** Faults from here on are this task's: mm_account_fault. */
+  faultsAreOf(pid: Pid): void {
+    if (pid === this.faulting) return;
+    this.settleFaults();
+    this.faulting = pid;
+  }
+
+  /** Adds what was counted to the task that had the faults. */
+  private settleFaults(): void {
     const counted = this.memoryDraft?.counted;
     if (!counted || (counted.minor === 0 && counted.major === 0)) return;
-    if (this.peekTask(pid)) {
-      const task = this.task(pid);
-      task.minFlt += counted.minor;
-      task.majFlt += counted.major;
-    }
+    const { minor, major } = counted;
     counted.minor = 0;
     counted.major = 0;
+    if (!this.peekTask(this.faulting)) return;
+    const task = this.task(this.faulting);
+    task.minFlt += minor;
+    task.majFlt += major;
   }
 
   private env(task: Task): MmEnv {

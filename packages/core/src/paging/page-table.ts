@@ -1,6 +1,21 @@
-import { isLarge, type PagingMode, spansOf } from "../arch/index.ts";
+import { isLarge, PAGING_MODES, type PagingMode, spansOf } from "../arch/index.ts";
 import { assert } from "../base/index.ts";
 import { type Owner, type TableFrames, TablePage } from "./table-page.ts";
+
+/** Pages that an entry covers, and entries of a table, level by level. */
+const SPANS = eachMode(spansOf);
+const ENTRIES = eachMode(({ levels }) => levels.map(({ bits }) => 2 ** bits));
+
+function eachMode(
+  of: (mode: PagingMode) => readonly number[],
+): Record<PagingMode["name"], readonly number[]> {
+  return {
+    "2-level": of(PAGING_MODES["2-level"]),
+    pae: of(PAGING_MODES.pae),
+    "4-level": of(PAGING_MODES["4-level"]),
+    "5-level": of(PAGING_MODES["5-level"]),
+  };
+}
 
 /** Learns of what a range of pages meets. Tables may be changed only in a visit that owns them. */
 export interface RangeVisitor {
@@ -27,6 +42,8 @@ export class PageTable {
   #root: TablePage;
   #owner: Owner | undefined;
   readonly #spans: readonly number[];
+  /** Entries of each level's tables. */
+  readonly #entries: readonly number[];
   readonly #top: number;
   /** The lowest table that was asked for last: most walks stay in it. */
   #last: TablePage | undefined;
@@ -39,7 +56,8 @@ export class PageTable {
     public counted: number,
   ) {
     this.#root = root;
-    this.#spans = spansOf(mode);
+    this.#spans = SPANS[mode.name];
+    this.#entries = ENTRIES[mode.name];
     this.#top = mode.levels.length - 1;
   }
 
@@ -73,8 +91,8 @@ export class PageTable {
 
   /** Which entry of a level's table a page has. */
   index(level: number, page: number): number {
-    const bits = this.mode.levels[level]?.bits ?? 0;
-    return Math.floor(page / this.span(level)) % 2 ** bits;
+    const entries = this.#entries[level] as number;
+    return level === 0 ? page % entries : Math.floor(page / this.span(level)) % entries;
   }
 
   /** The steps from the top to the lowest table, or to the entry that is empty or maps memory itself. */
@@ -170,8 +188,13 @@ export class PageTable {
 
   /** Frees every table but the top; all are empty. */
   freeAll(frames: TableFrames): void {
-    const { bits } = this.mode.levels[this.#top] ?? { bits: 0 };
-    this.freeRange(0, this.span(this.#top) * 2 ** bits, 0, Number.POSITIVE_INFINITY, frames);
+    this.freeRange(
+      0,
+      this.span(this.#top) * (this.#entries[this.#top] as number),
+      0,
+      Number.POSITIVE_INFINITY,
+      frames,
+    );
   }
 
   /** Visits every table that this tree does not share with `other`: the tables of both sides at one place. */
@@ -234,8 +257,8 @@ export class PageTable {
   }
 
   #newTable(level: number, frames: TableFrames): TablePage {
-    const bits = this.mode.levels[level]?.bits ?? 0;
-    const table = TablePage.create(this.#begin(), level, frames.allocTable(), 2 ** bits);
+    const entries = this.#entries[level] as number;
+    const table = TablePage.create(this.#begin(), level, frames.allocTable(), entries);
     this.#count(table, 1);
     return table;
   }
