@@ -1,6 +1,7 @@
 export * from "./anon-vma.ts";
 export * from "./brk.ts";
 export * from "./change-protection.ts";
+export * from "./collapse.ts";
 export * from "./copy-page-range.ts";
 export * from "./dup-mmap.ts";
 export * from "./exit-mmap.ts";

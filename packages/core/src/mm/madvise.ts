@@ -11,6 +11,7 @@ import {
   wrapAlignUp,
 } from "../base/index.ts";
 import { anonVmaPrepare } from "./anon-vma.ts";
+import { collapse } from "./collapse.ts";
 import { installGuardMarkers, removeGuardMarkers } from "./guard-region.ts";
 import { coolPages, dontNeedPages, freePages, pageOut, punchPages, readAheadPages } from "./madvise-pages.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -18,7 +19,7 @@ import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
 import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
-import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
+import { isAnonymous, type Vma } from "./vma.ts";
 import { vmaModify } from "./vma-merge.ts";
 import { pageOfWord, walkVmas } from "./vma-walk.ts";
 
@@ -165,7 +166,7 @@ function advisePages(
     case MADV.REMOVE:
       return removePages(edit, vma, start, end);
     case MADV.COLLAPSE:
-      return collapse(vma, start, end);
+      return collapse(edit, vma, start, end);
     case MADV.GUARD_INSTALL:
       return installGuards(edit, vma, start, end);
     case MADV.GUARD_REMOVE:
@@ -186,12 +187,6 @@ function removePages(edit: MmEdit, vma: Vma, start: number, end: number): Result
   if ((vma.flags & needed) !== needed) return refuse("EACCES", "the mapping cannot write its file");
   punchPages(edit, vma, start, end);
   return done;
-}
-
-function collapse(vma: Vma, start: number, end: number): Result<void> {
-  const aligned = Math.ceil(start / 512) * 512 + 512 <= Math.floor(end / 512) * 512;
-  if (!isAnonymous(vma) || isSpecial(vma)) return refuse("EINVAL", "not a mapping of huge pages");
-  return aligned ? done : refuse("EINVAL", "no aligned 2 MiB inside");
 }
 
 /** madvise_guard_install: marks the whole VMA; anonymous memory gets its anon_vma. */
