@@ -4,7 +4,6 @@ import {
   hiOf,
   isDirty,
   isGuard,
-  isNone,
   isPresent,
   isProtNone,
   isSwapEntry,
@@ -135,7 +134,7 @@ describe("an entry that is not present", () => {
 
   test("is a guard's marker, or nothing at all", () => {
     const guard = [swapLo(MARKER_GUARD), swapHi(SWAP_TYPE.MARKER, MARKER_GUARD)] as const;
-    expect([isGuard(...guard), isSwapEntry(...guard), isNone(...guard)]).toEqual([true, false, false]);
-    expect([isGuard(0, 0), isSwapEntry(0, 0), isNone(0, 0)]).toEqual([false, false, true]);
+    expect([isGuard(...guard), isSwapEntry(...guard)]).toEqual([true, false]);
+    expect([isGuard(0, 0), isSwapEntry(0, 0)]).toEqual([false, false]);
   });
 });

@@ -35,7 +35,6 @@ const FRAME_MASK_HI = 0x000fffff;
 
 /** pte_present: mapped, with or without access. */
 export const isPresent = (lo: number): boolean => (lo & (PTE.PRESENT | PTE.PROTNONE)) !== 0;
-export const isNone = (lo: number, hi: number): boolean => lo === 0 && hi === 0;
 /** Mapped, but no access is granted: the hardware faults, and the frame's bits are stored inverted. */
 export const isProtNone = (lo: number): boolean => (lo & (PTE.PRESENT | PTE.PROTNONE)) === PTE.PROTNONE;
 export const isWritable = (lo: number): boolean => (lo & PTE.RW) !== 0;

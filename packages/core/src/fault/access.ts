@@ -1,5 +1,5 @@
 import { isDirty, isYoung, mkdirty, mkyoung, PTE, PTE_HI } from "../arch/index.ts";
-import { addressOf, PAGE_SIZE, pageOf, type Word } from "../base/index.ts";
+import { addressOf, pageOf, type Word } from "../base/index.ts";
 import { type FaultEnd, findOrExpand, isAccessible, type MmEdit, VM, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import type { AccessKind } from "./fault.ts";
@@ -119,7 +119,3 @@ function signalOf(end: FaultEnd): Refused | undefined {
   if (end === "oom") return "oom";
   return end === "sigsegv" ? MAPERR : ADRERR;
 }
-
-/** Bytes of one page that an access reaches from an address on. */
-export const bytesOnPage = (addr: number, length: number): number =>
-  Math.min(length, PAGE_SIZE - (addr % PAGE_SIZE));

@@ -22,8 +22,8 @@ export interface PageModel {
   readonly paging: PagingMode["name"];
 }
 
-/** What a fault came to: VM_FAULT_*, of which the last four are errors. */
-export type FaultEnd = "done" | "major" | "sigbus" | "sigsegv" | "oom" | "hwpoison";
+/** What a fault came to: VM_FAULT_*, of which the last three are errors. */
+export type FaultEnd = "done" | "major" | "sigbus" | "sigsegv" | "oom";
 
 /** Faults as operations on address ranges need them; the room above this one has them. */
 export interface Faults {

@@ -1,14 +1,12 @@
 import type { PagingMode } from "../arch/index.ts";
 import { PageTable, type TableFrames } from "../paging/index.ts";
 
-/** What a resident page counts as: MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS. */
-export type RssKind = "rssFile" | "rssAnon" | "rssShmem" | "swapEnts";
-
 /**
  * What an address space has below its VMAs: page tables, and the counters of the pages in them, in pages.
  * A committed one is never changed; `clone` gives a transaction one of its own.
  */
 export class MmPages {
+  /** MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS. */
   rssFile = 0;
   rssAnon = 0;
   rssShmem = 0;

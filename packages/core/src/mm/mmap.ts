@@ -120,7 +120,7 @@ function hugetlbBacking(edit: MmEdit, flags: number, length: Word): Result<OpenF
   if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
   const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
   const rounded = wrapAlignUp(length, hugePages * PAGE_SIZE);
-  const free = code === 30 ? 0 : edit.env.sysctl.hugePages;
+  const free = code === 30 ? 0 : (edit.env.memory?.pool.free.length ?? edit.env.sysctl.hugePages);
   if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
     return refuse("ENOMEM", `${free} free huge pages in the pool`);
   const file: OpenFile = {
