@@ -85,7 +85,8 @@ export class StateDigest {
     swap.slots.forEachChunk(words);
     for (const [at, bytes] of [...phys.contents, ...swap.contents])
       parts.push(`${at}:${this.record(bytes, () => bytes.join(","))}`);
-    for (const [mapping, cache] of caches) parts.push(`${mapping}: ${[...cache.range()].join(" ")}`);
+    for (const [mapping, cache] of caches)
+      parts.push(`${mapping}:${this.record(cache, () => [...cache.range()].join(" "))}`);
     return parts.join("\n");
   }
 
