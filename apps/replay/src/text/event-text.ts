@@ -133,7 +133,7 @@ export class EventText {
       case "reap":
         return String(r.child);
       case "access":
-        return hex(r.addr);
+        return r.kind === undefined ? hex(r.addr) : `${hex(r.addr)}, ${r.kind}`;
       case "shmget":
         return `${r.key}, ${r.size}, segment ${r.shm}`;
       case "shmrm":

@@ -57,7 +57,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   kill: { signal: "text" },
   abandon: { why: "text" },
   reap: { child: "int" },
-  access: { addr: "word" },
+  access: { addr: "word", kind: "text" },
   shmget: { key: "int", size: "int", shm: "int" },
   shmrm: { shm: "int" },
   unlink: { path: "text" },
@@ -66,7 +66,13 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 };
 
 /** Members that a request may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["execve.load", "prctl.arg3", "prctl.arg4", "prctl.arg5"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "execve.load",
+  "prctl.arg3",
+  "prctl.arg4",
+  "prctl.arg5",
+  "access.kind",
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 

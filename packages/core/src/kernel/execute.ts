@@ -1,7 +1,6 @@
 import { type Pid, pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
-  findOrExpand,
   type MmEdit,
   madvise,
   mincore,
@@ -24,6 +23,7 @@ import {
   shmdt,
   supposeTouched,
   supposeWritten,
+  touch,
 } from "../mm/index.ts";
 import {
   canBeWaitedFor,
@@ -190,7 +190,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
     case "setrlimit":
       return setRlimit(tx, task, r);
     case "access":
-      if (task.mm !== 0) findOrExpand(tx.edit(tx.mm(task.mm), task), pageOfWord(r.addr));
+      if (task.mm !== 0) touch(tx.edit(tx.mm(task.mm), task), pageOfWord(r.addr), r.kind === "write");
       return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);

@@ -2,6 +2,9 @@ import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
 import type { OpenFile } from "../mm/index.ts";
 import type { ExecRequest } from "../process/index.ts";
 
+/** How memory was touched. */
+export type AccessKind = "read" | "write" | "exec";
+
 /** No open file stands behind the descriptor. */
 export const BAD_FILE = -1;
 
@@ -123,8 +126,8 @@ export type Bookkeeping =
   | { readonly call: "abandon"; readonly why: string }
   /** A zombie child was waited for. */
   | { readonly call: "reap"; readonly child: Pid }
-  /** Memory was touched at an address: the stack grows to it. */
-  | { readonly call: "access"; readonly addr: number }
+  /** Memory was touched at an address: the stack grows to it, and private memory written to gets its anon_vma. */
+  | { readonly call: "access"; readonly addr: number; readonly kind?: AccessKind }
   | { readonly call: "shmget"; readonly key: number; readonly size: number; readonly shm: number }
   | { readonly call: "shmrm"; readonly shm: number }
   | { readonly call: "unlink"; readonly path: string }

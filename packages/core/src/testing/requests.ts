@@ -100,6 +100,7 @@ const memory: fc.Arbitrary<Request> = fc.oneof(
   fc.record({
     call: fc.constant("access" as const),
     addr: fc.nat(12).map((page) => WINDOW + page * PAGE_SIZE),
+    kind: fc.constantFrom("read", "write", "exec"),
   }),
   fc.record({
     call: fc.constant("setrlimit" as const),
