@@ -1,5 +1,6 @@
 import { type Event, type KernelState, maps, mmOf, type Pid } from "@pagetrail/core";
-import { type ImportSummary, StraceImporter, type SystemFiles } from "../strace/importer.ts";
+import type { ImportSummary, SystemFiles } from "../sink.ts";
+import { StraceImporter } from "../strace/importer.ts";
 
 /** A machine on which no file can be found. */
 export const NO_FILES: SystemFiles = { realpath: () => undefined, read: () => undefined };

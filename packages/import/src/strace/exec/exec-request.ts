@@ -41,7 +41,7 @@ export function translateExec(
   const exec = readExecCall(call) ?? UNREADABLE;
   const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
   const tid = (call.formerTid ?? call.tid) as Pid;
-  const found = fitting(programs.find(path), path, hints);
+  const found = fitting(programs.find(call.image?.code?.path ?? path), path, hints);
   if (found.kind === "foreign")
     return { kind: "foreign", why: `${found.path} is a program for machine ${found.machine}` };
   const images =
@@ -83,6 +83,7 @@ const UNREADABLE: ExecCall = {
   args: [],
   envc: 0,
   env: undefined,
+  counted: true,
   cut: true,
 };
 

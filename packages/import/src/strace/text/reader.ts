@@ -1,3 +1,4 @@
+import { detach, LineSplitter, MAX_LINE } from "../../lines.ts";
 import { FinishedCall, type OpenCall, openCall } from "./call.ts";
 import {
   findIntrusion,
@@ -9,7 +10,6 @@ import {
   parseSignal,
   parseSuperseded,
 } from "./events.ts";
-import { detach, LineSplitter, MAX_LINE } from "./lines.ts";
 import { type Prefix, readPrefix } from "./prefix.ts";
 import type { StackFrame, StraceCall, StraceExit, StraceRecord, StraceSignal } from "./record.ts";
 import { parseReturn, type Returned } from "./result.ts";
