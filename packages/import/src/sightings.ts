@@ -35,6 +35,8 @@ export interface ShownMapping {
   readonly perms: string;
   /** Undefined for anonymous memory. */
   readonly file: ShownFile | undefined;
+  /** Seconds. */
+  readonly time?: number;
 }
 
 /** A task from before the recording. */

@@ -17,6 +17,8 @@ export interface ImportSink {
 /** A line that could not be read. */
 export interface UnreadableLine {
   readonly line: number;
+  /** In the recording that has the faults, where that is one of its own. */
+  readonly inFaults?: true;
   readonly text: string;
   readonly why: string;
 }

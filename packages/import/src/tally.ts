@@ -1,5 +1,5 @@
 import { type Event, isDecided, type Outcome } from "@pagetrail/core";
-import type { ImportSummary, UnreadableLine } from "./sink.ts";
+import type { ClockFit, ImportSummary, UnreadableLine } from "./sink.ts";
 
 /** How many of anything a summary shows in full. */
 const SHOWN = 10;
@@ -51,7 +51,7 @@ export class Tally {
     this.#notes.set(note, (this.#notes.get(note) ?? 0) + 1);
   }
 
-  summary(lines: number): ImportSummary {
+  summary(lines: number, clock?: ClockFit): ImportSummary {
     return {
       lines,
       unreadable: { count: this.#unreadable, first: this.#firstUnreadable },
@@ -66,6 +66,7 @@ export class Tally {
       predicted: this.#predicted,
       faults: this.#faults,
       divergences: { count: this.#divergences, first: this.#firstDivergences },
+      ...(clock === undefined ? {} : { clock }),
       notes: [...this.#notes].map(([note, count]) => ({ note, count })),
     };
   }

@@ -41,7 +41,11 @@ export class PerfAssembler {
   #calls = 0;
   #latest = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly tally: Tally) {
+  /** @param alone no other recording tells of calls, so that what is missing here is not known at all */
+  constructor(
+    private readonly tally: Tally,
+    private readonly alone = true,
+  ) {
     this.#faults = new Faults(tally);
   }
 
@@ -54,7 +58,7 @@ export class PerfAssembler {
 
   *end(): Generator<Recorded> {
     for (const [tid, task] of this.#tasks) this.#close(tid, task, undefined);
-    if (this.#calls === 0)
+    if (this.alone && this.#calls === 0)
       this.tally.note(
         "no system calls in the recording, so that mappings show only where code is mapped: record with -e raw_syscalls:*",
       );
@@ -95,7 +99,10 @@ export class PerfAssembler {
   /** What perf found when it began has no time. */
   #checkTime({ line, time }: PerfMoment): void {
     if (time === undefined || time === 0) return;
-    if (time < this.#latest) this.tally.disordered(line);
+    if (time < this.#latest) {
+      if (this.alone) this.tally.disordered(line);
+      else this.tally.note(`perf's times go back (line ${line} of its text): lines are in the wrong order`);
+    }
     this.#latest = time;
   }
 
@@ -157,7 +164,9 @@ export class PerfAssembler {
     const open = openCall(name, args, sample);
     task.open = open;
     if (name !== "exit" && name !== "exit_group") return;
-    this.#outbox.add(finishedCall(tid, open, { line: sample.line, result: { kind: "none" } }));
+    this.#outbox.add(
+      finishedCall(tid, open, { line: sample.line, returned: sample.time, result: { kind: "none" } }),
+    );
   }
 
   #exit(sample: PerfSample, call: CallName, ret: bigint): void {
@@ -176,13 +185,13 @@ export class PerfAssembler {
     // The second tracepoint of a call, the new task's own return from its fork, or a call from before.
     if (!open || (typeof call === "string" && call !== open.name)) return;
     task.open = undefined;
-    const finished = finishedCall(tid, open, { line, result: resultOf(ret) });
+    const finished = finishedCall(tid, open, { line, returned: sample.time, result: resultOf(ret) });
     if (isFork(name) && ret > 0n) this.#checkFlags(open);
     addNamed(this.#outbox, task, finished);
   }
 
   #checkFlags(call: Parameters<typeof birthFlags>[0]): void {
-    if (!birthFlags(call).known)
+    if (this.alone && !birthFlags(call).known)
       this.tally.note(
         "a fork whose flags do not show, taken for a plain one: record with -e task:task_newtask",
       );
@@ -279,7 +288,11 @@ export class PerfAssembler {
     this.#parents.delete(birth.call.born?.child ?? 0);
     this.#checkFlags(birth.call);
     const result = resultOf(BigInt(birth.call.born?.child ?? 0));
-    birth.pending.record = finishedCall(tid, birth.call, { line: birth.call.line, result });
+    birth.pending.record = finishedCall(tid, birth.call, {
+      line: birth.call.line,
+      returned: undefined,
+      result,
+    });
     birth.pending.settled = true;
   }
 

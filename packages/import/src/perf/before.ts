@@ -54,8 +54,17 @@ export class TasksBefore {
 
 /** A mapping that no call made; undefined for the kernel's own, whose places follow from exec. */
 export function shownMapping(record: PerfMapping): ShownMapping | undefined {
-  const { tid, start, length, offset, perms, file } = record;
+  const { tid, start, length, offset, perms, file, time } = record;
   const named = file.path.startsWith("/") && !file.path.startsWith("//");
-  if (!named && file.path !== "//anon") return undefined;
-  return { kind: "mapping", tid, start, length, offset, perms, file: named ? file : undefined };
+  if (!named && file.path !== "//anon" && file.path !== "[heap]") return undefined;
+  const shown = {
+    kind: "mapping",
+    tid,
+    start,
+    length,
+    offset,
+    perms,
+    file: named ? file : undefined,
+  } as const;
+  return time === undefined ? shown : { ...shown, time };
 }

@@ -46,7 +46,7 @@ export function birthFlags({ name, args, born }: Pick<OpenCall, "name" | "args" 
 export function finishedCall(
   tid: number,
   open: OpenCall,
-  end: { readonly line: number; readonly result: CallResult },
+  end: { readonly line: number; readonly returned: number | undefined; readonly result: CallResult },
 ): StraceCall {
   const { name, line, time, stack, mapped } = open;
   return {
@@ -58,6 +58,7 @@ export function finishedCall(
     line: end.line,
     result: end.result,
     ...(time === undefined ? {} : { time }),
+    ...(end.returned === undefined ? {} : { returned: end.returned }),
     ...(stack === undefined ? {} : { stack }),
     ...(mapped === undefined ? {} : { mapped }),
   };

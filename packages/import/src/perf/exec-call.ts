@@ -21,6 +21,7 @@ export function execCall(
     startLine: open?.line ?? line,
     line: returned,
     ...(at === undefined ? {} : { time: at }),
+    ...(time === undefined ? {} : { returned: time }),
     result: { kind: "value", text: "0", value: 0, hex: "0x0" },
     ...(formerTid === tid ? {} : { formerTid }),
     image: imageOf(mappings),

@@ -26,7 +26,9 @@ export class PerfImporter {
   }
 
   end(): ImportSummary {
-    this.#importer.push(this.#assembler.feed(this.#reader.end()));
+    const records = this.#reader.end();
+    for (const record of records) if (record.kind === "unreadable") this.#tally.cut(record);
+    this.#importer.push(this.#assembler.feed(records));
     this.#importer.push(this.#assembler.end());
     this.#importer.end();
     return this.#tally.summary(this.#reader.lines);

@@ -56,13 +56,14 @@ export const newTask = (bits: 32 | 64): TaskText => ({
 export function imageOf(mappings: readonly PerfMapping[]): ShownImage {
   const code = mappings.filter(({ perms, file }) => perms.includes("x") && file.path.startsWith("/"));
   const [program] = code;
+  const loader = code.find(({ file }) => file.path !== program?.file.path);
   const stack = mappings.find(({ file }) => file.path === "[stack]");
   const vdso = mappings.find(({ file }) => file.path === "[vdso]");
   return {
-    interpreted: code.some(({ file }) => file.path !== program?.file.path),
     ...(program === undefined
       ? {}
-      : { code: { start: program.start, offset: program.offset, path: program.file.path } }),
+      : { code: { start: program.start, offset: program.offset }, program: program.file }),
+    ...(loader === undefined ? {} : { interpreter: loader.file }),
     ...(stack === undefined ? {} : { stackTop: stack.start + stack.length }),
     ...(vdso === undefined ? {} : { vdso: vdso.start }),
   };

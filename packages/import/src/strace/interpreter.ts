@@ -186,7 +186,8 @@ export class Interpreter {
 
   /** A fault: what the recording does not tell of it is taken from what the memory is for. */
   #touch({ tid, addr, access, complete, line, time }: Touch): void {
-    if (this.#abandoned.has(tid) || (this.#ended.has(tid) && !this.session.isLive(tid))) return;
+    const over = this.#ended.has(tid) || this.session.state.tasks.has(tid as Pid);
+    if (this.#abandoned.has(tid) || (over && !this.session.isLive(tid))) return;
     this.#ensureTask(tid, line);
     this.session.witness(tid, complete);
     const kind = access ?? this.#likelyAccess(tid, addr);

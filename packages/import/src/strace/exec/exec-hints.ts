@@ -45,7 +45,7 @@ export class ExecHints {
 
   /** The dynamic loader looked for its configuration, or protected the program's RELRO and its own. */
   get looksDynamic(): boolean {
-    return this.#askedForLibraries || this.relros.length >= 2 || this.image?.interpreted === true;
+    return this.#askedForLibraries || this.relros.length >= 2 || this.image?.interpreter !== undefined;
   }
 
   /** @param image where exec put things, when the recording shows it */

@@ -199,6 +199,7 @@ export class StraceReader {
       open = { ...openCall(moment, { name, ip: prefix.ip }), headless: true, formerTid };
     }
     this.#superseded.delete(moment.tid);
+    open.returned = moment.time;
     this.#continue(open, text.slice(prefix.body + mark.length), { text, line: this.#lines, breaks: 0 });
   }
 

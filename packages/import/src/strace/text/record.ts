@@ -23,6 +23,8 @@ export interface StraceCall {
    * printed differences, which means nothing in one file of an -ff set).
    */
   readonly time?: number;
+  /** Seconds at return, on the same clock: where the text shows that moment (a call that resumed). */
+  readonly returned?: number;
   /** Seconds inside the call (-T). */
   readonly duration?: number;
   /** Instruction pointer (-i), hex without 0x as printed. */
@@ -53,9 +55,10 @@ export interface ShownFile {
 /** Where an exec put things, as far as a recording shows them; bytes. */
 export interface ShownImage {
   /** The program's code, and where in its file that begins. */
-  readonly code?: { readonly start: number; readonly offset: number; readonly path: string };
-  /** Whether a dynamic loader was mapped too. */
-  readonly interpreted: boolean;
+  readonly code?: { readonly start: number; readonly offset: number };
+  readonly program?: ShownFile;
+  /** The dynamic loader. */
+  readonly interpreter?: ShownFile;
   /** Where the stack ends. */
   readonly stackTop?: number;
   readonly vdso?: number;
