@@ -47,6 +47,8 @@ export class Interpreter {
   readonly #abandoned = new Set<number>();
   /** Tasks whose end the trace has shown. */
   readonly #ended = new Set<number>();
+  /** Tasks on their way out: what the kernel still touches for them is no business of the model. */
+  readonly #leaving = new Set<number>();
   #latest = Number.NEGATIVE_INFINITY;
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
@@ -186,7 +188,7 @@ export class Interpreter {
 
   /** A fault: what the recording does not tell of it is taken from what the memory is for. */
   #touch({ tid, addr, access, complete, line, time }: Touch): void {
-    const over = this.#ended.has(tid) || this.session.state.tasks.has(tid as Pid);
+    const over = this.#ended.has(tid) || this.#leaving.has(tid) || this.session.state.tasks.has(tid as Pid);
     if (this.#abandoned.has(tid) || (over && !this.session.isLive(tid))) return;
     this.#ensureTask(tid, line);
     this.session.witness(tid, complete);
@@ -251,6 +253,7 @@ export class Interpreter {
     const has = (flag: number): boolean => Math.floor(flags / flag) % 2 === 1;
     if (child > 0) {
       this.#ended.delete(child);
+      this.#leaving.delete(child);
       this.#files.descriptors.fork(call.tid, child, has(CLONE.FILES));
       const program = this.#programOf.get(call.tid);
       if (program !== undefined) this.#programOf.set(child, program);
@@ -339,12 +342,22 @@ export class Interpreter {
       call: call.name === "exit" ? "exit" : "exit_group",
       code: Number(call.args[0]) || 0,
     };
+    for (const tid of this.#leavers(call)) this.#leaving.add(tid);
     this.session.emit(call.tid, request, { gone: "exit" }, this.#origin(call));
+  }
+
+  /** The tasks that an exit takes along. */
+  *#leavers({ tid, name }: StraceCall): Generator<number> {
+    yield tid;
+    const tgid = this.session.state.tasks.get(tid as Pid)?.tgid;
+    if (name !== "exit_group" || tgid === undefined) return;
+    for (const task of this.session.state.tasks.values()) if (task.tgid === tgid) yield task.pid;
   }
 
   #exit({ tid, line, status }: StraceExit): void {
     if (this.#abandoned.delete(tid)) return;
     this.#ended.add(tid);
+    this.#leaving.delete(tid);
     this.#files.descriptors.exit(tid);
     this.#programOf.delete(tid);
     this.#learning.forget(tid);

@@ -16,13 +16,14 @@ const median = (values: readonly number[]): number =>
  * truth: it misses only what strace took at its quickest.
  */
 export class Clock {
-  #distances: number[] = [];
+  readonly #distances: number[];
   #offset: number;
   #matched = 0;
 
-  /** @param offset where nothing can be matched */
-  constructor(offset = 0) {
-    this.#offset = offset;
+  /** @param distances of calls that are certain to be the same, before the first is matched */
+  constructor(distances: readonly number[]) {
+    this.#distances = distances.slice(0, WINDOW);
+    this.#offset = distances.length === 0 ? 0 : Math.max(...this.#distances);
   }
 
   /** Seconds to be added to perf's times to give strace's. */
@@ -37,8 +38,7 @@ export class Clock {
 
   /** @param distance of a call that both saw: strace's time less perf's */
   add(distance: number): void {
-    const middle = median(this.#distances);
-    if (this.#distances.length >= 3 && Math.abs(distance - middle) > OUTLIER) return;
+    if (this.#distances.length > 0 && Math.abs(distance - median(this.#distances)) > OUTLIER) return;
     this.#matched += 1;
     this.#distances.push(distance);
     if (this.#distances.length > WINDOW) this.#distances.shift();

@@ -35,12 +35,16 @@ function signature({ name, result }: StraceCall): string | undefined {
 export class FirstMatch {
   readonly #calls = new Map<string, Seen>();
   readonly #faults = new Map<string, Seen>();
+  #timed = 0;
+  #whole = 0;
   #firstCall: number | undefined;
   #firstFault: number | undefined;
 
   /** A call of the trace. */
   call(call: StraceCall): void {
     this.#firstCall ??= call.time;
+    this.#timed += 1;
+    if (Number.isInteger(call.time)) this.#whole += 1;
     note(this.#calls, call);
   }
 
@@ -52,6 +56,11 @@ export class FirstMatch {
 
   fault(time: number | undefined): void {
     this.#firstFault ??= time;
+  }
+
+  /** Whether the trace's times are whole seconds (-t). */
+  get isCoarse(): boolean {
+    return this.#timed > 1 && this.#whole === this.#timed;
   }
 
   get isEnough(): boolean {

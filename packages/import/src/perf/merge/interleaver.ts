@@ -6,7 +6,7 @@ import { isFork } from "../../strace/translate/system.ts";
 import type { Tally } from "../../tally.ts";
 import { Clock } from "./clock.ts";
 import { FirstMatch, isTelling } from "./first-match.ts";
-import { Thread, type Traced, type TracedCall, type Witnessed } from "./thread.ts";
+import { SLOP, Thread, type Traced, type TracedCall, type Witnessed } from "./thread.ts";
 
 /** perf must be this far ahead before a call counts as one that it did not see; seconds. */
 const SLACK = 0.05;
@@ -126,6 +126,10 @@ export class Interleaver {
     const full = calls.length >= LOOK_AHEAD || faults.length >= LOOK_AHEAD;
     const over = this.#ended.calls && this.#ended.faults;
     if (this.#refusal !== undefined || (!full && !over && !this.#first.isEnough)) return;
+    if (this.#first.isCoarse) {
+      this.#refusal = "the trace's times are whole seconds, in which too much happens";
+      return;
+    }
     const distances = this.#first.distances();
     if (distances.length === 0 && !this.#first.isSameClock && (full || faults.length > 0)) {
       this.#refusal = "no call stands in both recordings, and their clocks are different ones";
@@ -133,8 +137,7 @@ export class Interleaver {
     }
     if (distances.length === 0)
       this.tally.note("no call stands in both recordings: their times are compared as they are");
-    this.#clock = new Clock();
-    for (const distance of distances) this.#clock.add(distance);
+    this.#clock = new Clock(distances);
     this.#soleTid = this.#first.soleTid();
     this.#early = { calls: [], faults: [] };
     for (const record of calls) this.#call(record);
@@ -227,8 +230,7 @@ export class Interleaver {
 
   #isReady(next: Traced<StraceRecord>): boolean {
     if (next.partner) return true;
-    if (this.#queue.length - this.#head < 2 && !this.#ended.calls) return false;
-    return this.#ended.faults || (!this.#waitsForFaults() && this.#isMatchable(next));
+    return (this.#ended.faults || !this.#waitsForFaults()) && this.#isMatchable(next);
   }
 
   /** Whether perf has not yet been read to behind the moment at which the next record had returned. */
@@ -238,32 +240,34 @@ export class Interleaver {
     return this.#seen + this.#offset <= bound + SLACK;
   }
 
-  /** Whether all that perf has seen up to then has been looked for in the trace. */
+  /** Whether all that perf has seen has been looked for in the trace, and may not belong to a call behind it. */
   #isMatchable({ returned }: Traced<StraceRecord>): boolean {
-    return this.#ended.calls || this.#traced > returned + SLACK;
+    return this.#ended.calls || this.#traced > Math.max(returned, this.#seen + this.#offset) + SLACK;
   }
 
-  /** The faults that came before a record. */
-  *#before(next: Traced<StraceRecord>): Generator<Recorded> {
+  /** The faults that came before a record, in the order of time. */
+  #before(next: Traced<StraceRecord>): readonly Touch[] {
     const own = isTracedCall(next) ? (next.record.formerTid ?? next.record.tid) : undefined;
-    if (own !== undefined && isTracedCall(next)) yield* this.#beforeOwn(this.#thread(own), next);
+    const touches: Touch[] = [];
+    if (own !== undefined && isTracedCall(next)) touches.push(...this.#beforeOwn(this.#thread(own), next));
     const at = next.partner ? next.partner.returned + this.#offset : next.returned;
     for (const [tid, thread] of this.#threads) {
       if (tid === own || !thread.known || thread.told.length === 0) continue;
-      yield* this.#beforeOthers(tid, thread, at);
+      touches.push(...this.#beforeOthers(tid, thread, at));
     }
-    if (next.record.kind === "exit") yield* this.#last(next.record.tid);
+    if (next.record.kind === "exit") touches.push(...this.#last(next.record.tid));
+    return inTime(touches);
   }
 
   /** What a task that is gone by now still did. */
-  *#last(tid: number): Generator<Recorded> {
+  *#last(tid: number): Generator<Touch> {
     const thread = this.#threads.get(tid);
     this.#threads.delete(tid);
     for (const told of thread?.told ?? [])
       if (told.kind === "touch" && thread?.begun) yield this.#touch(tid, told);
   }
 
-  *#beforeOwn(thread: Thread, next: TracedCall): Generator<Recorded> {
+  *#beforeOwn(thread: Thread, next: TracedCall): Generator<Touch> {
     const { told, calls } = thread;
     calls.splice(calls.indexOf(next), 1);
     // Of a program that strace started, what it did before its exec is none of the trace's.
@@ -278,7 +282,7 @@ export class Interleaver {
     }
   }
 
-  *#beforeOthers(tid: number, thread: Thread, at: number): Generator<Recorded> {
+  *#beforeOthers(tid: number, thread: Thread, at: number): Generator<Touch> {
     const { told, calls } = thread;
     for (let head = told[0]; head; head = told[0]) {
       const [next, after] = calls;
@@ -300,19 +304,21 @@ export class Interleaver {
     if (!told.inKernel) return at < next.time;
     // A signal's frame is written by the kernel too, behind the call.
     if (next.returned > next.time && at > next.returned) return false;
-    return after === undefined || at < after.time;
+    return after === undefined || at + SLOP < after.time;
   }
 
   /** What is left when both recordings are over. */
-  *#rest(): Generator<Recorded> {
+  #rest(): readonly Touch[] {
+    const left: Touch[] = [];
     for (const [tid, { told, known }] of this.#threads) {
       for (const one of told) {
         if (one.kind !== "touch") continue;
-        if (known) yield this.#touch(tid, one);
+        if (known) left.push(this.#touch(tid, one));
         else this.tally.note(STRANGERS);
       }
     }
     this.#threads.clear();
+    return inTime(left);
   }
 
   /** A fault as the log has it: by the trace's clock, and on no line of the trace. */
@@ -323,6 +329,9 @@ export class Interleaver {
 
 /** strace prints microseconds, and seconds since 1970 leave no room for more. */
 const micros = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
+
+/** One thread's own order is that of time already. */
+const inTime = (touches: Touch[]): Touch[] => touches.sort((a, b) => (a.time ?? 0) - (b.time ?? 0));
 
 const STRANGERS = "page faults of tasks that the trace does not show, such as strace's own";
 

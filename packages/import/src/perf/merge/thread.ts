@@ -28,8 +28,8 @@ export interface Witnessed {
 /** What perf says of one thread, in order. */
 export type Told = Touch | Witnessed;
 
-/** Strace may have noted a call later than perf saw it by the error of the clock; seconds. */
-const SLOP = 20e-6;
+/** By the clock's error strace may seem to have noted a call later than perf saw something of it; seconds. */
+export const SLOP = 20e-6;
 /** Calls that strace noted this long before perf saw them are others; seconds. */
 const PATIENCE = 2;
 
