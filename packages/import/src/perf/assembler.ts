@@ -40,6 +40,8 @@ export class PerfAssembler {
   readonly #faults: Faults;
   #calls = 0;
   #latest = Number.NEGATIVE_INFINITY;
+  #lostAt: number | undefined;
+  #backAt: number | undefined;
 
   /** @param alone no other recording tells of calls, so that what is missing here is not known at all */
   constructor(
@@ -72,7 +74,10 @@ export class PerfAssembler {
         this.#outbox.add(record);
         break;
       case "lost":
-        this.tally.note(`perf lost events (line ${record.line}): what came of them is missing`);
+        this.#lostAt ??= record.line;
+        this.tally.note(
+          `perf lost events (first at line ${this.#lostAt} of its text): what came of them is missing`,
+        );
         this.#faults.lose();
         break;
       case "other":
@@ -100,8 +105,12 @@ export class PerfAssembler {
   #checkTime({ line, time }: PerfMoment): void {
     if (time === undefined || time === 0) return;
     if (time < this.#latest) {
+      this.#backAt ??= line;
       if (this.alone) this.tally.disordered(line);
-      else this.tally.note(`perf's times go back (line ${line} of its text): lines are in the wrong order`);
+      else
+        this.tally.note(
+          `perf's times go back (first at line ${this.#backAt} of its text): lines are in the wrong order`,
+        );
     }
     this.#latest = time;
   }

@@ -1,4 +1,4 @@
-import { RecordImporter, type RecordImportOptions } from "../record-importer.ts";
+import { type Recorded, RecordImporter, type RecordImportOptions } from "../record-importer.ts";
 import type { ImportSummary } from "../sink.ts";
 import { Tally } from "../tally.ts";
 import { PerfAssembler } from "./assembler.ts";
@@ -26,11 +26,17 @@ export class PerfImporter {
   }
 
   end(): ImportSummary {
-    const records = this.#reader.end();
-    for (const record of records) if (record.kind === "unreadable") this.#tally.cut(record);
-    this.#importer.push(this.#assembler.feed(records));
-    this.#importer.push(this.#assembler.end());
+    this.#importer.push(this.#lastRecords());
     this.#importer.end();
     return this.#tally.summary(this.#reader.lines);
+  }
+
+  /** What the text still holds at its end; what cannot be read of it was cut off. */
+  *#lastRecords(): Generator<Recorded> {
+    for (const record of this.#assembler.feed(this.#reader.end())) {
+      if (record.kind === "unreadable") this.#tally.cut(record);
+      yield record;
+    }
+    yield* this.#assembler.end();
   }
 }

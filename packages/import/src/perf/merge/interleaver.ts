@@ -6,14 +6,14 @@ import { isFork } from "../../strace/translate/system.ts";
 import type { Tally } from "../../tally.ts";
 import { Clock } from "./clock.ts";
 import { FirstMatch, isTelling } from "./first-match.ts";
-import { SLOP, Thread, type Traced, type TracedCall, type Witnessed } from "./thread.ts";
+import { SLOP, Thread, type Told, type Traced, type TracedCall, type Witnessed } from "./thread.ts";
 
 /** perf must be this far ahead before a call counts as one that it did not see; seconds. */
 const SLACK = 0.05;
 /** Records of either side that may wait for the clocks to be found. */
 const LOOK_AHEAD = 50_000;
 /** Faults that may wait for the trace to show their task. */
-const MAX_TOLD = 20_000;
+const MAX_TOLD = 4096;
 
 /**
  * Puts page faults among the calls of a trace of the same run.
@@ -39,6 +39,8 @@ export class Interleaver {
   #seen = Number.NEGATIVE_INFINITY;
   #ended = { calls: false, faults: false };
   #soleTid: number | undefined;
+  /** Ends that perf has seen, by its clock. */
+  readonly #gone: { readonly tid: number; readonly time: number }[] = [];
 
   constructor(private readonly tally: Tally) {}
 
@@ -89,6 +91,7 @@ export class Interleaver {
   *take(): Generator<Recorded> {
     if (!this.#clock || this.#refusal !== undefined) return;
     this.#match();
+    this.#bury();
     for (let next = this.#queue[this.#head]; next && this.#isReady(next); next = this.#queue[this.#head]) {
       this.#head += 1;
       yield* this.#before(next);
@@ -176,6 +179,7 @@ export class Interleaver {
     const call = asCall(record);
     const time = call?.returned ?? ("time" in record ? record.time : undefined);
     if (time !== undefined) this.#seen = Math.max(this.#seen, time);
+    if (record.kind === "exit" && time !== undefined) this.#gone.push({ tid: record.tid, time });
     if (call) this.#witness(call);
     else if (record.kind === "touch") this.#tell(this.#tidOf(record.tid), record);
   }
@@ -198,10 +202,27 @@ export class Interleaver {
     this.#tell(this.#tidOf(call.formerTid ?? call.tid), witnessed);
   }
 
-  #tell(tid: number, told: Touch | Witnessed): void {
+  #tell(tid: number, told: Told): void {
     const { told: all, known } = this.#thread(tid);
     all.push(told);
-    if (!known && all.length > MAX_TOLD && all.shift()?.kind === "touch") this.tally.note(STRANGERS);
+    if (!known && all.length > MAX_TOLD) this.#dismiss(all.splice(0, MAX_TOLD / 2));
+  }
+
+  /** What nobody will ask for. */
+  #dismiss(told: readonly Told[]): void {
+    for (const { kind } of told) if (kind === "touch") this.tally.note(STRANGERS);
+  }
+
+  /** Forgets tasks that have ended without the trace having shown them. */
+  #bury(): void {
+    for (let next = this.#gone[0]; next; next = this.#gone[0]) {
+      if (!this.#ended.calls && next.time + this.#offset + SLACK > this.#traced) break;
+      this.#gone.shift();
+      const thread = this.#threads.get(next.tid);
+      if (!thread || thread.known) continue;
+      this.#dismiss(thread.told);
+      this.#threads.delete(next.tid);
+    }
   }
 
   /** Pairs the calls that perf has seen with the trace's, once the trace has been read that far. */
@@ -297,7 +318,7 @@ export class Interleaver {
   }
 
   /** Whether something perf saw comes before a call of the same thread that perf did not see. */
-  #precedes(told: Touch | Witnessed, next: TracedCall, after: TracedCall | undefined): boolean {
+  #precedes(told: Told, next: TracedCall, after: TracedCall | undefined): boolean {
     if (told.time === undefined) return true;
     const at = told.time + this.#offset;
     if (told.kind === "witnessed") return at < next.time;
