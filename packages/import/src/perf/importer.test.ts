@@ -84,6 +84,17 @@ describe("calls and faults", () => {
     ]);
   });
 
+  test("arguments that a call does not look at are none of its", () => {
+    const text = new PerfText()
+      .call(42, NR.mmap, ANONYMOUS, ARENA)
+      .call(42, 25, [ARENA, 0x10000, 0x8000, 0, 0x7777], ARENA)
+      .call(42, 25, [ARENA, 0x8000, 0x8000, 3, 0x30000000], 0x30000000);
+    expect(importPerf(text.text).events.slice(-2)).toMatchObject([
+      { request: { call: "mremap", newLength: 0x8000, newAddr: 0 } },
+      { request: { call: "mremap", flags: 3, newAddr: 0x30000000 } },
+    ]);
+  });
+
   test("a call that is interrupted, and one that never returns, are no failures", () => {
     const text = new PerfText()
       .call(42, NR.mmap, ANONYMOUS, ARENA)
@@ -113,6 +124,22 @@ describe("what was written to", () => {
   test("is known where faults show, and then nothing is supposed", () => {
     const events = around((text) => text.fault(42, ARENA, 4).call(42, NR.wait4, [-1], -10));
     expect(events.every(({ ran, wrote }) => ran === undefined && wrote === undefined)).toBe(true);
+  });
+
+  test("is known of a child too, whose parent's faults show", () => {
+    const events = around((text) =>
+      text.fault(42, ARENA, 4).call(42, NR.clone, [0x1200011], 43).call(43, NR.wait4, [-1], -10),
+    );
+    const after = importPerf(
+      new PerfText()
+        .fault(42, ARENA, 4)
+        .call(42, NR.clone, [0x1200011], 43)
+        .call(43, NR.wait4, [-1], -10)
+        .call(43, NR.munmap, [ARENA, 0x1000], 0).text,
+    ).events;
+    expect([...events, ...after].some(({ ran, wrote }) => ran !== undefined || wrote !== undefined)).toBe(
+      false,
+    );
   });
 
   test("is supposed again once perf has lost events", () => {
@@ -207,7 +234,7 @@ describe("tasks", () => {
     const text = new PerfText()
       .line(42, "PERF_RECORD_COMM exec: demo:42/42")
       .mmap2(42, 0x7ffe064ef000, 0x21000, "rw-p", "[stack]")
-      .mmap2(42, 0x5616a637a000, 0x1000, "r-xp", "/bin/demo")
+      .mmap2(42, 0x5616a637a000, 0x1000, "r-xp", "/bin/demo", "fe:00 7 0", 0x1000)
       .mmap2(42, 0x7fadb7645000, 0x26000, "r-xp", "/lib/ld.so")
       .mmap2(42, 0x7fadb7642000, 0x2000, "r-xp", "[vdso]")
       .returns(42, NR.execve, 0)
@@ -216,9 +243,9 @@ describe("tasks", () => {
     const [exec] = events.filter(({ request }) => request.call === "execve");
     expect(exec?.assumed).not.toContain("stackTop");
     expect(exec?.assumed).not.toContain("mmapBase");
-    expect(exec?.request).toMatchObject({
-      load: { randomized: true, choices: { stackTop: 0x7ffe06510000 } },
-    });
+    const choices = { stackTop: 0x7ffe06510000, programBase: 0x5616a6379000 };
+    expect(exec?.request).toMatchObject({ load: { randomized: true, choices } });
+    expect(exec?.assumed).not.toContain("programBase");
     expect(maps(42)).toEqual([]);
   });
 
@@ -258,6 +285,19 @@ describe("tasks", () => {
       "43 exit",
     ]);
     expect(notesOf(done).join()).toContain("no system calls in the recording");
+  });
+
+  test("two births in a row are two, and a child's first deed comes behind its own", () => {
+    const text = new PerfText()
+      .fault(42, ARENA, 6)
+      .line(42, "PERF_RECORD_FORK(43:43):(42:42)")
+      .line(42, "PERF_RECORD_FORK(44:44):(42:42)")
+      .fault(44, ARENA, 6);
+    expect(briefs(importPerf(text.text).events).slice(1)).toEqual([
+      "42 clone 43",
+      "42 clone 44",
+      "44 access 20000000 write",
+    ]);
   });
 
   test("a child that touches memory before its fork returns is born first", () => {
@@ -325,6 +365,31 @@ describe("files of mappings", () => {
     expect(notesOf(done).join()).toContain("a descriptor whose opening the trace does not show");
   });
 
+  test("are not those of another descriptor that is mapped meanwhile", () => {
+    const text = new PerfText()
+      .call(42, NR.mmap, [0, 0x4000, 1, 2, 3, 0], LIB)
+      .call(42, NR.mmap, [LIB + 0x10000, 0x1000, 1, 0x12, 4, 0], LIB + 0x10000)
+      .call(42, NR.mmap, [LIB + 0x1000, 0x1000, 5, 0x12, 3, 0x1000])
+      .mmap2(42, LIB + 0x1000, 0x1000, "r-xp", "/lib/demo.so")
+      .returns(42, NR.mmap, LIB + 0x1000);
+    expect(importPerf(text.text).maps(42)).toEqual([
+      "7ffff7c00000-7ffff7c01000 r--p /lib/demo.so",
+      "7ffff7c01000-7ffff7c02000 r-xp /lib/demo.so",
+      "7ffff7c02000-7ffff7c04000 r--p /lib/demo.so",
+      "7ffff7c10000-7ffff7c11000 r--p /?/descriptor 4",
+    ]);
+  });
+
+  test("that have lost their name say so", () => {
+    const text = new PerfText()
+      .call(42, NR.mmap, [0, 0x1000, 3, 1, 3, 0])
+      .mmap2(42, LIB, 0x1000, "rw-s", "/memfd:demo (deleted)")
+      .returns(42, NR.mmap, LIB);
+    const done = importPerf(text.text);
+    expect(done.maps(42)).toEqual(["7ffff7c00000-7ffff7c01000 rw-s /memfd:demo (deleted)"]);
+    expect([...done.state.files.values()].map(({ file }) => file.kind)).toEqual(["shmem"]);
+  });
+
   test("and the mapping itself show by its record where no call does", () => {
     const text = new PerfText().fault(42, ARENA, 4).mmap2(42, LIB, 0x2000, "r-xp", "/lib/demo.so");
     const done = importPerf(text.text);
@@ -341,11 +406,18 @@ test("32-bit programs have their own numbers of calls", () => {
     .returns(42, 11, 0)
     .call(42, 192, [ARENA, 0x10000, 3, 0x32, 0xffffffff, 0], ARENA)
     .call(42, 91, [ARENA, 0x1000], 0)
+    .call(42, 192, [ARENA + 0x20000, 0x1000, 1, 0x12, 3, 2], ARENA + 0x20000)
     .call(42, 252, [0]);
-  expect(briefs(importPerf(text.text).events)).toEqual([
+  const { events } = importPerf(text.text);
+  expect(events.find(({ request }) => "offset" in request && request.offset !== 0)).toMatchObject({
+    request: { offset: 0x2000 },
+    as: "mmap2",
+  });
+  expect(briefs(events)).toEqual([
     "42 execve",
     "42 mmap 20000000",
     "42 munmap 20000000",
+    "42 mmap 20020000",
     "42 exit_group",
   ]);
 });

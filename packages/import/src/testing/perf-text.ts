@@ -48,8 +48,16 @@ export class PerfText {
     );
   }
 
-  mmap2(tid: number, start: number, length: number, perms: string, path: string, more = "00:00 0 0"): this {
-    const place = `[0x${start.toString(16)}(0x${length.toString(16)}) @ 0 ${more}]`;
+  mmap2(
+    tid: number,
+    start: number,
+    length: number,
+    perms: string,
+    path: string,
+    identity = "00:00 0 0",
+    offset = 0,
+  ): this {
+    const place = `[0x${start.toString(16)}(0x${length.toString(16)}) @ 0x${offset.toString(16)} ${identity}]`;
     return this.line(tid, `PERF_RECORD_MMAP2 ${tid}/${tid}: ${place}: ${perms} ${path}`);
   }
 

@@ -174,13 +174,73 @@ describe("faults among the calls of a trace", () => {
       lost: new Set(),
       mapsOnly: false,
     });
-    const tracer = new PerfText(START - 3).fault(3999, ARENA, 6).fault(3999, ARENA + 4096, 6).text;
+    const tracer = new PerfText(START - 3)
+      .fault(3998, ARENA, 6)
+      .fault(3999, ARENA + 4096, 6)
+      .line(3999, "PERF_RECORD_EXIT(3999:3999):(1:1)").text;
     const { events, summary } = importBoth(strace, tracer + perf);
-    expect(events.some(({ tid }) => tid === 3999)).toBe(false);
+    expect(events.some(({ tid }) => tid === 3999 || tid === 3998)).toBe(false);
     expect(summary.notes).toContainEqual({
       note: "page faults of tasks that the trace does not show, such as strace's own",
       count: 2,
     });
+  });
+});
+
+describe("a single thread", () => {
+  const calls = (tid: string): string =>
+    [
+      `${tid}${START}.000100 mmap(0x20000000, 65536, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x20000000`,
+      `${tid}${START}.000200 munmap(0x20000000, 4096) = 0`,
+      `${tid}${START}.000300 mmap(0x30000000, 65536, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x30000000`,
+      "",
+    ].join("\n");
+  const perf = new PerfText(START - 7)
+    .wait(115)
+    .call(42, 9, [], ARENA)
+    .fault(42, ARENA + 0x3000, 6)
+    .wait(95)
+    .call(42, 11, [], 0)
+    .fault(42, ARENA + 0x4000, 6)
+    .wait(95)
+    .call(42, 9, [], 0x30000000)
+    .fault(42, ARENA + 0x5000, 6).text;
+
+  test("is found by its calls where the trace prints no pids", () => {
+    const told = toldOf(importBoth(calls(""), perf).events).get(0);
+    expect(told).toEqual([
+      "mmap 20000000",
+      "access 20003000",
+      "munmap 20000000",
+      "access 20004000",
+      "mmap 30000000",
+      "access 20005000",
+    ]);
+    expect(toldOf(importBoth(calls("42 "), perf).events).get(42)).toEqual(told);
+  });
+
+  test("has its signal's frame written behind the call that the signal came after", () => {
+    const strace = `42 ${START}.000100 mmap(0x20000000, 65536, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x20000000
+42 ${START}.000200 mincore(0x20000000, 4096,  <unfinished ...>
+43 ${START}.000250 getpid() = 43
+42 ${START}.000300 <... mincore resumed>[0]) = 0
+42 ${START}.000310 --- SIGCHLD {si_signo=SIGCHLD} ---
+42 ${START}.000500 munmap(0x20000000, 4096) = 0
+`;
+    const seen = new PerfText(START)
+      .wait(105)
+      .mmap2(42, ARENA, 0x10000, "rw-p", "//anon")
+      .wait(100)
+      .fault(42, ARENA + 0x3000, 2, "kernel")
+      .wait(110)
+      .fault(42, ARENA + 0x5000, 2, "kernel").text;
+    expect(toldOf(importBoth(strace, seen).events).get(42)).toEqual([
+      "mmap 20000000",
+      "access 20003000",
+      "mincore 20000000",
+      "access 20005000",
+      "munmap 20000000",
+    ]);
   });
 });
 
