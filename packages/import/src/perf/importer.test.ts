@@ -387,7 +387,9 @@ describe("files of mappings", () => {
       .returns(42, NR.mmap, LIB);
     const done = importPerf(text.text);
     expect(done.maps(42)).toEqual(["7ffff7c00000-7ffff7c01000 rw-s /memfd:demo (deleted)"]);
-    expect([...done.state.files.values()].map(({ file }) => file.kind)).toEqual(["shmem"]);
+    expect([...done.state.files.values()].map(({ file }) => file)).toMatchObject([
+      { path: "/memfd:demo", kind: "shmem", deleted: true },
+    ]);
   });
 
   test("and the mapping itself show by its record where no call does", () => {
