@@ -39,6 +39,8 @@ export class PerfAssembler {
   readonly #parents = new Map<number, number>();
   readonly #faults: Faults;
   #calls = 0;
+  /** Calls that nearly every program makes, and of which no event has been seen. */
+  readonly #missing = new Set(["mmap", "munmap", "mprotect", "brk"]);
   #latest = Number.NEGATIVE_INFINITY;
   #lostAt: number | undefined;
   #backAt: number | undefined;
@@ -60,11 +62,19 @@ export class PerfAssembler {
 
   *end(): Generator<Recorded> {
     for (const [tid, task] of this.#tasks) this.#close(tid, task, undefined);
-    if (this.alone && this.#calls === 0)
+    if (this.alone) this.#sayWhatIsMissing();
+    yield* this.#outbox.take(true);
+  }
+
+  #sayWhatIsMissing(): void {
+    if (this.#calls === 0)
       this.tally.note(
         "no system calls in the recording, so that mappings show only where code is mapped: record with -e raw_syscalls:*",
       );
-    yield* this.#outbox.take(true);
+    else if (this.#missing.size > 0)
+      this.tally.note(
+        `no event of ${[...this.#missing].join(", ")}: if there were such calls, they are missing: record with -e raw_syscalls:*`,
+      );
   }
 
   #record(record: PerfRecord): void {
@@ -170,6 +180,8 @@ export class PerfAssembler {
     // Both kinds of tracepoint may tell of one call.
     if (task.open?.name === name && task.open.args[0] === args[0] && arity(name) > 0) return;
     this.#calls += 1;
+    if (typeof call === "number") this.#missing.clear();
+    else this.#missing.delete(call);
     const open = openCall(name, args, sample);
     task.open = open;
     if (name !== "exit" && name !== "exit_group") return;

@@ -441,6 +441,15 @@ test("what is recognised and not used is counted, and said once each", () => {
   );
 });
 
+test("calls of which the recording has no events are named", () => {
+  const text = new PerfText()
+    .line(42, "syscalls:sys_enter_brk: brk: 0x00000000")
+    .line(42, "syscalls:sys_exit_brk: 0x900000");
+  expect(notesOf(importPerf(text.text)).join()).toContain("no event of mmap, munmap, mprotect: ");
+  const raw = importPerf(text.call(42, NR.brk, [0], 0x900000).text);
+  expect(notesOf(raw).join()).not.toContain("no event of");
+});
+
 test("lines that cannot be read are counted and shown with their number", () => {
   const { summary } = importPerf(`${new PerfText().fault(42, ARENA, 6).text}%%%\n${"x".repeat(3)}\n`);
   expect(summary.unreadable).toMatchObject({ count: 2, first: [{ line: 2, text: "%%%" }, { line: 3 }] });
