@@ -95,7 +95,7 @@ export class Interleaver {
     for (let next = this.#queue[this.#head]; next && this.#isReady(next); next = this.#queue[this.#head]) {
       this.#head += 1;
       yield* this.#before(next);
-      yield next.record;
+      yield withImage(next);
     }
     if (this.#head === this.#queue.length || this.#head > LOOK_AHEAD) {
       this.#queue = this.#queue.slice(this.#head);
@@ -355,6 +355,12 @@ const micros = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
 const inTime = (touches: Touch[]): Touch[] => touches.sort((a, b) => (a.time ?? 0) - (b.time ?? 0));
 
 const STRANGERS = "page faults of tasks that the trace does not show, such as strace's own";
+
+/** An exec with where it put things, which only perf shows. */
+function withImage({ record, partner }: Traced<StraceRecord>): StraceRecord {
+  const image = partner?.call.image;
+  return record.kind === "call" && image ? { ...record, args: record.args, image } : record;
+}
 
 const isTracedCall = (traced: Traced<StraceRecord>): traced is TracedCall => traced.record.kind === "call";
 

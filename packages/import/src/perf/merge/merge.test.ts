@@ -285,6 +285,24 @@ describe("an exec", () => {
   });
 });
 
+test("an exec of the trace has the stack where perf saw it", () => {
+  const perf = new PerfText(START - 100)
+    .wait(120)
+    .line(42, "PERF_RECORD_COMM exec: demo:42/42")
+    .mmap2(42, 0x7ffe064ef000, 0x21000, "rw-p", "[stack]")
+    .returns(42, 59, 0)
+    .wait(180)
+    .call(42, 9, [], ARENA);
+  const strace = `42 ${START}.000100 execve("/bin/demo", ["demo"], 0x7ffe /* 1 var */) = 0
+42 ${START}.000150 brk(NULL) = 0x555555800000
+42 ${START}.000300 mmap(0x20000000, 65536, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x20000000
+42 ${START}.000400 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7fadb7644000
+`;
+  const [exec] = importBoth(strace, perf.text).events.filter(({ request }) => request.call === "execve");
+  expect(exec?.request).toMatchObject({ load: { choices: { stackTop: 0x7ffe06510000 } } });
+  expect(exec?.assumed).not.toContain("stackTop");
+});
+
 describe("recordings that do not fit", () => {
   const { strace, perf } = record({
     deeds: [...beginnings, { deed: "touch", tid: 4001, gap: 0 }],

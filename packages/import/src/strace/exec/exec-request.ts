@@ -41,7 +41,7 @@ export function translateExec(
   const exec = readExecCall(call) ?? UNREADABLE;
   const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
   const tid = (call.formerTid ?? call.tid) as Pid;
-  const found = fitting(programs.find(call.image?.program?.path ?? path), path, hints);
+  const found = fitting(findProgram(programs, path, call.image?.program), path, hints);
   if (found.kind === "foreign")
     return { kind: "foreign", why: `${found.path} is a program for machine ${found.machine}` };
   const images =
@@ -75,6 +75,12 @@ export function translateExec(
     assumed,
     ...(note === undefined ? {} : { note }),
   };
+}
+
+/** The program by its name, or where that is relative or gone by the file that was mapped. */
+function findProgram(programs: Programs, path: string, mapped: ShownFile | undefined): FoundProgram {
+  const named = programs.find(path);
+  return named.kind === "missing" && mapped ? programs.find(mapped.path) : named;
 }
 
 /** A program with the device and inode that the recording shows of it. */
