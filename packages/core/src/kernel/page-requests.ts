@@ -1,16 +1,13 @@
 import { type FileId, pagesOf } from "../base/index.ts";
 import { access, writeBytes } from "../fault/index.ts";
 import {
-  anonVmaPrepare,
   cachePage,
-  findOrExpand,
-  isAccessible,
   type MmEdit,
   mappingOf,
   type OpenFile,
   pageOfWord,
+  touch,
   truncatePages,
-  VM,
 } from "../mm/index.ts";
 import { PG } from "../phys/index.ts";
 import type { Outcome, Request } from "./request.ts";
@@ -23,11 +20,10 @@ type Of<C extends Request["call"]> = Request & { readonly call: C };
  * kind has the effects on mappings that a fault has, and one that is only supposed makes the stack grow.
  */
 export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): Outcome {
-  if (r.kind === undefined) {
-    findOrExpand(edit, pageOfWord(r.addr));
+  if (r.kind === undefined || !edit.env.memory) {
+    touch(edit, pageOfWord(r.addr), r.kind === "write");
     return recorded;
   }
-  if (!edit.env.memory) return accessRanges(edit, r, recorded);
   const length = r.value === undefined ? (r.length ?? 1) : r.value.length / 2;
   const stopped = access(edit, r.addr, length, r.kind);
   if (stopped) return "oom" in stopped ? { gone: "SIGKILL" } : stopped;
@@ -35,16 +31,6 @@ export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): 
   if (pages && r.value !== undefined && r.kind === "write")
     writeBytes(edit.env.memory.phys, pages, Number(r.addr), r.value);
   return { ret: 0 };
-}
-
-/** What an access does to the mappings alone: the stack grows, and a first write brings an anon_vma. */
-function accessRanges(edit: MmEdit, r: Of<"access">, recorded: Outcome): Outcome {
-  const page = pageOfWord(r.addr);
-  if (!findOrExpand(edit, page).ok) return recorded;
-  const vma = edit.lookup(page);
-  const writes = r.kind === "write" && vma && isAccessible(vma) && (vma.flags & VM.WRITE) !== 0;
-  if (vma && writes && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
-  return recorded;
 }
 
 /** Introduces an open file, or says again what is known of it: one that has become shorter loses its pages. */
