@@ -1,4 +1,4 @@
-import { type FileId, pagesOf } from "../base/index.ts";
+import type { FileId } from "../base/index.ts";
 import { access, writeBytes } from "../fault/index.ts";
 import {
   cachePage,
@@ -9,7 +9,7 @@ import {
   touch,
   truncatePages,
 } from "../mm/index.ts";
-import { PG } from "../phys/index.ts";
+import { markAccessed, PG } from "../phys/index.ts";
 import type { Outcome, Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -39,10 +39,15 @@ export function defineFile(tx: Transaction, file: OpenFile): void {
   const before = tx.peekFile(file.id)?.size;
   tx.defineFile(file);
   if (!memory || before === undefined || file.size === undefined || file.size >= before) return;
-  truncatePages(memory, mappingOf(file), pagesOf(file.size));
+  truncatePages(memory, mappingOf(file), file.size);
 }
 
-/** Pages of a file are in the page cache: it was written, or read, by other means than a mapping. */
+/**
+ * Pages of a file are in the page cache: it was written, or read, by other means than a mapping. A write to
+ * memory-backed files counts as a use of the page.
+ *
+ * @kernel shmem_get_folio_gfp, mm/shmem.c (6.18)
+ */
 export function cachePages(tx: Transaction, r: Of<"cached">): void {
   const file = tx.peekFile(r.file as FileId);
   const { memory } = tx;
@@ -51,6 +56,8 @@ export function cachePages(tx: Transaction, r: Of<"cached">): void {
   for (let index = r.start; index < r.end; index++) {
     const pfn = cachePage(memory, mappingOf(file), index, shmem);
     if (pfn === undefined) return;
-    if (r.dirty) memory.phys.flag(pfn, PG.DIRTY);
+    if (!r.dirty) continue;
+    memory.phys.flag(pfn, PG.DIRTY);
+    if (shmem !== 0) markAccessed(memory.phys, pfn);
   }
 }
