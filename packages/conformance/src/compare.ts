@@ -122,7 +122,7 @@ function plan(model: ModelRun, child: Child, seed: number, length: number): read
 }
 
 /** A moment as text, in what both sides know. */
-function textOf(moment: LiveMoment | undefined): string {
+export function textOf(moment: LiveMoment | undefined): string {
   if (!moment) return "the process is gone";
   const { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib } = moment.sizes;
   const sizes = { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib };

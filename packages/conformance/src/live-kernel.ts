@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileS
 import { arch, platform, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ERRNO, type FileKind } from "@pagetrail/core";
+import { ERRNO, type FileKind, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
 import type { Child } from "./child.ts";
 import { type Abi, commandOf, type Operation } from "./operation.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
 export interface LiveMoment {
@@ -62,12 +63,13 @@ const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
 export const FILE_BYTES = 2 ** 30;
 
 /** The compiled programs in a folder of their own, with the file that runs map. */
-export class LiveKernel {
+export class LiveKernel implements Surroundings {
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-live-"));
   /** The entries for which the program could be built. */
   readonly abis: ReadonlySet<Abi>;
   readonly file = join(this.folder, "file");
   readonly fileKind: FileKind;
+  readonly profile = thisMachine();
 
   constructor() {
     const built = this.#build("x86-64");
@@ -116,13 +118,32 @@ export class LiveKernel {
 }
 
 /** A number of /proc/sys or of a line "Name: n kB" of a /proc file. */
-export function procNumber(path: string, name?: string): number {
+function procNumber(path: string, name?: string): number {
   const text = readFileSync(path, "utf8");
   return Number(name === undefined ? text : new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1]);
 }
 
+/** The reference profile with this machine's numbers, and with what this process may do. */
+const thisMachine = (): Profile => ({
+  ...REFERENCE_PROFILE,
+  sysctl: {
+    ...REFERENCE_PROFILE.sysctl,
+    maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
+    mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
+    totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
+    swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
+    hugePages: procNumber("/proc/meminfo", "HugePages_Free"),
+  },
+  capabilities: {
+    ipcLock: hasCapability(14),
+    sysRawio: hasCapability(17),
+    sysAdmin: hasCapability(21),
+    sysResource: hasCapability(24),
+  },
+});
+
 /** Whether this process, and so the program, has the capability of that number. */
-export function hasCapability(bit: number): boolean {
+function hasCapability(bit: number): boolean {
   const set = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
   return ((BigInt(`0x${set}`) >> BigInt(bit)) & 1n) === 1n;
 }

@@ -15,11 +15,9 @@ import {
   PAGE_SIZE,
   PERSONALITY,
   type Pid,
-  type Profile,
   pageOf,
   pagesOf,
   permissions,
-  REFERENCE_PROFILE,
   type Request,
   Transaction,
   VM,
@@ -33,20 +31,12 @@ import {
   X86_64,
 } from "@pagetrail/core";
 import type { Child } from "./child.ts";
-import {
-  FILE_BYTES,
-  hasCapability,
-  type LiveKernel,
-  type LiveMoment,
-  type LiveRun,
-  type LiveVma,
-  procNumber,
-  signalName,
-} from "./live-kernel.ts";
+import { FILE_BYTES, type LiveMoment, type LiveRun, type LiveVma, signalName } from "./live-kernel.ts";
 import type { Operation } from "./operation.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** The program's descriptors as the model's open files; the others are not open. */
-export function openFiles(live: LiveKernel): readonly OpenFile[] {
+export function openFiles(live: Surroundings): readonly OpenFile[] {
   const memfd = {
     path: "/memfd:live",
     kind: "shmem",
@@ -82,17 +72,6 @@ export function openFiles(live: LiveKernel): readonly OpenFile[] {
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
 export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
 
-const machine = (): Profile => ({
-  ...REFERENCE_PROFILE,
-  sysctl: {
-    ...REFERENCE_PROFILE.sysctl,
-    maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
-    mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
-    totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
-    swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
-  },
-});
-
 /** A model that has what the program's process had when its run began, and goes along with it. */
 export class ModelRun {
   state: KernelState;
@@ -101,10 +80,10 @@ export class ModelRun {
   private nextShm = 1;
   private readonly files: ReadonlyMap<number, OpenFile>;
 
-  constructor(live: LiveKernel, start: LiveRun, child: Child) {
+  constructor(live: Surroundings, start: LiveRun, child: Child) {
     const { personality } = child;
     const layout = child.abi === "i386" ? IA32 : X86_64;
-    const tx = new Transaction(initialState(machine()));
+    const tx = new Transaction(initialState(live.profile));
     this.files = new Map(openFiles(live).map((file) => [file.id, file]));
     execute(tx, {
       tid: this.tid,
@@ -241,12 +220,6 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
   });
   const group = tx.group(pid);
   group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
-  group.capabilities = {
-    ipcLock: hasCapability(14),
-    sysRawio: hasCapability(17),
-    sysAdmin: hasCapability(21),
-    sysResource: hasCapability(24),
-  };
 }
 
 function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vma {

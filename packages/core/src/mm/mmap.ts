@@ -344,7 +344,8 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
 /** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
 function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
   const { flags } = kind;
-  if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if ((flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
+    return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
   const file = backing.value;

@@ -35,10 +35,17 @@ export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
   return plainSearch(edit, want, 1);
 }
 
-/** thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's. */
+/** Page of a file at which a signed offset in bytes turns negative. */
+const OFFSET_WRAP = 2 ** 51;
+
+/**
+ * thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's, if whole
+ * 2 MiB of it are mapped. Just below the largest offset the kernel's sum wraps, and it thinks so.
+ */
 function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
-  if (pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
+  const wraps = pgoff < OFFSET_WRAP && aligned >= OFFSET_WRAP;
+  if (!wraps && pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
   const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
   if (!padded.ok) return plainSearch(edit, want, 1);
   if (padded.value === want.hint) return padded;
