@@ -1,8 +1,27 @@
+import { ANON_VMA } from "./anon-vma.ts";
+import { LIMITS } from "./limits.ts";
+import { MERGE_CHANGED } from "./merge-changed.ts";
+import { MERGE_NEW } from "./merge-new.ts";
 import { MMAP_CHECKS } from "./mmap-checks.ts";
 import { MMAP_FLAGS } from "./mmap-flags.ts";
 import { MMAP_PLACEMENT } from "./mmap-placement.ts";
 import { MMAP_TYPES } from "./mmap-types.ts";
+import { MPROTECT } from "./mprotect.ts";
+import { MUNMAP } from "./munmap.ts";
 import type { Section } from "./rule.ts";
+import { STACK_GROWTH } from "./stack-growth.ts";
 
 /** Every section of rules, in the order of the kernel's own subjects. */
-export const SECTIONS: readonly Section[] = [MMAP_CHECKS, MMAP_FLAGS, MMAP_TYPES, MMAP_PLACEMENT];
+export const SECTIONS: readonly Section[] = [
+  MMAP_CHECKS,
+  MMAP_FLAGS,
+  MMAP_TYPES,
+  MMAP_PLACEMENT,
+  LIMITS,
+  ANON_VMA,
+  MERGE_NEW,
+  MERGE_CHANGED,
+  MUNMAP,
+  MPROTECT,
+  STACK_GROWTH,
+];
