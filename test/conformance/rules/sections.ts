@@ -1,5 +1,6 @@
 import { ANON_VMA } from "./anon-vma.ts";
 import { LIMITS } from "./limits.ts";
+import { MADVISE } from "./madvise.ts";
 import { MERGE_CHANGED } from "./merge-changed.ts";
 import { MERGE_NEW } from "./merge-new.ts";
 import { MMAP_CHECKS } from "./mmap-checks.ts";
@@ -7,6 +8,7 @@ import { MMAP_FLAGS } from "./mmap-flags.ts";
 import { MMAP_PLACEMENT } from "./mmap-placement.ts";
 import { MMAP_TYPES } from "./mmap-types.ts";
 import { MPROTECT } from "./mprotect.ts";
+import { MREMAP_MANY, MREMAP_ONE } from "./mremap.ts";
 import { MUNMAP } from "./munmap.ts";
 import type { Section } from "./rule.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
@@ -23,5 +25,8 @@ export const SECTIONS: readonly Section[] = [
   MERGE_CHANGED,
   MUNMAP,
   MPROTECT,
+  MREMAP_ONE,
+  MREMAP_MANY,
+  MADVISE,
   STACK_GROWTH,
 ];

@@ -15,8 +15,8 @@ import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
 import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
-import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
-import { vmaModify } from "./vma-merge.ts";
+import { isAnonymous, isSpecial, VM_OPS, type Vma } from "./vma.ts";
+import { maySplit, vmaModify } from "./vma-merge.ts";
 import { pageOfWord, walkVmas } from "./vma-walk.ts";
 
 const KNOWN: ReadonlySet<number> = new Set(
@@ -99,9 +99,9 @@ function advisePages(
     case MADV.WILLNEED:
       return done;
     case MADV.DONTNEED:
-      return (flags & (VM.LOCKED | VM.PFNMAP)) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      return dropPages(vma, start, VM.LOCKED | VM.PFNMAP);
     case MADV.DONTNEED_LOCKED:
-      return (flags & VM.PFNMAP) !== 0 ? refuse("EINVAL", "special memory") : done;
+      return dropPages(vma, start, VM.PFNMAP);
     case MADV.FREE:
       if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
       return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
@@ -120,6 +120,14 @@ function advisePages(
     default:
       return undefined;
   }
+}
+
+/** madvise_dontneed_free_valid_vma: huge pages go only from a boundary of theirs on, as many as are whole. */
+function dropPages(vma: Vma, start: number, kept: number): Result<void> {
+  if ((vma.flags & kept) !== 0) return refuse("EINVAL", "locked or special memory");
+  return maySplit(vma, start) || vma.ops !== VM_OPS.hugetlb
+    ? done
+    : refuse("EINVAL", "not aligned to the huge page size");
 }
 
 function removePages(edit: MmEdit, vma: Vma): Result<void> {
