@@ -1,14 +1,18 @@
 import { ANON_VMA } from "./anon-vma.ts";
+import { BRK } from "./brk.ts";
 import { LIMITS } from "./limits.ts";
 import { MADVISE } from "./madvise.ts";
 import { MERGE_CHANGED } from "./merge-changed.ts";
 import { MERGE_NEW } from "./merge-new.ts";
+import { MLOCK } from "./mlock.ts";
 import { MMAP_CHECKS } from "./mmap-checks.ts";
 import { MMAP_FLAGS } from "./mmap-flags.ts";
 import { MMAP_PLACEMENT } from "./mmap-placement.ts";
 import { MMAP_TYPES } from "./mmap-types.ts";
 import { MPROTECT } from "./mprotect.ts";
 import { MREMAP_MANY, MREMAP_ONE } from "./mremap.ts";
+import { MSEAL, PRCTL, REMAP_FILE_PAGES } from "./mseal-prctl.ts";
+import { MSYNC_MINCORE } from "./msync-mincore.ts";
 import { MUNMAP } from "./munmap.ts";
 import type { Section } from "./rule.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
@@ -28,5 +32,11 @@ export const SECTIONS: readonly Section[] = [
   MREMAP_ONE,
   MREMAP_MANY,
   MADVISE,
+  MLOCK,
+  MSYNC_MINCORE,
+  MSEAL,
+  REMAP_FILE_PAGES,
+  PRCTL,
+  BRK,
   STACK_GROWTH,
 ];

@@ -26,8 +26,12 @@ export function mmPopulate(
   return done;
 }
 
-/** First page behind shared memory whose size never changes: shared anonymous memory and SysV segments. */
+/**
+ * First page behind which there is no memory to bring in: the end of shared memory whose size never changes
+ * (shared anonymous memory and SysV segments), and the start of huge pages that an empty pool cannot give.
+ */
 export function endOfObject(edit: MmEdit, vma: Vma): number {
+  if (vma.ops === VM_OPS.hugetlb && edit.env.sysctl.hugePages === 0) return vma.start;
   const fixed = vma.ops === VM_OPS.shmem || vma.ops === VM_OPS.shm ? edit.env.file(vma.file) : undefined;
   if (fixed?.size === undefined || (vma.ops !== VM_OPS.shm && fixed.path !== "/dev/zero")) return Infinity;
   return vma.start - vma.pgoff + pagesOf(fixed.size);
