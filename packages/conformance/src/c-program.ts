@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Word } from "@pagetrail/core";
 import type { Difference } from "./compare.ts";
 import { BUILD } from "./live-kernel.ts";
-import { hexOf, type Operation, RESOURCES, systemCall } from "./operation.ts";
+import { hexOf, limitHex, type Operation, RESOURCES, systemCall } from "./operation.ts";
 import { describeOperation, scenarioText } from "./scenario.ts";
 
 const RUNTIME = new URL("../src/program.h", import.meta.url);
@@ -48,7 +48,7 @@ ${calls.join("\n")}
 
 __attribute__((used)) static void start(word *stack) {
   char **argv = (char **)(stack + 1);
-  settle(0x${child.personality.toString(16)}, argv, argv + stack[0] + 1);
+  settle(0x${child.personality.toString(16)}, 0x${limitHex(child.stackLimit)}, argv, argv + stack[0] + 1);
   catch_faults();
   long child = call(FORK, 0, 0, 0);
   if (child == 0) scenario((word)call(BRK, 0, 0, 0));
@@ -70,6 +70,7 @@ function expression(operation: Operation, { child, heap }: Difference): string {
   if ("fork" in operation) return operation.fork === "go on" ? "branch(1) - 1" : "branch(0)";
   if ("drop" in operation) return "drop_capabilities()";
   if ("batch" in operation) throw new Error("a batch is for timing");
+  if ("fill" in operation) return `fill(0x${hexOf(operation.fill.addr)}, ${operation.fill.count})`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `attach(${arg(addr)}, ${flags}, ${size})`;

@@ -6,6 +6,8 @@ export interface Child {
   readonly name: "plain" | "bottom-up" | "low limits" | "32-bit" | "32-bit bottom-up";
   readonly abi: Abi;
   readonly personality: number;
+  /** Soft RLIMIT_STACK at its start, in bytes. */
+  readonly stackLimit: number;
   /** What it does first. */
   readonly begins: readonly Operation[];
 }
@@ -20,6 +22,7 @@ const plain: Child = {
   name: "plain",
   abi: "x86-64",
   personality: PERSONALITY.ADDR_NO_RANDOMIZE,
+  stackLimit: 8 * 2 ** 20,
   begins: [],
 };
 

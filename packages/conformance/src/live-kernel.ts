@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERRNO, type FileKind, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
 import type { Child } from "./child.ts";
-import { type Abi, commandOf, type Operation } from "./operation.ts";
+import { type Abi, commandOf, limitHex, type Operation } from "./operation.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
@@ -94,15 +94,19 @@ export class LiveKernel implements Surroundings {
   }
 
   /** Executes the runs, each a list of operations, in fresh processes of the given kind. */
-  execute(runs: readonly (readonly Operation[])[], { abi, personality }: Child): readonly LiveRun[] {
+  execute(
+    runs: readonly (readonly Operation[])[],
+    { abi, personality, stackLimit }: Child,
+  ): readonly LiveRun[] {
     const input = runs
       .map((operations) => ["b", ...operations.map((o) => commandOf(o, abi)), "e", ""].join("\n"))
       .join("");
     const commands = join(this.folder, "commands");
     writeFileSync(commands, input);
+    const args = [this.program(abi), this.file, personality.toString(16), limitHex(stackLimit)];
     const { stdout, status } = spawnSync(
       "/bin/sh",
-      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program(abi), this.file, personality.toString(16), commands],
+      ["-c", 'exec "$0" "$1" "$2" "$3" < "$4"', ...args, commands],
       { encoding: "latin1", maxBuffer: 2 ** 30 },
     );
     if (status !== 0) throw new Error(`the program ended with ${status}`);

@@ -2,13 +2,14 @@
  * Executes requests on the running kernel and prints what came of each: the result, every mapping with its
  * VmFlags, and the sizes of the address space.
  *
- * usage: live FILE PERSONALITY(hex) < COMMANDS
+ * usage: live FILE PERSONALITY STACK < COMMANDS, the last two in hex
  * A run of commands is a line "b", then commands, then a line "e"; every run has a process of its own.
  *   s NR A B C D E F   the system call NR
  *   w ADDR, r ADDR     write or read one byte there; a signal is answered as -(0x10000 + 256 * number + si_code)
  *   v ADDR LEN         mincore
  *   m ADDR FLAGS SIZE  attach a new System V segment
  *   l RESOURCE SOFT HARD, k  set a resource limit; give up CAP_IPC_LOCK and CAP_SYS_RAWIO
+ *   p ADDR COUNT       COUNT mappings of a page each from ADDR on; mappings from there on are not reported then
  *   f, c               fork: go on in the child; fork a child that exits
  *   t COUNT            the next COUNT lines are system calls: makes them without a report between, and answers
  *                      the nanoseconds that they took
@@ -50,6 +51,7 @@ static long execute(char *line) {
   case 'r': return touch((word)n[0], 0);
   case 'v': return mincore((long)n[0], (long)n[1]);
   case 'm': return attach((long)n[0], (long)n[1], (long)n[2]);
+  case 'p': return fill((long)n[0], (long)n[1]);
   case 'l': return limit((long)n[0], n[1], n[2]);
   case 'k': return drop_capabilities();
   case 'f': return branch(1) - 1;
@@ -103,10 +105,11 @@ static void run(long offset, word stack) {
 __attribute__((used)) static void start(word *stack) {
   char line[256];
   long offset = 0;
-  u64 personality;
+  u64 personality, limit;
   char **argv = (char **)(stack + 1);
   parse(argv[2], &personality, 1);
-  settle((word)personality, argv, argv + stack[0] + 1);
+  parse(argv[3], &limit, 1);
+  settle((word)personality, limit, argv, argv + stack[0] + 1);
   catch_faults();
   open_files(argv[1]);
   while (next_line(line, sizeof line, &offset)) {

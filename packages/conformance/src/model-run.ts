@@ -78,6 +78,8 @@ export class ModelRun {
   tid = 1 as Pid;
   private nextPid = 2;
   private nextShm = 1;
+  /** The first page of a fill, from which on mappings are left out of moments. */
+  private toldBelow = Number.POSITIVE_INFINITY;
   private readonly files: ReadonlyMap<number, OpenFile>;
 
   constructor(live: Surroundings, start: LiveRun, child: Child) {
@@ -102,7 +104,7 @@ export class ModelRun {
     const legacy = legacyBase(layout, 0);
     edit.set("mmapLegacyBase", legacy);
     edit.set("bottomUp", bottomUp);
-    edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, 8 * 2 ** 20, { on: false, pages: 0 }));
+    edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, child.stackLimit, { on: false, pages: 0 }));
     edit.set("startBrk", start.brk);
     edit.set("brk", start.brk);
     edit.set("startCode", start.startCode);
@@ -125,7 +127,7 @@ export class ModelRun {
   moment(outcome: Outcome): LiveMoment {
     const mm = mmOf(this.state, this.tid);
     if (!mm) return { result: answerOf(outcome), vmas: [], sizes: {} };
-    const vmas = mm.vmas.toArray().map(
+    const vmas = mm.vmas.collect(0, this.toldBelow).map(
       (v): LiveVma => ({
         start: v.start * PAGE_SIZE,
         end: v.end * PAGE_SIZE,
@@ -144,6 +146,7 @@ export class ModelRun {
     if ("touch" in operation) return touch(tx, this.tid, pageOf(operation.touch), operation.write);
     if ("fork" in operation) return this.fork(tx, operation.fork === "go on");
     if ("attach" in operation) return this.attach(tx, operation.attach);
+    if ("fill" in operation) return this.fill(tx, operation.fill);
     if ("batch" in operation) {
       for (const one of operation.batch) this.perform(tx, one);
       return { ret: 0 };
@@ -173,6 +176,16 @@ export class ModelRun {
     if (goOn) this.tid = child;
     else execute(tx, { tid: this.tid, request: { call: "reap", child }, outcome: { ret: 0 } });
     return { ret: 0 };
+  }
+
+  private fill(tx: Transaction, { addr, count }: { addr: number; count: number }): Outcome {
+    const ask = (request: Request): Outcome => execute(tx, { tid: this.tid, request, outcome: { ret: 0 } });
+    const length = count * PAGE_SIZE;
+    const made = ask({ call: "mmap", addr, length, prot: 0, flags: 0x32, offset: 0, file: 0 });
+    for (let i = 1; i < count; i += 2)
+      ask({ call: "mprotect", addr: addr + i * PAGE_SIZE, length: PAGE_SIZE, prot: 1 });
+    this.toldBelow = pageOf(addr);
+    return made;
   }
 
   private attach(tx: Transaction, r: { addr: number; flags: number; size: number }): Outcome {

@@ -14,6 +14,11 @@ export type Operation =
   | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
   /** Gives up CAP_IPC_LOCK and CAP_SYS_RAWIO. */
   | { readonly drop: "capabilities" }
+  /**
+   * So many mappings of a page each from an address on, for what happens near max_map_count. Mappings from
+   * there on are left out of every moment from then on.
+   */
+  | { readonly fill: { readonly addr: number; readonly count: number } }
   /** System calls one after the other; the program answers the nanoseconds that they took. */
   | { readonly batch: readonly Operation[] };
 
@@ -115,6 +120,7 @@ export function commandOf(operation: Operation, abi: Abi): string {
     const { batch } = operation;
     return [`t ${hexOf(batch.length)}`, ...batch.map((one) => commandOf(one, abi))].join("\n");
   }
+  if ("fill" in operation) return `p ${hexOf(operation.fill.addr)} ${hexOf(operation.fill.count)}`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return ["m", ...[addr, flags, size].map(hexOf)].join(" ");
@@ -129,5 +135,6 @@ export function commandOf(operation: Operation, abi: Abi): string {
   return ["s", ...[call.number, ...call.args].map(hexOf)].join(" ");
 }
 
-const limitHex = (n: number): string =>
+/** A limit as the kernel has it: all bits for none. */
+export const limitHex = (n: number): string =>
   n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16);

@@ -9,12 +9,12 @@ typedef unsigned long long u64;
 enum {
   EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, CLOSE = 6, EXECVE = 11, PIPE = 42, BRK = 45, FCNTL = 55,
   DUP2 = 63, FTRUNCATE = 93, WAIT4 = 114, PERSONALITY = 136, SIGACTION = 174, PREAD = 180,
-  CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
+  MPROTECT = 125, CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MMAP = 192, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
   SHMGET = 395, SHMCTL = 396, SHMAT = 397, CLOCK_GETTIME = 403,
 };
 #else
 enum {
-  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
+  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, MMAP = 9, MPROTECT = 10, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
   MINCORE = 27, SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61,
   FCNTL = 72, FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, SIGALTSTACK = 131, PERSONALITY = 135, PRLIMIT = 302,
   MEMFD_CREATE = 319, CLOCK_GETTIME = 228,
@@ -72,21 +72,38 @@ static void print(char letter, const u64 *numbers, int count) {
   write_all(line, at - line);
 }
 
-/* Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". */
+/* Mappings from here on are not told about: a fill makes too many. */
+static u64 told_below = ~0ull;
+
+/*
+ * Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". Ends at the
+ * first mapping that is not told about.
+ */
 static void print_filtered(const char *path) {
   char in[4096], out[4096];
   long used = 0, n;
-  int column = 0, keep = 0;
+  int column = 0, keep = 0, in_address = 0;
   char first = 0;
+  u64 address = 0;
   int fd = (int)call(OPEN, (long)path, 0, 0);
   while ((n = call(READ, fd, (long)in, sizeof in)) > 0) {
     for (long i = 0; i < n; i++) {
       char c = in[i];
+      if (column == 0) { address = 0; in_address = 1; }
+      if (c == '-' && keep && in_address) {
+        in_address = 0;
+        if (address >= told_below) {
+          write_all(out, used - column);
+          call(CLOSE, fd, 0, 0);
+          return;
+        }
+      }
+      if (in_address) address = address * 16 + (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
       if (column == 0) { first = c; keep = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
       if (column == 1 && first == 'V' && c == 'm') { keep = 1; out[used++] = first; }
       if (keep) out[used++] = c;
       column = c == '\n' ? 0 : column + 1;
-      if (used > (long)sizeof out - 2) { write_all(out, used); used = 0; }
+      if (column == 0 && used > (long)sizeof out / 2) { write_all(out, used); used = 0; }
     }
   }
   write_all(out, used);
@@ -118,6 +135,14 @@ __attribute__((unused)) static int branch(int go_on) {
   sys(WAIT4, child, 0, 0, 0, 0, 0);
   if (go_on) call(EXIT, 0, 0, 0);
   return 0;
+}
+
+/* As many mappings of a page each from an address on, and no report of them. */
+__attribute__((unused)) static long fill(long address, long count) {
+  long made = sys(MMAP, address, count << 12, 0, 0x32, -1, 0);
+  for (long i = 1; i < count && made == address; i += 2) call(MPROTECT, address + (i << 12), 1 << 12, 1);
+  told_below = (word)address;
+  return made;
 }
 
 /* The answer is as long as the range has pages: 4,096 at most. */
@@ -201,12 +226,12 @@ __attribute__((unused)) static void open_files(const char *path) {
   open_at(FILE_RDONLY, path, 0);
 }
 
-/* Starts itself again without randomisation, and with the stack limit that the model supposes. */
-static void settle(word wanted, char **argv, char **envp) {
+/* Starts itself again with the personality and the soft stack limit that the model supposes. */
+static void settle(word wanted, u64 stack, char **argv, char **envp) {
   u64 limit[2];
   sys(PRLIMIT, 0, 3, 0, (long)limit, 0, 0);
-  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == 8 << 20) return;
-  limit[0] = 8 << 20;
+  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == stack) return;
+  limit[0] = stack;
   sys(PRLIMIT, 0, 3, (long)limit, 0, 0, 0);
   call(PERSONALITY, (long)wanted, 0, 0);
   call(EXECVE, (long)"/proc/self/exe", (long)argv, (long)envp);

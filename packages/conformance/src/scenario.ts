@@ -10,6 +10,8 @@ export function describeOperation(operation: Operation, abi: Abi): string {
   if ("fork" in operation) return operation.fork === "go on" ? "fork, and go on in the child" : "fork";
   if ("drop" in operation) return "give up CAP_IPC_LOCK and CAP_SYS_RAWIO";
   if ("batch" in operation) return `${operation.batch.length} calls, timed`;
+  if ("fill" in operation)
+    return `${operation.fill.count} mappings of a page each from 0x${operation.fill.addr.toString(16)} on`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `shmat(shmget(IPC_PRIVATE, ${size}, IPC_CREAT|0600), ${number(addr)}, 0x${flags.toString(16)})`;

@@ -40,6 +40,10 @@ export class SecondOpinion {
   /** Whether it knows what the operation must have done, and has done it. */
   #follow(operation: Operation, { result, vmas }: LiveMoment): boolean {
     if ("batch" in operation) return false;
+    if ("fill" in operation) {
+      this.#isSilent = true;
+      return false;
+    }
     if ("attach" in operation) return this.#attach(operation.attach, result);
     if ("drop" in operation) return true;
     if ("fork" in operation) return operation.fork !== "go on";

@@ -20,7 +20,7 @@ export interface Surroundings {
 
 const PROGRAM = "/program";
 const STACK_BYTES = 0x21000;
-const STACK_LIMIT = 8 * 2 ** 20;
+const LOCK_LIMIT = 8 * 2 ** 20;
 
 /** The program's own mappings as gcc links it: code, constants and variables. */
 const IMAGES = {
@@ -32,11 +32,11 @@ const IMAGES = {
  * What a run starts with on the reference machine, for where no kernel can be asked: the same mappings as the
  * real program has, at the places that the kernel gives them.
  */
-export function referenceStart({ abi, personality }: Child): LiveRun {
+export function referenceStart({ abi, personality, stackLimit }: Child): LiveRun {
   const layout = abi === "i386" ? IA32 : X86_64;
   const { start, heap } = IMAGES[abi];
   const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0;
-  const base = (bottomUp ? legacyBase(layout, 0) : mmapBase(layout, STACK_LIMIT, NOT_RANDOM)) * 4096;
+  const base = (bottomUp ? legacyBase(layout, 0) : mmapBase(layout, stackLimit, NOT_RANDOM)) * 4096;
   const vvar = bottomUp ? base : base - 0x8000;
   const vma = (from: number, bytes: number, permissions: string, codes: string, name = ""): LiveVma => ({
     start: from,
@@ -66,7 +66,7 @@ export function referenceStart({ abi, personality }: Child): LiveRun {
     endCode: start + 0x1dea,
     startData: bss + 0xe0,
     endData: bss + 0xe0,
-    limits: [free, free, free, free, STACK_LIMIT, free, STACK_LIMIT, STACK_LIMIT],
+    limits: [free, free, free, free, stackLimit, free, LOCK_LIMIT, LOCK_LIMIT],
     moments: [{ result: "0x0", vmas, sizes: { VmPeak: kb } }],
   };
 }

@@ -24,7 +24,7 @@ export function doInModel(rule: Rule, surroundings: Surroundings, start: LiveRun
   let before = run.moment({ ret: 0 });
   const done: Done[] = [];
   const perform = (operation: Operation): Scene => {
-    const scene: Scene = { run, start, before, answers: [...answers], surroundings };
+    const scene: Scene = { start, before, answers: [...answers], surroundings };
     before = run.step(operation);
     answers.push(before.result);
     return scene;
@@ -32,7 +32,7 @@ export function doInModel(rule: Rule, surroundings: Surroundings, start: LiveRun
   for (const operation of rule.child.begins)
     done.push({ operation, scene: perform(operation), moment: before });
   for (const { doing } of rule.steps) {
-    const scene: Scene = { run, start, before, answers: [...answers], surroundings };
+    const scene: Scene = { start, before, answers: [...answers], surroundings };
     if (doing === undefined) done.push({ scene, moment: before });
     else {
       const operation = typeof doing === "function" ? doing(scene) : doing;

@@ -30,3 +30,7 @@ export const DISK: Need = ({ fileKind }) =>
 
 export const EMPTY_POOL: Need = ({ profile }) =>
   profile.sysctl.hugePages === 0 ? undefined : "this machine has huge pages in its pool";
+
+/** A limit many times the usual one takes many times as long to reach. */
+export const FILLABLE: Need = ({ profile }) =>
+  profile.sysctl.maxMapCount <= 200_000 ? undefined : `vm.max_map_count is ${profile.sysctl.maxMapCount}`;

@@ -1,8 +1,7 @@
-import type { Child, LiveMoment, LiveRun, ModelRun, Operation, Surroundings } from "@pagetrail/conformance";
+import type { Child, LiveMoment, LiveRun, Operation, Surroundings } from "@pagetrail/conformance";
 
 /** What an operation may depend on besides itself: where things are in the process that does it. */
 export interface Scene {
-  readonly run: ModelRun;
   readonly start: LiveRun;
   /** The address space before the operation, and what each operation so far has answered. */
   readonly before: LiveMoment;

@@ -11,11 +11,11 @@ import { alongside, complaints, type Done, difference, doInModel } from "./check
 import type { Rule } from "./rule.ts";
 import { SECTIONS } from "./sections.ts";
 
-/** A machine with RAM whose size is known, where the program has no CAP_SYS_RESOURCE. */
+/** A machine of 6 GiB and of few mappings, where the program has no CAP_SYS_RESOURCE. */
 const REFERENCE: Surroundings = {
   profile: {
     ...REFERENCE_PROFILE,
-    sysctl: { ...REFERENCE_PROFILE.sysctl, totalPages: 6 * 2 ** 18 },
+    sysctl: { ...REFERENCE_PROFILE.sysctl, totalPages: 6 * 2 ** 18, maxMapCount: 1000 },
     capabilities: { ...REFERENCE_PROFILE.capabilities, sysResource: false },
   },
   file: "/file",

@@ -2,6 +2,7 @@ import { ANON_VMA } from "./anon-vma.ts";
 import { BRK } from "./brk.ts";
 import { LIMITS } from "./limits.ts";
 import { MADVISE } from "./madvise.ts";
+import { MAP_COUNT } from "./map-count.ts";
 import { MERGE_CHANGED } from "./merge-changed.ts";
 import { MERGE_NEW } from "./merge-new.ts";
 import { MLOCK } from "./mlock.ts";
@@ -24,6 +25,7 @@ export const SECTIONS: readonly Section[] = [
   MMAP_TYPES,
   MMAP_PLACEMENT,
   LIMITS,
+  MAP_COUNT,
   ANON_VMA,
   MERGE_NEW,
   MERGE_CHANGED,
