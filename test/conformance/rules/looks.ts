@@ -78,7 +78,9 @@ export const spans = (where: Value, start: number, end: number): Step =>
   lookAt(where, "range", (v) => `${(v.start - WINDOW) / 4096}-${(v.end - WINDOW) / 4096}`, `${start}-${end}`);
 
 type Changes = Readonly<
-  Partial<Record<"VmPeak" | "VmSize" | "VmLck" | "VmData" | "VmStk" | "VmExe" | "VmLib" | "VMAs", number>>
+  Partial<
+    Record<"VmPeak" | "VmSize" | "VmLck" | "VmPin" | "VmData" | "VmStk" | "VmExe" | "VmLib" | "VMAs", number>
+  >
 >;
 
 const sizeOf = (moment: LiveMoment, size: string): number =>
@@ -100,3 +102,12 @@ export const size = (name: keyof Changes, wanted: number): Step =>
     const found = sizeOf(moment, name);
     return found === wanted ? undefined : `${name} is ${found} pages, not ${wanted}`;
   });
+
+/** Its first address and the one behind its last. */
+export const spansBytes = (where: Value, start: number, end: number): Step =>
+  lookAt(
+    where,
+    "range",
+    (v) => `${v.start.toString(16)}-${v.end.toString(16)}`,
+    `${start.toString(16)}-${end.toString(16)}`,
+  );

@@ -1,5 +1,8 @@
+import { ACCOUNTING } from "./accounting.ts";
 import { ANON_VMA } from "./anon-vma.ts";
 import { BRK } from "./brk.ts";
+import { FORK } from "./fork.ts";
+import { LAYOUT } from "./layout.ts";
 import { LIMITS } from "./limits.ts";
 import { MADVISE } from "./madvise.ts";
 import { MAP_COUNT } from "./map-count.ts";
@@ -15,11 +18,13 @@ import { MREMAP_MANY, MREMAP_ONE } from "./mremap.ts";
 import { MSEAL, PRCTL, REMAP_FILE_PAGES } from "./mseal-prctl.ts";
 import { MSYNC_MINCORE } from "./msync-mincore.ts";
 import { MUNMAP } from "./munmap.ts";
+import { PRECEDENCE, VECTORS } from "./precedence.ts";
 import type { Section } from "./rule.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
 
 /** Every section of rules, in the order of the kernel's own subjects. */
 export const SECTIONS: readonly Section[] = [
+  LAYOUT,
   MMAP_CHECKS,
   MMAP_FLAGS,
   MMAP_TYPES,
@@ -41,4 +46,8 @@ export const SECTIONS: readonly Section[] = [
   PRCTL,
   BRK,
   STACK_GROWTH,
+  FORK,
+  ACCOUNTING,
+  PRECEDENCE,
+  VECTORS,
 ];

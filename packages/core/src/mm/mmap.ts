@@ -272,7 +272,9 @@ function fileKind(
 }
 
 function sharedFileFlags(file: OpenFile, flags: number, prot: number, vm: number): Result<number> {
-  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK & ~MAP.SHARED_VALIDATE) !== 0)
+  // FOP_MMAP_SYNC: such a file system knows the flag, and refuses it only when all else is granted.
+  const known = LEGACY_MAP_MASK | MAP.SHARED_VALIDATE | (file.kind === "disk" ? MAP.SYNC : 0);
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~known) !== 0)
     return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
   if ((prot & PROT.WRITE) !== 0 && !file.writable)
     return refuse("EACCES", "shared and writable, but the file is not open for writing");
