@@ -67,7 +67,7 @@ function expression(operation: Operation, { child, heap }: Difference): string {
     return Number(value) < 0 ? String(value) : `0x${hexOf(value)}`;
   };
   if ("touch" in operation) return `touch(${arg(operation.touch)}, ${operation.write ? 1 : 0})`;
-  if ("fork" in operation) return operation.fork === "go on" ? "branch(1) - 1" : "branch(0)";
+  if ("fork" in operation) return operation.fork === "go on" ? "branch(1)" : "branch(0)";
   if ("drop" in operation) return "drop_capabilities()";
   if ("batch" in operation) throw new Error("a batch is for timing");
   if ("fill" in operation) return `fill(0x${hexOf(operation.fill.addr)}, ${operation.fill.count})`;

@@ -69,7 +69,16 @@ export class LiveKernel implements Surroundings {
   readonly abis: ReadonlySet<Abi>;
   readonly file = join(this.folder, "file");
   readonly fileKind: FileKind;
-  readonly profile = thisMachine();
+  profile = thisMachine();
+
+  /** Reads the machine's settings again, when somebody has changed them. */
+  look(): void {
+    this.profile = thisMachine();
+  }
+
+  get committed(): number {
+    return procNumber("/proc/meminfo", "Committed_AS") / 4;
+  }
 
   constructor() {
     const built = this.#build("x86-64");
@@ -121,6 +130,8 @@ export class LiveKernel implements Surroundings {
   }
 }
 
+const overcommitMode = (mode: number): 0 | 1 | 2 => (mode === 1 || mode === 2 ? mode : 0);
+
 /** A number of /proc/sys or of a line "Name: n kB" of a /proc file. */
 function procNumber(path: string, name?: string): number {
   const text = readFileSync(path, "utf8");
@@ -134,6 +145,11 @@ const thisMachine = (): Profile => ({
     ...REFERENCE_PROFILE.sysctl,
     maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
     mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
+    overcommitMemory: overcommitMode(procNumber("/proc/sys/vm/overcommit_memory")),
+    overcommitRatio: procNumber("/proc/sys/vm/overcommit_ratio"),
+    overcommitKbytes: procNumber("/proc/sys/vm/overcommit_kbytes"),
+    adminReserveKbytes: procNumber("/proc/sys/vm/admin_reserve_kbytes"),
+    userReserveKbytes: procNumber("/proc/sys/vm/user_reserve_kbytes"),
     totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
     swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
     hugePages: procNumber("/proc/meminfo", "HugePages_Free"),

@@ -54,7 +54,7 @@ static long execute(char *line) {
   case 'p': return fill((long)n[0], (long)n[1]);
   case 'l': return limit((long)n[0], n[1], n[2]);
   case 'k': return drop_capabilities();
-  case 'f': return branch(1) - 1;
+  case 'f': return branch(1);
   case 'c': return branch(0);
   default: return -38;
   }

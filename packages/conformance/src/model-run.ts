@@ -113,6 +113,7 @@ export class ModelRun {
     edit.set("endData", start.endData);
     edit.set("startStack", start.stackPointer);
     edit.set("hiwaterVm", (first?.sizes.VmPeak ?? 0) / 4);
+    tx.commitment.committed += live.committed;
     this.state = tx.commit(0);
   }
 

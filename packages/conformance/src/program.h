@@ -125,12 +125,13 @@ __attribute__((unused)) static long drop_capabilities(void) {
   return call(CAPSET, (long)&header, (long)sets, 0);
 }
 
-/* 1 in a child that goes on, 0 in the process that stays; its parent only waits. */
+/* 0 in the process that goes on, which is the child or its parent; the other one only waits, or exits. */
 __attribute__((unused)) static int branch(int go_on) {
   long child = call(FORK, 0, 0, 0);
+  if (child < 0) return (int)child;
   if (child == 0) {
     if (!go_on) call(EXIT, 0, 0, 0);
-    return 1;
+    return 0;
   }
   sys(WAIT4, child, 0, 0, 0, 0, 0);
   if (go_on) call(EXIT, 0, 0, 0);

@@ -13,6 +13,8 @@ import type { LiveRun, LiveVma } from "./live-kernel.ts";
 /** What the model of a run is told about the machine and the program's file on disk. */
 export interface Surroundings {
   readonly profile: Profile;
+  /** Pages that the machine has committed when a run begins; only strict overcommit asks. */
+  readonly committed: number;
   /** Path of the file behind the program's descriptors 28, 29 and 31. */
   readonly file: string;
   readonly fileKind: FileKind;

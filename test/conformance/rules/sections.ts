@@ -18,6 +18,7 @@ import { MREMAP_MANY, MREMAP_ONE } from "./mremap.ts";
 import { MSEAL, PRCTL, REMAP_FILE_PAGES } from "./mseal-prctl.ts";
 import { MSYNC_MINCORE } from "./msync-mincore.ts";
 import { MUNMAP } from "./munmap.ts";
+import { OVERCOMMIT_GUESS } from "./overcommit.ts";
 import { PRECEDENCE, VECTORS } from "./precedence.ts";
 import type { Section } from "./rule.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
@@ -31,6 +32,7 @@ export const SECTIONS: readonly Section[] = [
   MMAP_PLACEMENT,
   LIMITS,
   MAP_COUNT,
+  OVERCOMMIT_GUESS,
   ANON_VMA,
   MERGE_NEW,
   MERGE_CHANGED,

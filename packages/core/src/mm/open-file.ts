@@ -25,7 +25,7 @@ export interface OpenFile {
   readonly noexec?: boolean;
   /** F_SEAL_WRITE or F_SEAL_FUTURE_WRITE is set on a memfd. */
   readonly writeSealed?: boolean;
-  /** Pages of committed memory that the object holds while it lives: shared anonymous memory. */
+  /** Pages of committed memory that the object holds while it lives: shared anonymous memory, segments. */
   readonly charged?: number;
   /** Pages of one huge page, for hugetlb. */
   readonly hugePages?: number;
