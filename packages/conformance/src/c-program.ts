@@ -80,9 +80,13 @@ function expression(operation: Operation, { child, heap }: Difference): string {
     return `limit(${RESOURCES[r.resource]}, ${limitText(r.soft)}, ${limitText(r.hard)})`;
   const call = systemCall(operation, child.abi);
   if (!call) throw new Error(`${r.call} is no system call of the program`);
-  if (call.name === "mincore") return `mincore(${call.args.map(arg).join(", ")})`;
+  if (r.call === "io_setup") return `setup_ring(${r.events})`;
+  const words = (call.data ?? []).map((word) => `(word)${arg(word)}`).join(", ");
+  const pointer = `(long)(word[64]){${words}}`;
+  if (call.name === "mincore")
+    return `mincore(${call.args.map((one) => (one === "@" ? pointer : arg(one))).join(", ")})`;
   const args = [...call.args, 0, 0, 0, 0, 0, 0].slice(0, 6);
-  return `sys(${call.number}, ${args.map(arg).join(", ")})`;
+  return `sys(${call.number}, ${args.map((one) => (one === "@" ? pointer : arg(one))).join(", ")})`;
 }
 
 const limitText = (n: number): string => (n === Number.POSITIVE_INFINITY ? "~0ull" : String(n));

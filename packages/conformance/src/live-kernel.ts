@@ -35,6 +35,10 @@ export interface LiveRun {
   readonly endData: number;
   /** Soft and hard, in the order as, data, stack, memlock. */
   readonly limits: readonly number[];
+  /** Whether descriptor 31 could be made append-only. */
+  readonly appendOnly: boolean;
+  /** Whether there is secret memory behind descriptor 33. */
+  readonly secret: boolean;
   readonly moments: readonly LiveMoment[];
 }
 
@@ -75,6 +79,9 @@ export class LiveKernel implements Surroundings {
   look(): void {
     this.profile = thisMachine();
   }
+
+  /** Processors that the machine may have: the last of a list such as 0-3. */
+  readonly cpus = Number(/\d+\s*$/.exec(readFileSync("/sys/devices/system/cpu/possible", "utf8"))?.[0]) + 1;
 
   get committed(): number {
     return procNumber("/proc/meminfo", "Committed_AS") / 4;
@@ -173,7 +180,7 @@ const BITS: Readonly<Record<Abi, 32 | 64>> = { "x86-64": 64, i386: 32 };
 function parseRun(text: string, bits: 32 | 64): LiveRun {
   const [head = "", ...moments] = text.trimStart().split(/^= /m);
   const [first = "", stat = ""] = head.split("\n");
-  const [stackPointer = 0, brk = 0, ...limits] = first.split(" ").slice(1).map(parseLimit);
+  const [stackPointer = 0, brk = 0, ...more] = first.split(" ").slice(1).map(parseLimit);
   const field = (number: number): number => Number(stat.split(" ")[number - 1]);
   const [startCode, endCode, startData, endData] = [field(26), field(27), field(45), field(46)];
   return {
@@ -183,7 +190,9 @@ function parseRun(text: string, bits: 32 | 64): LiveRun {
     endCode,
     startData,
     endData,
-    limits,
+    limits: more.slice(0, 8),
+    appendOnly: more[8] === 1,
+    secret: more[9] === 1,
     moments: moments.map((moment) => parseMoment(moment, bits)),
   };
 }

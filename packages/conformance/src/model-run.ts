@@ -35,8 +35,14 @@ import { FILE_BYTES, type LiveMoment, type LiveRun, type LiveVma, signalName } f
 import type { Operation } from "./operation.ts";
 import type { Surroundings } from "./surroundings.ts";
 
+/** Size of the small file on disk: some pages and a bit. */
+const SMALL_BYTES = 5 * PAGE_SIZE + 100;
+
 /** The program's descriptors as the model's open files; the others are not open. */
-export function openFiles(live: Surroundings): readonly OpenFile[] {
+export function openFiles(
+  live: Surroundings,
+  { appendOnly, secret }: Pick<LiveRun, "appendOnly" | "secret">,
+): readonly OpenFile[] {
   const memfd = {
     path: "/memfd:live",
     kind: "shmem",
@@ -66,16 +72,21 @@ export function openFiles(live: Surroundings): readonly OpenFile[] {
     { ...disk, id: id(28) },
     { ...disk, id: id(29), writable: false },
     { ...memfd, id: id(30), path: "/memfd:sealed", writeSealed: true },
+    { ...disk, id: id(31), path: `${live.file}a`, deleted: true, appendOnly },
+    { ...disk, id: id(32), path: `${live.file}s`, deleted: true, size: SMALL_BYTES },
+    ...(secret ? [{ ...memfd, id: id(33), path: "/secretmem", kind: "secret", noexec: true } as const] : []),
   ];
 }
 
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
-export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
+export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 33 ? fd : -1);
 
 /** A model that has what the program's process had when its run began, and goes along with it. */
 export class ModelRun {
   state: KernelState;
   tid = 1 as Pid;
+  /** Processors that the machine may have. */
+  readonly cpus: number;
   private nextPid = 2;
   private nextShm = 1;
   /** The first page of a fill, from which on mappings are left out of moments. */
@@ -86,7 +97,8 @@ export class ModelRun {
     const { personality } = child;
     const layout = child.abi === "i386" ? IA32 : X86_64;
     const tx = new Transaction(initialState(live.profile));
-    this.files = new Map(openFiles(live).map((file) => [file.id, file]));
+    this.cpus = live.cpus;
+    this.files = new Map(openFiles(live, start).map((file) => [file.id, file]));
     execute(tx, {
       tid: this.tid,
       request: { call: "adopt", comm: "live", tgid: this.tid },
@@ -223,6 +235,7 @@ function touch(tx: Transaction, tid: Pid, page: number, write: boolean): Outcome
   if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return signal(SIGSEGV, ACCERR);
   const size = vma.file === 0 || vma.ops.name === "anon" ? undefined : edit.env.file(vma.file).size;
   if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  if (vma.ops === VM_OPS.hugetlb && edit.env.sysctl.hugePages === 0) return signal(SIGBUS, ADRERR);
   if (size !== undefined && vma.pgoff + (page - vma.start) >= pagesOf(size)) return signal(SIGBUS, ADRERR);
   return { ret: 1 };
 }

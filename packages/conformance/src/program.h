@@ -10,18 +10,19 @@ enum {
   EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, CLOSE = 6, EXECVE = 11, PIPE = 42, BRK = 45, FCNTL = 55,
   DUP2 = 63, FTRUNCATE = 93, WAIT4 = 114, PERSONALITY = 136, SIGACTION = 174, PREAD = 180,
   MPROTECT = 125, CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MMAP = 192, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
-  SHMGET = 395, SHMCTL = 396, SHMAT = 397, CLOCK_GETTIME = 403,
+  IO_SETUP = 245, UNLINK = 10, IOCTL = 54, MEMFD_SECRET = 447, SHMGET = 395, SHMCTL = 396, SHMAT = 397, CLOCK_GETTIME = 403,
 };
 #else
 enum {
   READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, MMAP = 9, MPROTECT = 10, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
   MINCORE = 27, SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61,
   FCNTL = 72, FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, SIGALTSTACK = 131, PERSONALITY = 135, PRLIMIT = 302,
+  IOCTL = 16, UNLINK = 87, IO_SETUP = 206, MEMFD_SECRET = 447,
   MEMFD_CREATE = 319, CLOCK_GETTIME = 228,
 };
 #endif
 enum { MEMFD = 20, MEMFD_DUP, MEMFD_AGAIN, MEMFD_RDONLY, MEMFD_WRONLY, ZERO, PIPE_READ, DIRECTORY, FILE_RDWR,
-       FILE_RDONLY, SEALED };
+       FILE_RDONLY, SEALED, APPEND, SMALL, SECRET };
 
 static long sys(long nr, long a, long b, long c, long d, long e, long f) {
   long ret;
@@ -138,6 +139,13 @@ __attribute__((unused)) static int branch(int go_on) {
   return 0;
 }
 
+/* The context of asynchronous I/O, which is the address of its ring. */
+__attribute__((unused)) static long setup_ring(long events) {
+  word context = 0;
+  long made = call(IO_SETUP, events, (long)&context, 0);
+  return made < 0 ? made : (long)context;
+}
+
 /* As many mappings of a page each from an address on, and no report of them. */
 __attribute__((unused)) static long fill(long address, long count) {
   long made = sys(MMAP, address, count << 12, 0, 0x32, -1, 0);
@@ -211,6 +219,52 @@ static void memfd_at(int number, const char *name, long flags, long seals) {
   call(CLOSE, fd, 0, 0);
 }
 
+/* The path with a letter behind it. */
+static const char *beside(const char *path, char letter) {
+  static char other[256];
+  long i = 0;
+  for (; path[i] && i < 253; i++) other[i] = path[i];
+  other[i] = letter;
+  other[i + 1] = 0;
+  return other;
+}
+
+/* A file with some pages and a bit. */
+enum { SMALL_BYTES = (5 << 12) + 100 };
+
+/*
+ * Files of the run that are gone from their folder: one that may only be appended to, which is told about by
+ * that it could be made so, and a small one.
+ */
+static int open_gone_files(const char *path) {
+  enum { CREATE = 0102, APPEND_FLAG = 0x20, SET_FLAGS = sizeof(word) == 8 ? 0x40086602 : 0x40046602 };
+  long fd;
+  word flags = APPEND_FLAG;
+  const char *small = beside(path, 's');
+  fd = call(OPEN, (long)small, CREATE, 0600);
+  call(FTRUNCATE, fd, SMALL_BYTES, 0);
+  call(UNLINK, (long)small, 0, 0);
+  call(DUP2, fd, SMALL, 0);
+  const char *append = beside(path, 'a');
+  fd = call(OPEN, (long)append, CREATE, 0600);
+  call(FTRUNCATE, fd, 1L << 30, 0);
+  call(UNLINK, (long)append, 0, 0);
+  call(DUP2, fd, APPEND, 0);
+  return call(IOCTL, APPEND, SET_FLAGS, (long)&flags) == 0;
+}
+
+/* Whether there is secret memory. */
+static int open_secret(void) {
+  long fd = call(MEMFD_SECRET, 0, 0, 0);
+  if (fd < 0) return 0;
+  call(FTRUNCATE, fd, 1L << 30, 0);
+  call(DUP2, fd, SECRET, 0);
+  return 1;
+}
+
+/* What could be opened of what not every machine has. */
+static u64 opened[2];
+
 __attribute__((unused)) static void open_files(const char *path) {
   int ends[2];
   memfd_at(MEMFD, "live", 0, 0);
@@ -225,6 +279,8 @@ __attribute__((unused)) static void open_files(const char *path) {
   open_at(DIRECTORY, "/", 0);
   open_at(FILE_RDWR, path, 2);
   open_at(FILE_RDONLY, path, 0);
+  opened[0] = (u64)open_gone_files(path);
+  opened[1] = (u64)open_secret();
 }
 
 /* Starts itself again with the personality and the soft stack limit that the model supposes. */

@@ -15,7 +15,9 @@ export interface Surroundings {
   readonly profile: Profile;
   /** Pages that the machine has committed when a run begins; only strict overcommit asks. */
   readonly committed: number;
-  /** Path of the file behind the program's descriptors 28, 29 and 31. */
+  /** Processors that the machine may have. */
+  readonly cpus: number;
+  /** Path of the file behind the program's descriptors 28 and 29; those of 31 and 32 have a letter more. */
   readonly file: string;
   readonly fileKind: FileKind;
 }
@@ -69,6 +71,8 @@ export function referenceStart({ abi, personality, stackLimit }: Child): LiveRun
     startData: bss + 0xe0,
     endData: bss + 0xe0,
     limits: [free, free, free, free, stackLimit, free, LOCK_LIMIT, LOCK_LIMIT],
+    appendOnly: true,
+    secret: true,
     moments: [{ result: "0x0", vmas, sizes: { VmPeak: kb } }],
   };
 }

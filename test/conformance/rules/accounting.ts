@@ -95,10 +95,8 @@ export const ACCOUNTING = section("The sizes of status", [
   rule("the heap counts as data", changes({ VmSize: 3, VmData: 3 }, brk(pages(3)))),
   rule(
     "VmExe is what the program's code has, and VmLib what other code has",
-    size("VmExe", 1),
     changes({ VmExe: 0, VmLib: 1 }, mmap({ prot: READ | EXEC })),
   ),
-  rule("VmExe is never more than all executable memory", withoutVdso, size("VmLib", 0), size("VmExe", 1)),
   rule(
     "mprotect sorts memory anew",
     map("AA"),

@@ -18,11 +18,14 @@ export const FD = {
   file: 28,
   fileReadOnly: 29,
   sealed: 30,
+  append: 31,
+  small: 32,
+  secret: 33,
   closed: 99,
 } as const;
 
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
-const fileOf = (fd: number): number => (fd === FD.dup ? FD.memfd : fd >= 20 && fd < 60 ? fd : -1);
+const fileOf = (fd: number): number => (fd === FD.dup ? FD.memfd : fd >= 20 && fd <= 33 ? fd : -1);
 
 const RW = PROT.READ | PROT.WRITE;
 
@@ -211,3 +214,24 @@ export const attach = (addr: number, size: number, flags = 0): Step =>
 export const shmdt = (addr: Word): Step => does(request({ call: "shmdt", addr }));
 export const remapFilePages = (addr: Word, size: Word, prot: Word, pgoff: Word, flags = 0): Step =>
   does(request({ call: "remap_file_pages", addr, size, prot, pgoff, flags }));
+
+/** A ring for so many events. */
+export const ioSetup = (events: number): Step =>
+  does(({ surroundings }) => request({ call: "io_setup", events, cpus: surroundings.cpus }));
+export const ioDestroy = (ctx: Word | ((scene: Scene) => Word)): Step =>
+  does((scene) => request({ call: "io_destroy", ctx: typeof ctx === "function" ? ctx(scene) : ctx }));
+
+/** A memory policy for the marks of a row; nodes are a bit each. */
+export const bind = (row: string, mode: number, nodes: Word = 0, flags: Word = 0): readonly Step[] =>
+  each(row, (addr, length) => request({ call: "mbind", addr, length, mode, nodes, flags }));
+export const mbind = (addr: Word, length: Word, mode: number, nodes: Word = 0, flags: Word = 0): Step =>
+  does(request({ call: "mbind", addr, length, mode, nodes, flags }));
+
+/** Advice about several ranges of the process itself, or of none. */
+export const processMadvise = (
+  ranges: readonly (readonly [Word, Word])[],
+  advice: number,
+  more: { readonly target?: number; readonly flags?: Word } = {},
+): Step => does(request({ call: "process_madvise", target: 0, ranges, advice, flags: 0, ...more }));
+export const processMrelease = (target: number, flags: Word = 0): Step =>
+  does(request({ call: "process_mrelease", target, flags }));

@@ -18,6 +18,7 @@ const reference = (sysctl: Partial<Sysctl>): Surroundings => ({
     capabilities: { ...REFERENCE_PROFILE.capabilities, sysResource: false },
   },
   committed: 2 ** 14,
+  cpus: 2,
   file: "/file",
   fileKind: "disk",
 });

@@ -19,8 +19,10 @@ import { MSEAL, PRCTL, REMAP_FILE_PAGES } from "./mseal-prctl.ts";
 import { MSYNC_MINCORE } from "./msync-mincore.ts";
 import { MUNMAP } from "./munmap.ts";
 import { OVERCOMMIT_GUESS } from "./overcommit.ts";
+import { POLICIES } from "./policies.ts";
 import { PRECEDENCE, VECTORS } from "./precedence.ts";
 import type { Section } from "./rule.ts";
+import { FILE_KINDS, OTHER_CALLS, RINGS, SECRET_MEMORY } from "./special-memory.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
 
 /** Every section of rules, in the order of the kernel's own subjects. */
@@ -49,6 +51,11 @@ export const SECTIONS: readonly Section[] = [
   BRK,
   STACK_GROWTH,
   FORK,
+  SECRET_MEMORY,
+  RINGS,
+  FILE_KINDS,
+  POLICIES,
+  OTHER_CALLS,
   ACCOUNTING,
   PRECEDENCE,
   VECTORS,

@@ -17,9 +17,9 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `ranges` a list of pairs of words.
+ * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
@@ -30,6 +30,10 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   mprotect: { addr: "word", length: "word", prot: "int" },
   pkey_mprotect: { addr: "word", length: "word", prot: "int", pkey: "int" },
   remap_file_pages: { addr: "word", size: "word", prot: "word", pgoff: "word", flags: "int" },
+  process_mrelease: { target: "int", flags: "word" },
+  mbind: { addr: "word", length: "word", mode: "int", nodes: "word", flags: "word" },
+  io_setup: { events: "int", cpus: "int" },
+  io_destroy: { ctx: "word" },
   process_madvise: { target: "int", ranges: "ranges", advice: "int", flags: "word" },
   mremap: { addr: "word", oldLength: "word", newLength: "word", flags: "int", newAddr: "word" },
   brk: { addr: "word" },
@@ -45,7 +49,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   shmdt: { addr: "word" },
   personality: { persona: "int" },
   setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
-  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word" },
+  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word", map: "words" },
   clone: { flags: "int", child: "int" },
   execve: { path: "text", load: "record" },
   exit: { code: "int" },
@@ -66,7 +70,13 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 };
 
 /** Members that a request may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["execve.load", "prctl.arg3", "prctl.arg4", "prctl.arg5"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "execve.load",
+  "prctl.arg3",
+  "prctl.arg4",
+  "prctl.arg5",
+  "prctl.map",
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -78,6 +88,8 @@ function encodeMember(form: Form, value: unknown): unknown {
       return hex((value as number) * PAGE_SIZE);
     case "size":
       return value === UNLIMITED ? "unlimited" : value;
+    case "words":
+      return (value as readonly Word[]).map(wordHex);
     case "ranges":
       return (value as readonly (readonly Word[])[]).map((pair) => pair.map(wordHex));
     default:
@@ -103,9 +115,17 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "string" ? value : undefined;
     case "record":
       return typeof value === "object" && value !== null ? value : undefined;
+    case "words":
+      return decodeWords(value);
     case "ranges":
       return decodeRanges(value);
   }
+}
+
+function decodeWords(value: unknown): readonly Word[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const words = value.map((word) => (typeof word === "string" ? parseWord(word) : undefined));
+  return words.every((word) => word !== undefined) ? words : undefined;
 }
 
 function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined {

@@ -8,6 +8,7 @@ const compatible = (a: Vma, b: Vma): boolean =>
   a.end === b.start &&
   a.file === b.file &&
   a.high === b.high &&
+  a.policy === b.policy &&
   ((a.flags ^ b.flags) & ~(VM_ACCESS_FLAGS | VM_STICKY)) === 0 &&
   b.pgoff === a.pgoff + a.pages;
 

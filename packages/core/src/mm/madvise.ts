@@ -10,6 +10,7 @@ import {
   wrapAlignUp,
 } from "../base/index.ts";
 import { anonVmaPrepare } from "./anon-vma.ts";
+import { canKsm } from "./ksm.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
@@ -62,7 +63,8 @@ function populate(edit: MmEdit, from: number, to: number, advice: number): Resul
     const vma = edit.lookup(at);
     if (!vma) return refuse("ENOMEM", "the range has a hole");
     const needed = write ? VM.WRITE : VM.READ;
-    if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
+    const forbidden = (vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || vma.ops === VM_OPS.secret;
+    if (forbidden || (vma.flags & needed) === 0)
       return refuse("EINVAL", "the mapping does not allow this access");
     if (Math.min(vma.end, to) > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
     if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
@@ -136,6 +138,8 @@ function removePages(edit: MmEdit, vma: Vma): Result<void> {
   if (!file) return refuse("EINVAL", "no file to punch a hole in");
   if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
     return refuse("EACCES", "the mapping cannot write its file");
+  if (file.kind === "aio") return refuse("ENODEV", "a ring has no holes");
+  if (file.kind === "secret") return refuse("EOPNOTSUPP", "secret memory has no holes");
   return done;
 }
 
@@ -194,7 +198,3 @@ function advisedFlags(vma: Vma, advice: number): Result<number> {
       return ok(flags);
   }
 }
-
-/** vma_ksm_compatible, mm/ksm.c. */
-const canKsm = (vma: Vma): boolean =>
-  (vma.flags & (VM.SHARED | VM.MAYSHARE | VM.HUGETLB | VM_SPECIAL)) === 0 && (vma.high & VMH.DROPPABLE) === 0;

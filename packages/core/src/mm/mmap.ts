@@ -14,6 +14,7 @@ import {
   type Word,
   wrapAlignUp,
 } from "../base/index.ts";
+import { canKsm } from "./ksm.ts";
 import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
@@ -278,6 +279,10 @@ function sharedFileFlags(file: OpenFile, flags: number, prot: number, vm: number
     return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
   if ((prot & PROT.WRITE) !== 0 && !file.writable)
     return refuse("EACCES", "shared and writable, but the file is not open for writing");
+  if ((prot & PROT.WRITE) !== 0 && file.swapFile)
+    return refuse("ETXTBSY", "shared and writable, but it is swapped to");
+  if (file.appendOnly && file.writable)
+    return refuse("EACCES", "shared, but the file may only be appended to");
   const shared = vm | VM.SHARED | VM.MAYSHARE;
   return ok(file.writable ? shared : shared & ~(VM.MAYWRITE | VM.SHARED));
 }
@@ -294,6 +299,10 @@ function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
       return { flags, high, pgoff, file, ops: VM_OPS.shmem };
     case "shm":
       return { flags, high, pgoff, file, ops: VM_OPS.shm };
+    case "secret":
+      return { flags, high, pgoff, file, ops: VM_OPS.secret };
+    case "aio":
+      return { flags: flags | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.aio };
     case "hugetlb":
       return { flags: flags | VM.HUGETLB | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.hugetlb };
     default:
@@ -345,9 +354,9 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
 
 /** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
 function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
-  const { flags } = kind;
-  if ((flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
-    return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  const granted = askFile(edit, kind, end - start);
+  if (!granted.ok) return granted;
+  const flags = kind.flags | mergeableFlag(edit, kind);
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
   const file = backing.value;
@@ -358,6 +367,21 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   else mergeNew(edit, vma);
   return done;
 }
+
+/** What a file's own mmap hook refuses, or adds to the flags: secretmem_mmap_prepare, mm/secretmem.c. */
+function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
+  if ((kind.flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
+    return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if (kind.ops !== VM_OPS.secret) return done;
+  if ((kind.flags & VM.MAYSHARE) === 0) return refuse("EINVAL", "secret memory is always shared");
+  if (!mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
+  kind.flags |= VM.LOCKED | VM.DONTDUMP;
+  return done;
+}
+
+/** ksm_vma_flags: under PR_SET_MEMORY_MERGE what can be is mergeable from the start. */
+const mergeableFlag = (edit: MmEdit, kind: Kind): number =>
+  edit.mm.mergeAny && canKsm(kind) ? VM.MERGEABLE : 0;
 
 /**
  * The file that the mapping holds. Shared anonymous memory, to which a shared mapping of /dev/zero turns,

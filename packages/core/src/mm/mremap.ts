@@ -15,6 +15,7 @@ import {
   wrapAdd,
   wrapAlignUp,
 } from "../base/index.ts";
+import { moveRing } from "./aio.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
 import { type MmEdit, taskPages } from "./mm-edit.ts";
 import { MAP, MREMAP } from "./mman.ts";
@@ -249,6 +250,8 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
     (from + oldPages !== vma.end && oldPages > 0 && !maySplit(vma, from + oldPages))
   )
     return refuse("EINVAL", "a part of this mapping cannot move");
+  const told = moveRing(edit, vma, to);
+  if (!told.ok) return told;
   const charged = (vma.flags & VM.ACCOUNT) !== 0 ? (keep ? newPages : newPages - oldPages) : 0;
   const paid = charge(edit, charged);
   if (!paid.ok) return paid;

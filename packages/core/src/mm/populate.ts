@@ -19,7 +19,7 @@ export function mmPopulate(
 ): Result<void> {
   for (const vma of edit.mm.vmas.collect(start, end)) {
     if (isPassedOver(vma)) continue;
-    if (!isAccessible(vma) || Math.min(vma.end, end) > endOfObject(edit, vma)) {
+    if (!isAccessible(vma) || vma.ops === VM_OPS.secret || Math.min(vma.end, end) > endOfObject(edit, vma)) {
       if (onError === "stop") return refuse("ENOMEM", "no access, or no memory behind the range's end");
     } else if (isWrittenTo(vma)) anonVmaPrepare(edit, vma);
   }
