@@ -1,5 +1,5 @@
 export { cProgram } from "./c-program.ts";
-export { CHILDREN, type Child, childOf } from "./child.ts";
+export { CHILDREN, type Child, childOf, possibleChildren } from "./child.ts";
 export { type Comparison, compare, type Difference, type MakeModel, textOf } from "./compare.ts";
 export { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
 export { LiveKernel, type LiveMoment, type LiveRun, type LiveVma, whyNoLiveKernel } from "./live-kernel.ts";

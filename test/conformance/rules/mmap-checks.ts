@@ -66,6 +66,14 @@ export const MMAP_CHECKS = section("mmap: the order of its checks", [
     refused("ENOMEM", mapped(MAP.PRIVATE | MAP.HUGETLB | (21 << 26))),
   ),
   rule(
+    "an empty pool is told of last, and leaves a hole: the type is EINVAL before it",
+    { needs: [EMPTY_POOL] },
+    map("AAA"),
+    refused("EINVAL", mapped(MAP.HUGETLB)),
+    refused("ENOMEM", mapped(MAP.PRIVATE | MAP.HUGETLB | MAP.FIXED, { addr: at(0), length: pages(512) })),
+    shows("..."),
+  ),
+  rule(
     "a fixed address of huge pages that is no multiple of 2 MiB is EINVAL",
     refused(
       "EINVAL",

@@ -288,6 +288,15 @@ export const MMAP_PLACEMENT = section("mmap: where a mapping goes", [
     gives(alignedBelow(TOP - 2 * MIB) - 4 * MIB, anywhere(4 * MIB, MAP.HUGETLB | MAP.NORESERVE)),
   ),
   rule(
+    "a mapping of /dev/zero that ends at that offset is not aligned: both sides of the sum wrap",
+    gives(TOP - pages(1), mmap({ prot: PROT.READ, fd: FD.zero, offset: 2n ** 63n - 4096n })),
+  ),
+  rule(
+    "a hint for huge pages is rounded up to 2 MiB",
+    gives(at(512), hinted(at(1), 2 * MIB, MAP.HUGETLB | MAP.NORESERVE)),
+    gives(at(1024), hinted(at(513), 2 * MIB, MAP.HUGETLB | MAP.NORESERVE)),
+  ),
+  rule(
     "mremap looks for a place as mmap does, and aligns 2 MiB as well",
     map("AA"),
     gives(alignedBelow(TOP - 2 * MIB), mremap(at(0), pages(1), 2 * MIB, 1)),

@@ -437,6 +437,12 @@ export const MREMAP_ONE = section("mremap of one mapping", [
     refused("EINVAL", mremap(at(1), pages(512), pages(512), TO, at(1024))),
   ),
   rule(
+    "a new address that nothing asks for is looked at for huge pages all the same: EINVAL",
+    mmap({ addr: at(0), length: pages(512), flags: HUGE }),
+    refused("EINVAL", mremap(at(0), pages(512), pages(512), 0, at(1))),
+    gives(at(0), mremap(at(0), pages(512), pages(512), 0, at(512))),
+  ),
+  rule(
     "huge pages move as a whole",
     mmap({ addr: at(0), length: pages(512), flags: HUGE }),
     gives(at(1024), mremap(at(0), pages(512), pages(512), TO, at(1024))),

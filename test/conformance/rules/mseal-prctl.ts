@@ -188,6 +188,16 @@ export const REMAP_FILE_PAGES = section("remap_file_pages", [
     offset(1, 1),
   ),
   rule(
+    "a part of a huge page is EINVAL, and so is an offset inside one, which leaves a hole",
+    mmap({
+      addr: at(0),
+      length: pages(512),
+      flags: MAP.SHARED | MAP.ANONYMOUS | MAP.FIXED | MAP.HUGETLB | MAP.NORESERVE,
+    }),
+    changes({ VMAs: 0 }, refused("EINVAL", remapFilePages(at(0), P, 0, 0))),
+    changes({ VMAs: -1 }, refused("EINVAL", remapFilePages(at(0), pages(512), 0, 3))),
+  ),
+  rule(
     "all that is left of a removed segment is EINVAL, and gone",
     attach(at(0), pages(2)),
     refused("EINVAL", remapFilePages(at(0), pages(2), 0, 1)),

@@ -192,6 +192,12 @@ export const RINGS = section("Rings of asynchronous I/O: io_setup", [
     refused("EINVAL", ioDestroy(at(0))),
   ),
   rule(
+    "a context that is none is read all the same: memory that grows down grows to it",
+    map("....G"),
+    refused("EINVAL", ioDestroy(at(2))),
+    shows("..GGG"),
+  ),
+  rule(
     "a context that is destroyed is EINVAL from then on",
     ioSetup(1),
     ioDestroy(ring),
@@ -236,6 +242,13 @@ export const RINGS = section("Rings of asynchronous I/O: io_setup", [
     ),
     ioDestroy(at(2)),
     shows(".....A"),
+  ),
+  rule(
+    "of two rings that were mapped at one address the one that is there answers",
+    ioSetup(1),
+    does(({ answers }) => request({ call: "munmap", addr: Number(answers[0]), length: P })),
+    gives(ring, ioSetup(1)),
+    changes({ VMAs: -1 }, ioDestroy(ring)),
   ),
   rule(
     "io_destroy of a sealed ring succeeds, and leaves it",

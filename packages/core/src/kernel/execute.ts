@@ -157,7 +157,7 @@ function attachmentsOf(tx: Transaction, { inode = 0 }: OpenFile): number {
 }
 
 function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_madvise" }): Outcome {
-  const imported = importRanges(r, own.mm.layout.taskSize);
+  const imported = importRanges(r, tx.layout.taskSize, own.mm.layout.bits);
   if (!imported.ok) return refused(imported.error);
   if (r.target === BAD_FILE) return NO_PROCESS;
   const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;

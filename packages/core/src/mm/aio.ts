@@ -6,14 +6,17 @@ import {
   pageOf,
   type Result,
   refuse,
+  type Vpn,
   type Word,
 } from "../base/index.ts";
+import { findOrExpand } from "./expand-stack.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { AioRing } from "./mm-struct.ts";
 import { MAP, PROT } from "./mman.ts";
 import { mmap } from "./mmap.ts";
 import { munmapRange } from "./munmap.ts";
 import { isAccessible, VM_OPS, type Vma } from "./vma.ts";
+import { pageOfWord } from "./vma-walk.ts";
 
 /** Bytes of an event in a ring, and of the ring's head before the first. */
 const EVENT = 32;
@@ -35,7 +38,7 @@ export function ioSetup(edit: MmEdit, events: number, cpus: number): Result<numb
   const wanted = Math.max(events, cpus * 4) * 2;
   if (wanted > MOST_EVENTS) return refuse("EINVAL", "too many events");
   if (events > AIO_MAX_NR) return refuse("EAGAIN", `more events than fs.aio-max-nr (${AIO_MAX_NR})`);
-  const pages = Math.ceil((EVENT + EVENT * (wanted + 2)) / PAGE_SIZE);
+  const pages = ringPages(wanted);
   const mapped = mmap(edit, {
     address: 0,
     length: pages * PAGE_SIZE,
@@ -45,12 +48,18 @@ export function ioSetup(edit: MmEdit, events: number, cpus: number): Result<numb
     file: { id: NO_FILE, ...RING_FILE },
   });
   if (!mapped.ok) return refuse("ENOMEM", mapped.error.why);
-  const start = pageOf(mapped.value);
+  addRing(edit, pageOf(mapped.value), pages);
+  return mapped;
+}
+
+const ringPages = (events: number): number => Math.ceil((EVENT + EVENT * (events + 2)) / PAGE_SIZE);
+
+/** Gives a ring that is mapped from `start` on its context, under the lowest number that is free. */
+function addRing(edit: MmEdit, start: Vpn, pages: number): void {
   const rings = [...(edit.mm.rings ?? [])];
   const free = rings.indexOf(undefined);
   rings[free < 0 ? rings.length : free] = { file: edit.lookup(start)?.file ?? NO_FILE, start, pages };
   edit.set("rings", rings);
-  return mapped;
 }
 
 const RING_FILE = {
@@ -70,20 +79,29 @@ const RING_FILE = {
  * @kernel SYSCALL_DEFINE1(io_destroy), lookup_ioctx, kill_ioctx, fs/aio.c (6.18)
  */
 export function ioDestroy(edit: MmEdit, context: Word): Result<void> {
-  const { rings = [] } = edit.mm;
-  const number = rings.findIndex((ring) => ring !== undefined && addressOf(ring.start) === context);
-  const ring = rings[number];
-  if (!ring || !answersFor(edit, ring, number)) return refuse("EINVAL", "no such context");
+  // The kernel reads there first, as the program would: a stack grows to it.
+  findOrExpand(edit, pageOfWord(context));
+  const number = numberAt(edit, pageOfWord(context));
+  const ring = number === undefined ? undefined : edit.mm.rings?.[number];
+  if (number === undefined || !ring || addressOf(ring.start) !== context)
+    return refuse("EINVAL", "no such context");
   setRing(edit, number, undefined);
   munmapRange(edit, ring.start, ring.start + ring.pages);
   return done;
 }
 
-/** The kernel reads the ring's number from its first page; in another page of it there are zeros. */
-function answersFor(edit: MmEdit, ring: AioRing, number: number): boolean {
-  const vma = edit.lookup(ring.start);
-  if (vma?.file !== ring.file || !isAccessible(vma)) return false;
-  return number === 0 || vma.pgoff + (ring.start - vma.start) === 0;
+/**
+ * The ring's number that the kernel reads at a page: a ring has it in its first page, and whatever else may stand
+ * there is supposed to hold 0. Undefined where nothing can be read.
+ */
+function numberAt(edit: MmEdit, page: number): number | undefined {
+  const vma = edit.lookup(page);
+  if (!vma || !isAccessible(vma)) return undefined;
+  const { rings = [] } = edit.mm;
+  const number = rings.findIndex((ring) => ring?.file === vma.file && vma.ops === VM_OPS.aio);
+  const pgoff = vma.pgoff + (page - vma.start);
+  if (number >= 0 && pgoff >= (rings[number]?.pages ?? 0)) return undefined;
+  return number >= 0 && pgoff === 0 ? number : 0;
 }
 
 /**

@@ -93,9 +93,12 @@ function newPolicy({ mode, nodes }: MbindRequest): Result<string> {
   if (none) return refuse("EINVAL", "the mode needs nodes");
   const folds = (mode & MPOL.F_RELATIVE_NODES) !== 0;
   if (!folds && BigInt(nodes) % 2n === 0n) return refuse("EINVAL", "none of the nodes is there");
-  // Policies that keep their nodes as they were asked for are equal only if these are.
-  return ok(nodeFlags === 0 ? `${mode}` : `${mode}:${nodes}`);
+  return ok(policyText(mode, nodes));
 }
+
+/** A policy as text. Those that keep their nodes as they were asked for are equal only if these are. */
+export const policyText = (mode: number, nodes: Word): string =>
+  (mode & NODE_FLAGS) === 0 ? `${mode}` : `${mode}:${nodes}`;
 
 /** queue_pages_test_walk: a hole anywhere is refused, and for MPOL_DEFAULT only a range without any mapping. */
 function checkCovered(edit: MmEdit, from: number, to: number, holes: boolean): Result<void> {
@@ -111,7 +114,7 @@ function checkCovered(edit: MmEdit, from: number, to: number, holes: boolean): R
 }
 
 /** mbind_range over each mapping. */
-function bindRange(edit: MmEdit, from: number, to: number, policy: string): Result<void> {
+export function bindRange(edit: MmEdit, from: number, to: number, policy: string): Result<void> {
   for (let at = from; at < to; ) {
     const vma = edit.findVma(at);
     if (!vma || vma.start >= to) break;

@@ -59,7 +59,7 @@ const maxFileBytes = (file: OpenFile): bigint =>
  * @kernel ksys_mmap_pgoff, do_mmap, mm/mmap.c; __mmap_region, mm/vma.c (6.18)
  */
 export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
-  const backing = chooseBacking(edit, request);
+  const backing = chooseBacking(request);
   if (!backing.ok) return backing;
   const file = backing.value;
   const length = file?.kind === "hugetlb" ? inHugePages(request.length, file) : request.length;
@@ -94,8 +94,8 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
 }
 
 /** The file behind the mapping. */
-function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | undefined> {
-  const { flags, length } = request;
+function chooseBacking(request: MmapRequest): Result<OpenFile | undefined> {
+  const { flags } = request;
   if (!isAligned(request.offset, PAGE_SIZE)) return refuse("EINVAL", "offset is not page-aligned");
   if ((flags & MAP.ANONYMOUS) === 0) {
     const file = request.file;
@@ -104,22 +104,18 @@ function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | un
       return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
     return ok(file);
   }
-  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(edit, flags, length);
+  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(flags);
 }
 
 /** A mapping of huge pages is made longer before anything looks at its length. */
 const inHugePages = (length: Word, file: OpenFile): Word =>
   wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE);
 
-/** hugetlb_file_setup: an unlinked file of huge pages, reserved from the pool at once. */
-function hugetlbBacking(edit: MmEdit, flags: number, length: Word): Result<OpenFile> {
+/** hugetlb_file_setup: an unlinked file of huge pages, which the mapping itself will reserve from the pool. */
+function hugetlbBacking(flags: number): Result<OpenFile> {
   const code = hugeSizeCode(flags);
   if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
   const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
-  const rounded = wrapAlignUp(length, hugePages * PAGE_SIZE);
-  const free = code === 30 ? 0 : edit.env.sysctl.hugePages;
-  if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
-    return refuse("ENOMEM", `${free} free huge pages in the pool`);
   const file: OpenFile = {
     id: NO_FILE,
     path: "/anon_hugepage",
@@ -372,11 +368,21 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
 function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
   if ((kind.flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
     return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if (kind.ops === VM_OPS.hugetlb) return reserveHuge(edit, kind, pages);
   if (kind.ops !== VM_OPS.secret) return done;
   if ((kind.flags & VM.MAYSHARE) === 0) return refuse("EINVAL", "secret memory is always shared");
   if (!mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
   kind.flags |= VM.LOCKED | VM.DONTDUMP;
   return done;
+}
+
+/** hugetlbfs_file_mmap, fs/hugetlbfs/inode.c: reserves from the pool, which has 2 MiB pages only. */
+function reserveHuge(edit: MmEdit, { flags, file, pgoff }: Kind, pages: number): Result<void> {
+  const size = file?.hugePages ?? PMD_PAGES;
+  if (pgoff % size !== 0) return refuse("EINVAL", "the offset is not aligned to the huge page size");
+  const free = size === PMD_PAGES ? edit.env.sysctl.hugePages : 0;
+  const reserved = (flags & VM.NORESERVE) === 0 ? pages / size : 0;
+  return reserved > free ? refuse("ENOMEM", `${free} free huge pages in the pool`) : done;
 }
 
 /** ksm_vma_flags: under PR_SET_MEMORY_MERGE what can be is mergeable from the start. */

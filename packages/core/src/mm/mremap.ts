@@ -41,6 +41,8 @@ interface Remap {
   readonly newPages: number;
   readonly flags: number;
   readonly to: number;
+  /** A new address that nothing asked for, and that is none for huge pages: they are refused all the same. */
+  readonly strayHuge: boolean;
 }
 
 /**
@@ -84,6 +86,7 @@ function checkParams(edit: MmEdit, request: MremapRequest): Result<Remap> {
     newPages: Number(newBytes) / PAGE_SIZE,
     flags,
     to: given ? pageOf(Number(newAddress)) : 0,
+    strayHuge: !given && !isAligned(newAddress, PMD_PAGES * PAGE_SIZE),
   });
 }
 
@@ -163,7 +166,7 @@ function checkHuge(vma: Vma, asked: Remap): Result<Remap> {
   if ((vma.flags & VM.HUGETLB) === 0) return ok(asked);
   const up = (n: number): number => Math.ceil(n / PMD_PAGES) * PMD_PAGES;
   const remap = { ...asked, oldPages: up(asked.oldPages), newPages: up(asked.newPages) };
-  if (asked.from % PMD_PAGES !== 0 || asked.to % PMD_PAGES !== 0)
+  if (asked.from % PMD_PAGES !== 0 || asked.to % PMD_PAGES !== 0 || asked.strayHuge)
     return refuse("EINVAL", "not aligned to the huge page size");
   return remap.newPages > remap.oldPages ? refuse("EINVAL", "hugetlb mappings cannot grow") : ok(remap);
 }

@@ -23,17 +23,20 @@ const MAX_BYTES = 2 ** 31 - 4096;
  * What is wrong with a call before its process is looked up; else its ranges, cut off at the most that one
  * call does.
  *
- * @param taskSize end of what a program may point to
+ * @param taskSize end of what any program of the kernel may point to
+ * @param bits of the words that the caller's program has
  * @refuses EINVAL for flags, too many ranges, and a length of half of all memory; EFAULT outside user space
  * @kernel process_madvise, mm/madvise.c; import_iovec, lib/iov_iter.c (6.18)
  */
 export function importRanges(
   { ranges, flags }: ProcessMadviseRequest,
   taskSize: number,
+  bits: 32 | 64,
 ): Result<readonly (readonly [Word, number])[]> {
   if (flags !== 0) return refuse("EINVAL", "flags are none yet");
   if (ranges.length > MAX_RANGES) return refuse("EINVAL", "more than UIO_MAXIOV ranges");
-  if (ranges.some(([, length]) => BigInt(length) >= 2n ** 63n)) return refuse("EINVAL", "a negative length");
+  if (ranges.some(([, length]) => BigInt(length) >> BigInt(bits - 1) !== 0n))
+    return refuse("EINVAL", "a negative length");
   let left = MAX_BYTES;
   const kept: (readonly [Word, number])[] = [];
   for (const [address, length] of ranges) {

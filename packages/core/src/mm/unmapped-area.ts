@@ -26,7 +26,7 @@ const noRoom = (pages: number): Result<Vpn> => refuse("ENOMEM", `no free range o
 export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
   if (want.pages > taskPages(edit.mm)) return refuse("ENOMEM", "longer than the address space");
   const { file } = want;
-  if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
+  if (file?.kind === "hugetlb") return hugetlbSearch(edit, want, file.hugePages ?? PMD_PAGES);
   if (!edit.mm.layout.thpAligned) return plainSearch(edit, want, 1);
   const anonymous = file === undefined && (want.flags & MAP.SHARED) === 0;
   if (anonymous && want.hint === 0 && want.pages % PMD_PAGES === 0) return thpSearch(edit, want, 0);
@@ -34,6 +34,10 @@ export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
   if (file?.kind === "disk" || privateZero) return thpSearch(edit, want, want.pgoff);
   return plainSearch(edit, want, 1);
 }
+
+/** hugetlb_get_unmapped_area, fs/hugetlbfs/inode.c (6.18): a hint is rounded up to whole huge pages. */
+const hugetlbSearch = (edit: MmEdit, want: Wanted, size: number): Result<Vpn> =>
+  plainSearch(edit, { ...want, hint: Math.ceil(want.hint / size) * size }, size);
 
 /** Page of a file at which a signed offset in bytes turns negative. */
 const OFFSET_WRAP = 2 ** 51;
@@ -44,7 +48,7 @@ const OFFSET_WRAP = 2 ** 51;
  */
 function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
-  const wraps = pgoff < OFFSET_WRAP && aligned >= OFFSET_WRAP;
+  const wraps = pgoff + want.pages < OFFSET_WRAP && aligned >= OFFSET_WRAP;
   if (!wraps && pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
   const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
   if (!padded.ok) return plainSearch(edit, want, 1);
