@@ -1,6 +1,7 @@
 import { ACCOUNTING } from "./accounting.ts";
 import { ANON_VMA } from "./anon-vma.ts";
 import { BRK } from "./brk.ts";
+import { FILE_KINDS } from "./file-kinds.ts";
 import { FORK } from "./fork.ts";
 import { LAYOUT } from "./layout.ts";
 import { LIMITS } from "./limits.ts";
@@ -14,15 +15,19 @@ import { MMAP_FLAGS } from "./mmap-flags.ts";
 import { MMAP_PLACEMENT } from "./mmap-placement.ts";
 import { MMAP_TYPES } from "./mmap-types.ts";
 import { MPROTECT } from "./mprotect.ts";
-import { MREMAP_MANY, MREMAP_ONE } from "./mremap.ts";
+import { MREMAP_ONE } from "./mremap.ts";
+import { MREMAP_MANY } from "./mremap-many.ts";
 import { MSEAL, PRCTL, REMAP_FILE_PAGES } from "./mseal-prctl.ts";
 import { MSYNC_MINCORE } from "./msync-mincore.ts";
 import { MUNMAP } from "./munmap.ts";
+import { OTHER_CALLS } from "./other-calls.ts";
 import { OVERCOMMIT_GUESS } from "./overcommit.ts";
 import { POLICIES } from "./policies.ts";
-import { PRECEDENCE, VECTORS } from "./precedence.ts";
+import { PRECEDENCE } from "./precedence.ts";
+import { RINGS } from "./rings.ts";
 import type { Section } from "./rule.ts";
-import { FILE_KINDS, OTHER_CALLS, RINGS, SECRET_MEMORY } from "./special-memory.ts";
+import { SECRET_MEMORY } from "./secret-memory.ts";
+import { VECTORS } from "./sequences.ts";
 import { STACK_GROWTH } from "./stack-growth.ts";
 
 /** Every section of rules, in the order of the kernel's own subjects. */
