@@ -1,6 +1,6 @@
 export { cProgram } from "./c-program.ts";
-export { CHILDREN, type Child, childOf } from "./child.ts";
-export { type Comparison, compare, type Difference, type MakeModel } from "./compare.ts";
+export { CHILDREN, type Child, childOf, possibleChildren } from "./child.ts";
+export { type Comparison, compare, type Difference, type MakeModel, textOf } from "./compare.ts";
 export { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
 export { LiveKernel, type LiveMoment, type LiveRun, type LiveVma, whyNoLiveKernel } from "./live-kernel.ts";
 export { ModelRun } from "./model-run.ts";
@@ -29,3 +29,4 @@ export { shrinkPages } from "./pages/shrink.ts";
 export { Random } from "./random.ts";
 export { describeOperation, scenarioText } from "./scenario.ts";
 export { shrink } from "./shrink.ts";
+export { referenceStart, type Surroundings } from "./surroundings.ts";

@@ -98,6 +98,12 @@ export class EventText {
         return `${r.shm}, ${address(r.addr)}, ${shmFlagsText(r.flags)}`;
       case "shmdt":
         return address(r.addr);
+      case "mbind":
+        return `${address(r.addr)}, ${size(r.length)}, mode ${hex(r.mode)}, nodes ${wordHex(r.nodes)}`;
+      case "io_setup":
+        return `${r.events} events`;
+      case "io_destroy":
+        return address(r.ctx);
       default:
         return this.#others(r);
     }

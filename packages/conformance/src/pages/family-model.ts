@@ -19,7 +19,7 @@ import {
   Transaction,
   X86_64,
 } from "@pagetrail/core";
-import { machine, setCapabilities } from "../model-run.ts";
+import { thisMachine } from "../live-kernel.ts";
 import {
   type FamilyMoment,
   type MemberAccount,
@@ -68,7 +68,7 @@ const FRAMES = 2 ** 18;
 
 /** This machine, small, and with every access told. */
 function pageMachine({ readAhead }: LivePages): Profile {
-  const profile = machine();
+  const profile = thisMachine();
   return { ...profile, pages: { ...profile.pages, known: true, frames: FRAMES, readAhead } };
 }
 
@@ -90,7 +90,6 @@ export class FamilyModel {
     this.#openFiles(tx);
     const field = (number: number): number => stat[number - 1] ?? 0;
     execute(tx, { tid, request: { call: "adopt", comm: "pages", tgid: tid }, outcome: { ret: 0 } });
-    setCapabilities(tx, tid);
     tx.task(tid).personality = PERSONALITY.ADDR_NO_RANDOMIZE;
     const edit = tx.edit(tx.mm(tx.task(tid).mm), tx.task(tid));
     edit.set("mmapBase", mmapBase(X86_64, 8 * 2 ** 20, { on: false, pages: 0 }));

@@ -55,8 +55,8 @@ export function pageCommandOf(operation: PageOperation): string {
   const call = systemCall(plain(operation), "x86-64");
   if (!call) throw new Error(`${operation.request.call} is no system call of the program`);
   // mincore needs room for its answer, which the program has.
-  if (call.name === "mincore") return line("v", ...call.args);
-  return line("s", call.number, ...call.args);
+  const words = call.args.filter((arg): arg is Word => arg !== "@");
+  return call.name === "mincore" ? line("v", ...words) : line("s", call.number, ...words);
 }
 
 /** The request of one member as an operation of a single process. */

@@ -1,4 +1,4 @@
-import type { MmStruct, Vma } from "../mm/index.ts";
+import { type MmStruct, NO_POLICY, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
@@ -6,8 +6,10 @@ import type { KernelState } from "./state.ts";
 /** Hex digest of a text: the outside brings one. */
 export type Hash = (text: string) => string;
 
-const vmaText = (v: Vma): string =>
-  [v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.ops.name, v.anonVma, v.chain].join(",");
+const vmaText = (v: Vma): string => {
+  const parts = [v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.ops.name, v.anonVma, v.chain];
+  return (v.policy === NO_POLICY ? parts : [...parts, v.policy]).join(",");
+};
 
 /** A record as text with its members in order of name: the same however the record was made. */
 function recordText(record: object): string {

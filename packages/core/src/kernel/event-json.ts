@@ -17,9 +17,9 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `ranges` a list of pairs of words, `entry` 32 or 64.
+ * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges" | "entry";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
@@ -38,6 +38,10 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   mprotect: { addr: "word", length: "word", prot: "int" },
   pkey_mprotect: { addr: "word", length: "word", prot: "int", pkey: "int" },
   remap_file_pages: { addr: "word", size: "word", prot: "word", pgoff: "word", flags: "int" },
+  process_mrelease: { target: "int", flags: "word" },
+  mbind: { addr: "word", length: "word", mode: "int", nodes: "word", flags: "word" },
+  io_setup: { events: "int", cpus: "int" },
+  io_destroy: { ctx: "word" },
   process_madvise: { target: "int", ranges: "ranges", advice: "int", flags: "word" },
   mremap: {
     addr: "word",
@@ -60,7 +64,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   shmdt: { addr: "word" },
   personality: { persona: "int" },
   setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
-  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word" },
+  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word", map: "words" },
   clone: { flags: "int", child: "int" },
   execve: { path: "text", load: "record" },
   exit: { code: "int" },
@@ -93,6 +97,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "access.length",
   "access.value",
   "cached.dirty",
+  "prctl.map",
 ]);
 
 type Json = Readonly<Record<string, unknown>>;
@@ -105,6 +110,8 @@ function encodeMember(form: Form, value: unknown): unknown {
       return hex((value as number) * PAGE_SIZE);
     case "size":
       return value === UNLIMITED ? "unlimited" : value;
+    case "words":
+      return (value as readonly Word[]).map(wordHex);
     case "ranges":
       return (value as readonly (readonly Word[])[]).map((pair) => pair.map(wordHex));
     default:
@@ -130,11 +137,19 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "string" ? value : undefined;
     case "record":
       return typeof value === "object" && value !== null ? value : undefined;
+    case "words":
+      return decodeWords(value);
     case "ranges":
       return decodeRanges(value);
     case "entry":
       return value === 32 || value === 64 ? value : undefined;
   }
+}
+
+function decodeWords(value: unknown): readonly Word[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const words = value.map((word) => (typeof word === "string" ? parseWord(word) : undefined));
+  return words.every((word) => word !== undefined) ? words : undefined;
 }
 
 function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined {

@@ -1,8 +1,12 @@
 import { type Pid, pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
+  importRanges,
+  ioDestroy,
+  ioSetup,
   type MmEdit,
   madvise,
+  mbind,
   mincore,
   mlock,
   mlockall,
@@ -141,6 +145,14 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
       return prctl(edit, r);
     case "process_madvise":
       return adviseProcess(tx, edit, r);
+    case "process_mrelease":
+      return releaseProcess(tx, edit, r);
+    case "mbind":
+      return answer(mbind(edit, { ...r, address: r.addr }));
+    case "io_setup":
+      return located(ioSetup(edit, r.events, r.cpus));
+    case "io_destroy":
+      return answer(ioDestroy(edit, r.ctx));
     default:
       return undefined;
   }
@@ -156,11 +168,24 @@ function attachmentsOf(tx: Transaction, { inode = 0 }: OpenFile): number {
 function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_madvise" }): Outcome {
   if (tx.traits.processMadvise === "none")
     return { errno: "ENOSYS", why: "this release has no process_madvise" };
-  if (r.target === BAD_FILE && r.flags === 0)
-    return { errno: "EBADF", why: "no process behind the descriptor" };
+  const imported = importRanges(r, tx.layout.taskSize, own.mm.layout.bits);
+  if (!imported.ok) return refused(imported.error);
+  if (r.target === BAD_FILE) return NO_PROCESS;
   const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
   if (!edit) return { errno: "ESRCH", why: `no process ${r.target}` };
-  return located(processMadvise(edit, r, edit.mm.id === own.mm.id));
+  const { advice } = r;
+  return located(processMadvise(edit, { ranges: imported.value, advice }, edit.mm.id === own.mm.id));
+}
+
+const NO_PROCESS: Outcome = { errno: "EBADF", why: "no process behind the descriptor" };
+
+/** process_mrelease, mm/oom_kill.c (6.18): only of a process that is dying, which none here ever is. */
+function releaseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_mrelease" }): Outcome {
+  if (r.flags !== 0) return { errno: "EINVAL", why: "flags are none yet" };
+  if (r.target === BAD_FILE) return NO_PROCESS;
+  const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
+  if (!edit) return { errno: "ESRCH", why: `no process ${r.target} with memory` };
+  return { errno: "EINVAL", why: "the process is not dying" };
 }
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {

@@ -6,6 +6,7 @@ import {
   type MmEdit,
   MREMAP,
   PROT_RWX,
+  policyText,
   supposeTouched,
   supposeWritten,
   taskPages,
@@ -66,6 +67,9 @@ function followMemory(tx: Transaction, edit: MmEdit, r: Request, at: number): vo
       break;
     case "munlock":
       reflag(edit, r.addr, r.length, (v) => v.reflagged(v.flags & ~(VM.LOCKED | VM.LOCKONFAULT)));
+      break;
+    case "mbind":
+      reflag(edit, r.addr, r.length, (v) => v.withPolicy(policyText(r.mode, r.nodes)));
       break;
     case "mremap":
       move(edit, r, pageOf(at));

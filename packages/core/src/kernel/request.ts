@@ -52,6 +52,29 @@ export type Request =
       readonly flags: Word;
     }
   | {
+      readonly call: "process_mrelease";
+      /** As for process_madvise. */
+      readonly target: number;
+      readonly flags: Word;
+    }
+  | {
+      readonly call: "mbind";
+      readonly addr: Word;
+      readonly length: Word;
+      /** The mode with its flags. */
+      readonly mode: number;
+      /** A bit for each node. */
+      readonly nodes: Word;
+      readonly flags: Word;
+    }
+  | {
+      readonly call: "io_setup";
+      readonly events: number;
+      /** The processors that the machine may have: a ring has room for some events of each. */
+      readonly cpus: number;
+    }
+  | { readonly call: "io_destroy"; readonly ctx: Word }
+  | {
       readonly call: "mremap";
       readonly addr: Word;
       readonly oldLength: Word;
@@ -89,6 +112,8 @@ export type Request =
       readonly arg3?: Word;
       readonly arg4?: Word;
       readonly arg5?: Word;
+      /** What PR_SET_MM_MAP points to, as far as it is known: struct prctl_mm_map in words of 64 bits. */
+      readonly map?: readonly Word[];
     }
   | {
       readonly call: "clone";

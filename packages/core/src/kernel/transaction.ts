@@ -1,6 +1,6 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { KernelTraits, Layout } from "../arch/index.ts";
-import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
+import { assert, type FileId, type Journal, type MmId, type Pid, pagesOf } from "../base/index.ts";
 import {
   evictCache,
   type MmDraft,
@@ -325,12 +325,22 @@ export class Transaction implements World {
     return this.tables.shms.get(id);
   }
 
+  /** Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. */
   setShm(segment: ShmSegment): void {
+    if (!this.peekShm(segment.id)) this.commitment.committed += pagesOf(segment.size);
     this.own("shms").set(segment.id, freeze(segment));
   }
 
+  /** Removes a segment; what is attached keeps it, and its charge, alive. */
   removeShm(id: number): void {
+    const segment = this.peekShm(id);
     this.own("shms").delete(id);
+    if (segment && !this.isAttached(id)) this.commitment.committed -= pagesOf(segment.size);
+  }
+
+  private isAttached(id: number): boolean {
+    for (const { file } of this.files()) if (file.kind === "shm" && file.inode === id) return true;
+    return false;
   }
 
   /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
@@ -340,7 +350,9 @@ export class Transaction implements World {
     if (record.mappings > 0) return;
     this.checkedOut.files.delete(id);
     this.own("files").delete(id);
-    this.commitment.committed -= record.file.charged ?? 0;
+    const { kind, inode = 0, charged = 0 } = record.file;
+    const lives = kind === "shm" && (this.peekShm(inode) !== undefined || this.isAttached(inode));
+    if (!lives) this.commitment.committed -= charged;
     this.evictUnlessNamed(record.file);
   }
 

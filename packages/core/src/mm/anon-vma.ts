@@ -9,6 +9,7 @@ const compatible = (t: KernelTraits, a: Vma, b: Vma): boolean =>
   a.end === b.start &&
   a.file === b.file &&
   a.high === b.high &&
+  a.policy === b.policy &&
   ((a.flags ^ b.flags) & ~(VM_ACCESS_FLAGS | stickyFlags(t))) === 0 &&
   b.pgoff === a.pgoff + a.pages;
 

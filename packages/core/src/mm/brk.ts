@@ -63,7 +63,8 @@ function grow(edit: MmEdit, from: Vpn, to: Vpn): Result<void> {
 export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): Result<void> {
   const { mm } = edit;
   const implied = (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0 ? VM.EXEC : 0;
-  const flags = VM_DATA_DEFAULT | implied | VM.ACCOUNT | mm.defFlags | extra;
+  const mergeable = mm.mergeAny ? VM.MERGEABLE : 0;
+  const flags = VM_DATA_DEFAULT | implied | VM.ACCOUNT | mm.defFlags | mergeable | extra;
   const expand = mayExpandVm(edit, flags, end - start);
   if (!expand.ok) return expand;
   if (edit.mapCount > edit.env.sysctl.maxMapCount)

@@ -45,9 +45,10 @@ export const emptyPages = (edit: MmEdit): MmPages | undefined =>
 const accounted = (v: Vma): number => ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0);
 
 /** What of an mm's own flags passes to a child, and through exec: mmf_init_legacy_flags. */
-export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabled"> => ({
+export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabled" | "mergeAny"> => ({
   mdwe: (mm.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : mm.mdwe,
   ...(mm.thpDisabled === undefined ? {} : { thpDisabled: mm.thpDisabled }),
+  ...(mm.mergeAny === undefined ? {} : { mergeAny: mm.mergeAny }),
 });
 
 function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
@@ -57,7 +58,7 @@ function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
   );
   const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm };
   const defFlags = parent.defFlags & VM.NOHUGEPAGE;
-  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, ...inheritedFlags(parent) };
+  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, rings: undefined, ...inheritedFlags(parent) };
 }
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */

@@ -1,3 +1,4 @@
+export * from "./aio.ts";
 export * from "./anon-vma.ts";
 export * from "./brk.ts";
 export * from "./change-protection.ts";
@@ -8,10 +9,12 @@ export * from "./exit-mmap.ts";
 export * from "./expand-stack.ts";
 export * from "./guard-region.ts";
 export * from "./huge-pmd.ts";
+export * from "./ksm.ts";
 export * from "./laws.ts";
 export * from "./limits.ts";
 export * from "./madvise.ts";
 export * from "./madvise-pages.ts";
+export * from "./mbind.ts";
 export * from "./memory.ts";
 export * from "./mlock.ts";
 export * from "./mm-edit.ts";

@@ -13,14 +13,15 @@ import {
 import { anonVmaPrepare } from "./anon-vma.ts";
 import { collapse } from "./collapse.ts";
 import { installGuardMarkers, removeGuardMarkers } from "./guard-region.ts";
+import { canKsm } from "./ksm.ts";
 import { coolPages, dontNeedPages, freePages, pageOut, punchPages, readAheadPages } from "./madvise-pages.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
 import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
-import { isAnonymous, type Vma } from "./vma.ts";
-import { vmaModify } from "./vma-merge.ts";
+import { isAnonymous, VM_OPS, type Vma } from "./vma.ts";
+import { maySplit, vmaModify } from "./vma-merge.ts";
 import { pageOfWord, walkVmas } from "./vma-walk.ts";
 
 const KNOWN: ReadonlySet<number> = new Set(
@@ -86,7 +87,8 @@ function populate(edit: MmEdit, from: number, to: number, advice: number): Resul
     const vma = edit.lookup(at);
     if (!vma) return refuse("ENOMEM", "the range has a hole");
     const needed = write ? VM.WRITE : VM.READ;
-    if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
+    const forbidden = (vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || vma.ops === VM_OPS.secret;
+    if (forbidden || (vma.flags & needed) === 0)
       return refuse("EINVAL", "the mapping does not allow this access");
     const refused = faultIn(edit, vma, at, Math.min(vma.end, to), write);
     if (refused) return refused;
@@ -145,13 +147,9 @@ function advisePages(
     case MADV.DONTNEED:
       if ((flags & VM.HUGETLB) !== 0 && !edit.env.traits.dontneedHugetlb)
         return refuse("EINVAL", "huge pages stay");
-      if ((flags & (VM.LOCKED | VM.PFNMAP)) !== 0) return refuse("EINVAL", "locked or special memory");
-      dontNeedPages(edit, vma, start, end);
-      return done;
+      return dropPages(edit, vma, start, end, VM.LOCKED | VM.PFNMAP);
     case MADV.DONTNEED_LOCKED:
-      if ((flags & VM.PFNMAP) !== 0) return refuse("EINVAL", "special memory");
-      dontNeedPages(edit, vma, start, end);
-      return done;
+      return dropPages(edit, vma, start, end, VM.PFNMAP);
     case MADV.FREE:
       if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
       if ((flags & UNRECLAIMED) !== 0) return refuse("EINVAL", "locked or special memory");
@@ -179,12 +177,23 @@ function advisePages(
   }
 }
 
+/** madvise_dontneed_free_valid_vma: huge pages go only from a boundary of theirs on, as many as are whole. */
+function dropPages(edit: MmEdit, vma: Vma, start: number, end: number, kept: number): Result<void> {
+  if ((vma.flags & kept) !== 0) return refuse("EINVAL", "locked or special memory");
+  if (!maySplit(vma, start) && vma.ops === VM_OPS.hugetlb)
+    return refuse("EINVAL", "not aligned to the huge page size");
+  dontNeedPages(edit, vma, start, end);
+  return done;
+}
+
 function removePages(edit: MmEdit, vma: Vma, start: number, end: number): Result<void> {
   if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
   const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
   if (!file) return refuse("EINVAL", "no file to punch a hole in");
   const needed = VM.SHARED | (edit.env.traits.removeNeedsMaywrite ? VM.MAYWRITE : VM.WRITE);
   if ((vma.flags & needed) !== needed) return refuse("EACCES", "the mapping cannot write its file");
+  if (file.kind === "aio") return refuse("ENODEV", "a ring has no holes");
+  if (file.kind === "secret") return refuse("EOPNOTSUPP", "secret memory has no holes");
   punchPages(edit, vma, start, end);
   return done;
 }
@@ -239,7 +248,3 @@ function advisedFlags(vma: Vma, advice: number): Result<number> {
       return ok(flags);
   }
 }
-
-/** vma_ksm_compatible, mm/ksm.c. */
-const canKsm = (vma: Vma): boolean =>
-  (vma.flags & (VM.SHARED | VM.MAYSHARE | VM.HUGETLB | VM_SPECIAL)) === 0 && (vma.high & VMH.DROPPABLE) === 0;

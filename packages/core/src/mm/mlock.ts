@@ -4,7 +4,7 @@ import type { MmEdit } from "./mm-edit.ts";
 import { MCL, MLOCK_ONFAULT } from "./mman.ts";
 import { mmPopulate } from "./populate.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
-import { neverLocked, type Vma } from "./vma.ts";
+import { neverLocked, VM_OPS, type Vma } from "./vma.ts";
 import { vmaModify } from "./vma-merge.ts";
 import { pageOfWord } from "./vma-walk.ts";
 
@@ -75,7 +75,7 @@ function applyLock(edit: MmEdit, address: Word, bytes: Word, flags: number): Res
 }
 
 function mlockFixup(edit: MmEdit, vma: Vma, start: number, end: number, flags: number): Result<unknown> {
-  if (flags === vma.flags || neverLocked(vma)) return done;
+  if (flags === vma.flags || neverLocked(vma) || vma.ops === VM_OPS.secret) return done;
   return vmaModify(edit, vma, start, end, flags);
 }
 

@@ -1,8 +1,16 @@
 import type { Layout } from "../arch/index.ts";
-import type { MmId, Vpn } from "../base/index.ts";
+import type { FileId, MmId, Vpn } from "../base/index.ts";
 import { GapTree } from "../struct/index.ts";
 import type { MmPages } from "./mm-pages.ts";
 import type { Vma } from "./vma.ts";
+
+/** A ring that io_setup has mapped: kioctx, as far as it knows about memory. */
+export interface AioRing {
+  readonly file: FileId;
+  /** Where it begins, or where the part of it begins that moved last. */
+  readonly start: Vpn;
+  readonly pages: number;
+}
 
 /** How PR_SET_THP_DISABLE takes transparent huge pages away. */
 export type ThpDisabled = "completely" | "except advised";
@@ -58,6 +66,10 @@ export interface MmStruct {
   readonly mdwe: number;
   /** PR_SET_THP_DISABLE: no transparent huge pages, or only where madvise asks for them. */
   readonly thpDisabled?: ThpDisabled | undefined;
+  /** PR_SET_MEMORY_MERGE: all memory is as if MADV_MERGEABLE had been given for it. */
+  readonly mergeAny?: true | undefined;
+  /** Rings of asynchronous I/O by their number, of which some may be gone: ioctx_table. */
+  readonly rings?: readonly (AioRing | undefined)[] | undefined;
 
   /**
    * First pages of private writable VMAs that no write is known to have touched since they were made or

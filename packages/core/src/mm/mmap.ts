@@ -14,6 +14,7 @@ import {
   type Word,
   wrapAlignUp,
 } from "../base/index.ts";
+import { canKsm } from "./ksm.ts";
 import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
@@ -62,7 +63,7 @@ const maxFileBytes = (file: OpenFile): bigint =>
  * @kernel ksys_mmap_pgoff, do_mmap, mm/mmap.c; __mmap_region, mm/vma.c (6.18)
  */
 export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
-  const backing = chooseBacking(edit, request);
+  const backing = chooseBacking(request);
   if (!backing.ok) return backing;
   const file = backing.value;
   const length = file?.kind === "hugetlb" ? inHugePages(request.length, file) : request.length;
@@ -97,8 +98,8 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
 }
 
 /** The file behind the mapping. */
-function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | undefined> {
-  const { flags, length } = request;
+function chooseBacking(request: MmapRequest): Result<OpenFile | undefined> {
+  const { flags } = request;
   if (!isAligned(request.offset, PAGE_SIZE)) return refuse("EINVAL", "offset is not page-aligned");
   if ((flags & MAP.ANONYMOUS) === 0) {
     const file = request.file;
@@ -107,22 +108,18 @@ function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | un
       return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
     return ok(file);
   }
-  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(edit, flags, length);
+  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(flags);
 }
 
 /** A mapping of huge pages is made longer before anything looks at its length. */
 const inHugePages = (length: Word, file: OpenFile): Word =>
   wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE);
 
-/** hugetlb_file_setup: an unlinked file of huge pages, reserved from the pool at once. */
-function hugetlbBacking(edit: MmEdit, flags: number, length: Word): Result<OpenFile> {
+/** hugetlb_file_setup: an unlinked file of huge pages, which the mapping itself will reserve from the pool. */
+function hugetlbBacking(flags: number): Result<OpenFile> {
   const code = hugeSizeCode(flags);
   if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
   const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
-  const rounded = wrapAlignUp(length, hugePages * PAGE_SIZE);
-  const free = code === 30 ? 0 : (edit.env.memory?.pool.free.length ?? edit.env.sysctl.hugePages);
-  if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
-    return refuse("ENOMEM", `${free} free huge pages in the pool`);
   const file: OpenFile = {
     id: NO_FILE,
     path: "/anon_hugepage",
@@ -288,11 +285,17 @@ function sharedFileFlags(
   prot: number,
   vm: number,
 ): Result<number> {
-  const known = edit.env.traits.mapAbove4G ? LEGACY_MAP_MASK : LEGACY_MAP_MASK & ~MAP.ABOVE4G;
-  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~known & ~MAP.SHARED_VALIDATE) !== 0)
+  const legacy = edit.env.traits.mapAbove4G ? LEGACY_MAP_MASK : LEGACY_MAP_MASK & ~MAP.ABOVE4G;
+  // FOP_MMAP_SYNC: such a file system knows the flag, and refuses it only when all else is granted.
+  const known = legacy | MAP.SHARED_VALIDATE | (file.kind === "disk" ? MAP.SYNC : 0);
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~known) !== 0)
     return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
   if ((prot & PROT.WRITE) !== 0 && !file.writable)
     return refuse("EACCES", "shared and writable, but the file is not open for writing");
+  if ((prot & PROT.WRITE) !== 0 && file.swapFile)
+    return refuse("ETXTBSY", "shared and writable, but it is swapped to");
+  if (file.appendOnly && file.writable)
+    return refuse("EACCES", "shared, but the file may only be appended to");
   const shared = vm | VM.SHARED | VM.MAYSHARE;
   return ok(file.writable ? shared : shared & ~(VM.MAYWRITE | VM.SHARED));
 }
@@ -309,6 +312,10 @@ function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
       return { flags, high, pgoff, file, ops: VM_OPS.shmem };
     case "shm":
       return { flags, high, pgoff, file, ops: VM_OPS.shm };
+    case "secret":
+      return { flags, high, pgoff, file, ops: VM_OPS.secret };
+    case "aio":
+      return { flags: flags | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.aio };
     case "hugetlb":
       return { flags: flags | VM.HUGETLB | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.hugetlb };
     default:
@@ -395,10 +402,11 @@ function placeCleared(edit: MmEdit, start: number, end: number, kind: Kind): Res
 
 /** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
 function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
-  const { flags } = kind;
-  if (kind.file?.writeSealed && (flags & VM.SHARED) !== 0 && !edit.env.traits.sealedReads)
+  if (kind.file?.writeSealed && (kind.flags & VM.SHARED) !== 0 && !edit.env.traits.sealedReads)
     return refuse("EPERM", "the memfd is sealed against writing");
-  if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  const granted = askFile(edit, kind, end - start);
+  if (!granted.ok) return granted;
+  const flags = kind.flags | mergeableFlag(edit, kind);
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
   const file = backing.value;
@@ -409,6 +417,31 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   else mergeMapping(edit, vma);
   return done;
 }
+
+/** What a file's own mmap hook refuses, or adds to the flags: secretmem_mmap_prepare, mm/secretmem.c. */
+function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
+  if ((kind.flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
+    return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if (kind.ops === VM_OPS.hugetlb) return reserveHuge(edit, kind, pages);
+  if (kind.ops !== VM_OPS.secret) return done;
+  if ((kind.flags & VM.MAYSHARE) === 0) return refuse("EINVAL", "secret memory is always shared");
+  if (!mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
+  kind.flags |= VM.LOCKED | VM.DONTDUMP;
+  return done;
+}
+
+/** hugetlbfs_file_mmap, fs/hugetlbfs/inode.c: reserves from the pool, which has 2 MiB pages only. */
+function reserveHuge(edit: MmEdit, { flags, file, pgoff }: Kind, pages: number): Result<void> {
+  const size = file?.hugePages ?? PMD_PAGES;
+  if (pgoff % size !== 0) return refuse("EINVAL", "the offset is not aligned to the huge page size");
+  const free = size === PMD_PAGES ? (edit.env.memory?.pool.free.length ?? edit.env.sysctl.hugePages) : 0;
+  const reserved = (flags & VM.NORESERVE) === 0 ? pages / size : 0;
+  return reserved > free ? refuse("ENOMEM", `${free} free huge pages in the pool`) : done;
+}
+
+/** ksm_vma_flags: under PR_SET_MEMORY_MERGE what can be is mergeable from the start. */
+const mergeableFlag = (edit: MmEdit, kind: Kind): number =>
+  edit.mm.mergeAny && canKsm(kind) ? VM.MERGEABLE : 0;
 
 /**
  * The file that the mapping holds. Shared anonymous memory, to which a shared mapping of /dev/zero turns,

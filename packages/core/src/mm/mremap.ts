@@ -15,6 +15,7 @@ import {
   wrapAdd,
   wrapAlignUp,
 } from "../base/index.ts";
+import { moveRing } from "./aio.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
 import { type MmEdit, taskPages } from "./mm-edit.ts";
 import { MAP, MREMAP } from "./mman.ts";
@@ -44,6 +45,8 @@ interface Remap {
   readonly flags: number;
   readonly to: number;
   readonly entry?: Entry | undefined;
+  /** A new address that nothing asked for, and that is none for huge pages: they are refused all the same. */
+  readonly strayHuge: boolean;
 }
 
 const isGiven = ({ flags }: Remap): boolean => (flags & (MREMAP.FIXED | MREMAP.DONTUNMAP)) !== 0;
@@ -94,6 +97,7 @@ function checkParams(edit: MmEdit, request: MremapRequest): Result<Remap> {
     flags,
     to: given ? pageOf(Number(newAddress)) : 0,
     entry,
+    strayHuge: !given && !isAligned(newAddress, PMD_PAGES * PAGE_SIZE),
   });
 }
 
@@ -176,7 +180,7 @@ function checkHuge(edit: MmEdit, vma: Vma, asked: Remap): Result<Remap> {
   if (!edit.env.traits.movesHugetlb) return refuse("EINVAL", "hugetlb mappings can only shrink");
   const up = (n: number): number => Math.ceil(n / PMD_PAGES) * PMD_PAGES;
   const remap = { ...asked, oldPages: up(asked.oldPages), newPages: up(asked.newPages) };
-  if (asked.from % PMD_PAGES !== 0 || asked.to % PMD_PAGES !== 0)
+  if (asked.from % PMD_PAGES !== 0 || asked.to % PMD_PAGES !== 0 || asked.strayHuge)
     return refuse("EINVAL", "not aligned to the huge page size");
   return remap.newPages > remap.oldPages ? refuse("EINVAL", "hugetlb mappings cannot grow") : ok(remap);
 }
@@ -271,6 +275,8 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
     (from + oldPages !== vma.end && oldPages > 0 && !maySplit(vma, from + oldPages))
   )
     return refuse("EINVAL", "a part of this mapping cannot move");
+  const told = moveRing(edit, vma, to);
+  if (!told.ok) return told;
   const charged = (vma.flags & VM.ACCOUNT) !== 0 ? (keep ? newPages : newPages - oldPages) : 0;
   const paid = charge(edit, charged);
   if (!paid.ok) return paid;
@@ -358,6 +364,7 @@ function looseParams(edit: MmEdit, request: MremapRequest): Result<Remap> {
     flags,
     to: given ? pageOf(Number(newAddress)) : 0,
     entry,
+    strayHuge: false,
   });
 }
 

@@ -162,7 +162,9 @@ describe("a fixed mapping that is refused", () => {
 
   test("gives back the accounted memory that it took away", () => {
     const { machine: m } = new Strip("AAAA", machineOf("6.1"));
-    m.ask({ ...over, flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED | MAP.SYNC });
+    const file: Request = { call: "file", file: { ...memfd(false), kind: "disk" } };
+    m.ask(file);
+    expect(told(m.ask({ ...over, file: 1, flags: MAP.PRIVATE | MAP.FIXED | MAP.SYNC }))).toBe("EOPNOTSUPP");
     expect(m.state.committed).toBe(2);
   });
 

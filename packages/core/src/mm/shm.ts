@@ -59,6 +59,7 @@ export function shmat(
     device: "00:01",
     inode: segment.id,
     size: segment.size,
+    charged: pagesOf(segment.size),
   };
   const prot = PROT.READ | (readOnly ? 0 : PROT.WRITE) | ((flags & SHM.EXEC) !== 0 ? PROT.EXEC : 0);
   return mmap(edit, {

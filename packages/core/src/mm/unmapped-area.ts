@@ -56,7 +56,7 @@ export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
 
 function chooseSearch(edit: MmEdit, want: Wanted): Result<Vpn> {
   const { file } = want;
-  if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
+  if (file?.kind === "hugetlb") return hugetlbSearch(edit, want, file.hugePages ?? PMD_PAGES);
   if (!layoutOfCall(edit.mm, want).thpAligned) return plainSearch(edit, want, 1);
   const { alignsAnonymous, alignsFiles } = edit.env.traits;
   const shared = (want.flags & MAP.SHARED) !== 0;
@@ -67,10 +67,21 @@ function chooseSearch(edit: MmEdit, want: Wanted): Result<Vpn> {
   return aligned ? thpSearch(edit, want, want.pgoff) : plainSearch(edit, want, 1);
 }
 
-/** thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's. */
+/** hugetlb_get_unmapped_area, fs/hugetlbfs/inode.c (6.18): a hint is rounded up to whole huge pages. */
+const hugetlbSearch = (edit: MmEdit, want: Wanted, size: number): Result<Vpn> =>
+  plainSearch(edit, { ...want, hint: Math.ceil(want.hint / size) * size }, size);
+
+/** Page of a file at which a signed offset in bytes turns negative. */
+const OFFSET_WRAP = 2 ** 51;
+
+/**
+ * thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's, if whole
+ * 2 MiB of it are mapped. Just below the largest offset the kernel's sum wraps, and it thinks so.
+ */
 function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
-  if (pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
+  const wraps = pgoff + want.pages < OFFSET_WRAP && aligned >= OFFSET_WRAP;
+  if (!wraps && pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
   const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
   if (!padded.ok) return plainSearch(edit, want, 1);
   if (padded.value === want.hint) return padded;

@@ -19,6 +19,7 @@ const attributesMatch = (t: KernelTraits, n: Vma, x: Vma): boolean =>
   n.high === x.high &&
   n.file === x.file &&
   n.ops === x.ops &&
+  n.policy === x.policy &&
   (t.closeHooksGrow || !n.ops.close) &&
   anonCompatible(t, n, x);
 
@@ -38,8 +39,8 @@ function stretched(t: KernelTraits, target: Vma, start: number, end: number, par
   let { flags } = target;
   for (const p of parts) flags |= p.flags & stickyFlags(t);
   const pgoff = target.pgoff + (start - target.start);
-  const { high, file, ops } = target;
-  return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, donor.anonVma, donor.chain);
+  const { high, file, ops, policy } = target;
+  return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, donor.anonVma, donor.chain, policy);
 }
 
 /**
@@ -104,7 +105,16 @@ export function vmaModify(
   flags: number,
   high: number = vma.high,
 ): Result<void> {
-  const middle = vma.part(start, end, flags, high);
+  return vmaReplace(edit, vma, vma.part(start, end, flags, high));
+}
+
+/**
+ * The same for a part that differs in something else, its memory policy.
+ *
+ * @param middle the part as it is to be
+ */
+export function vmaReplace(edit: MmEdit, vma: Vma, middle: Vma): Result<void> {
+  const { start, end } = middle;
   const merged = mergeExisting(edit, vma, middle);
   if (merged) return done;
   const below = start > vma.start ? vma.resized(vma.start, start) : undefined;

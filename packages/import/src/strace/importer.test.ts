@@ -146,6 +146,72 @@ describe("files", () => {
   });
 });
 
+describe("calls whose answer or arguments stand in an argument", () => {
+  const before = `7 mmap(NULL, 16384, ${ANON}) = 0x7f0000004000`;
+  const calls = (...text: readonly string[]) => {
+    const { events, maps } = importText(lines(before, ...text));
+    const named = events.filter(({ line = 1 }) => line > 1);
+    const asked = named.map(({ request, outcome, divergence }) => ({ request, outcome, divergence }));
+    return { asked, maps: maps(7) };
+  };
+
+  test("io_setup answers the address of its ring, and io_destroy takes the ring away", () => {
+    const { asked, maps } = calls(
+      "7 io_setup(128, [0x7f0000001000]) = 0",
+      "7 io_setup(1, [0x7f0000000000]) = 0",
+      "7 io_destroy(0x7f0000001000) = 0",
+    );
+    expect(asked).toMatchObject([
+      { request: { call: "io_setup", events: 128 }, outcome: { ret: 0x7f0000001000 }, divergence: undefined },
+      { request: { call: "io_setup", events: 1 }, outcome: { ret: 0x7f0000000000 }, divergence: undefined },
+      { request: { call: "io_destroy", ctx: 0x7f0000001000 }, outcome: { ret: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toEqual([
+      "7f0000000000-7f0000001000 rw-s /[aio] (deleted)",
+      "7f0000004000-7f0000008000 rw-p",
+    ]);
+  });
+
+  test("an io_setup that was handed no empty context is taken as given", () => {
+    expect(calls("7 io_setup(128, 0x7ffe00000000) = -1 EINVAL (Invalid argument)").asked).toMatchObject([
+      { request: { call: "given", name: "io_setup" }, outcome: { errno: "EINVAL" } },
+    ]);
+  });
+
+  test("mbind splits off what it is for, and joins what it was for", () => {
+    const bound =
+      "7 mbind(0x7f0000005000, 4096, MPOL_BIND|MPOL_F_STATIC_NODES, [0x0000000000000001], 64, 0) = 0";
+    const { asked, maps } = calls(bound);
+    expect(asked).toMatchObject([
+      { request: { call: "mbind", mode: 0x8002, nodes: 1, flags: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toHaveLength(3);
+    expect(calls(bound, "7 mbind(0x7f0000004000, 16384, MPOL_DEFAULT, NULL, 0, 0) = 0").maps).toHaveLength(1);
+  });
+
+  test("mbind to nodes that the model does not have is followed", () => {
+    const { asked, maps } = calls(
+      "7 mbind(0x7f0000005000, 4096, MPOL_BIND, [0x0000000000000002], 64, 0) = 0",
+    );
+    expect(asked).toMatchObject([{ outcome: { ret: 0 }, divergence: { errno: "EINVAL" } }]);
+    expect(maps).toHaveLength(3);
+  });
+
+  test("process_mrelease is asked of the process that strace names", () => {
+    expect(calls("7 process_mrelease(3<pid:7>, 0) = -1 EINVAL (Invalid argument)").asked).toMatchObject([
+      { request: { call: "process_mrelease", target: 7, flags: 0 }, divergence: undefined },
+    ]);
+  });
+
+  test("memfd_secret is secret memory: locked, and never private", () => {
+    const { asked } = calls(
+      "7 memfd_secret(0) = 4</secretmem>(deleted)",
+      "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 4</secretmem>(deleted), 0) = -1 EINVAL (Invalid argument)",
+    );
+    expect(asked.at(-1)).toMatchObject({ request: { call: "mmap" }, divergence: undefined });
+  });
+});
+
 describe("memory that a program may write to", () => {
   const loading = [
     '7 openat(AT_FDCWD, "/lib/a", O_RDONLY) = 3',

@@ -26,7 +26,7 @@ import { nameRequest, OpenFiles } from "./open-files.ts";
 import type { StraceCall, StraceExit } from "./text/index.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
-import { outcomeOf } from "./translate/outcome.ts";
+import { outcomeOf, outcomeOfCall } from "./translate/outcome.ts";
 import { cloneFlags, GIVEN_CALLS, isFork, limitSet, shmRequest } from "./translate/system.ts";
 
 /** What lies ahead in the trace, as far as it has been read. */
@@ -377,7 +377,7 @@ export class Interpreter {
   }
 
   #ordinary(call: StraceCall): void {
-    const outcome = outcomeOf(call.result);
+    const outcome = outcomeOfCall(call);
     const request = this.#requestOf(call);
     const changes = this.#files.observe(call);
     if ("ret" in outcome && request?.call === "mmap" && outcome.ret >= USER_END)

@@ -23,7 +23,7 @@ const KINDS: Readonly<Record<TracedKind, FileKind>> = {
   zero: "zero",
   shmem: "shmem",
   memfd: "shmem",
-  secretmem: "plain",
+  secretmem: "secret",
   hugetlb: "hugetlb",
   chardev: "plain",
   proc: "plain",
@@ -116,6 +116,7 @@ function openFile(info: OpenFileInfo): OpenFile {
     ...(inode === undefined ? {} : { inode }),
     ...(size === undefined ? {} : { size }),
     ...(sealed ? { writeSealed: true } : {}),
+    ...(info.kind === "secretmem" ? { noexec: true } : {}),
   };
 }
 
