@@ -1,0 +1,39 @@
+import { nearest } from "./nearest.ts";
+
+/** What a name can stand for. */
+export type NameKind = "process" | "address" | "segment" | "file";
+
+/** Names that lines further up have introduced: what a line may speak of. */
+export class Scope {
+  readonly #known: Readonly<Record<NameKind, Set<string>>> = {
+    process: new Set(),
+    address: new Set(),
+    segment: new Set(),
+    file: new Set(),
+  };
+
+  has(kind: NameKind, base: string): boolean {
+    return this.#known[kind].has(base);
+  }
+
+  add(kind: NameKind, base: string): void {
+    this.#known[kind].add(base);
+  }
+
+  delete(kind: NameKind, base: string): void {
+    this.#known[kind].delete(base);
+  }
+
+  all(kind: NameKind): Iterable<string> {
+    return this.#known[kind];
+  }
+}
+
+/** A word that is a name. */
+export const NAME = /[A-Za-z_]\w*/;
+/** Says that nothing of that name is known, and which name may have been meant. */
+export function unknown(base: string, kind: NameKind, scope: Scope): string {
+  const meant = nearest(base, scope.all(kind));
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return `no line above has ${kind === "address" ? "an address or a counter" : `a ${kind}`} '${base}'${hint}`;
+}
