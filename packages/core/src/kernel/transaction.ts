@@ -325,12 +325,18 @@ export class Transaction implements World {
     return this.tables.shms.get(id);
   }
 
-  setShm(segment: ShmSegment): void {
-    this.own("shms").set(segment.id, freeze(segment));
+  /** A segment, new or named again. Its pages have one home from the start, which every attachment shares. */
+  makeShm(segment: Omit<ShmSegment, "mapping">): void {
+    const known = this.peekShm(segment.id)?.mapping;
+    const mapping = this.base.memory ? { mapping: known ?? (this.counters.nextFile++ as FileId) } : {};
+    this.own("shms").set(segment.id, freeze({ ...segment, ...mapping }));
   }
 
+  /** A segment has no id any more; its pages stay as long as somebody has it attached. */
   removeShm(id: number): void {
+    const mapping = this.peekShm(id)?.mapping;
     this.own("shms").delete(id);
+    if (mapping !== undefined) this.evictUnlessMapped(mapping);
   }
 
   /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
@@ -346,11 +352,14 @@ export class Transaction implements World {
 
   /** The pages of an object without a name go with its last mapping; those of other files stay cached. */
   private evictUnlessNamed(file: OpenFile): void {
-    const { memory } = this;
     const anonymous = (file.kind === "shmem" || file.kind === "hugetlb") && file.id >= KERNEL_FILES;
     const segment = file.kind === "shm" && !this.tables.shms.has(file.inode ?? 0);
-    if (!memory || !(anonymous || segment)) return;
-    const mapping = mappingOf(file);
+    if (anonymous || segment) this.evictUnlessMapped(mappingOf(file));
+  }
+
+  private evictUnlessMapped(mapping: FileId): void {
+    const { memory } = this;
+    if (!memory) return;
     for (const other of this.tables.files.values()) if (mappingOf(other.file) === mapping) return;
     evictCache(memory, mapping);
   }
