@@ -2,7 +2,7 @@ import { ERRNO, type Errno, hex, type Outcome, wordHex } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
 import type { Scene, Value } from "./scene.ts";
 import type { Scope } from "./scope.ts";
-import { needNumber, readValue } from "./value.ts";
+import { needNumber, readValue, seesValue } from "./value.ts";
 
 /** Faults that a request cost. */
 export interface FaultCount {
@@ -47,7 +47,9 @@ export function readAwaited(cursor: Cursor, scope: Scope): Judge {
   const count = readFaults(cursor);
   if (count) return both(succeeds, count);
   const end = readEnd(cursor, scope);
-  const more = cursor.isAtEnd ? undefined : (readFaults(cursor) ?? cursor.stop());
+  const more = cursor.isAtEnd
+    ? undefined
+    : (readFaults(cursor) ?? cursor.stop("a number of faults", "the end of the line"));
   return more === undefined ? end : both(end, more);
 }
 
@@ -71,6 +73,7 @@ function readEnd(cursor: Cursor, scope: Scope): Judge {
       return (_, ended) =>
         "gone" in ended.outcome && ended.outcome.gone === word ? undefined : missed(word, ended);
     case undefined:
+      if (!seesValue(cursor, scope)) return cursor.stop("a value", "a number of faults");
       return valueJudge(readValue(cursor, scope, "a value"));
     default:
       return (_, ended) =>
@@ -97,7 +100,8 @@ const valueJudge =
     return isIt ? undefined : missed(hex(Number(wanted)), ended);
   };
 
-const FAULTS = /\d+(?=\s+(?:major\s+)?faults?\b)/;
+/** A number with a word behind it, which can only be faults. */
+const FAULTS = /\d+(?=\s+[a-z])/;
 
 /** `2 faults`, `1 major fault`. */
 function readFaults(cursor: Cursor): Judge | undefined {

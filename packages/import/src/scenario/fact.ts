@@ -4,7 +4,7 @@ import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
 import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
 import { type Scene, sizeText } from "./scene.ts";
-import type { Scope } from "./scope.ts";
+import { type Scope, wholeWord } from "./scope.ts";
 import { bytesOf, needNumber, readRange, readValue } from "./value.ts";
 
 /** Looks whether something is so, and says what is otherwise; undefined when nothing is. */
@@ -116,9 +116,13 @@ const readEntry: FactReader = (cursor, scope) => {
   };
 };
 
+/** What one expectation looks at, at most. */
+const MOST_BYTES = 2 ** 36;
+
 function* pagesIn(scene: Scene, { start, length }: { start: bigint; length: number }): Iterable<number> {
   if (start < 0n || start > BigInt(Number.MAX_SAFE_INTEGER))
     throw scene.impasse("that is no address of user space");
+  if (length > MOST_BYTES) throw scene.impasse("that is more than can be looked at");
   const end = Math.ceil((Number(start) + length) / PAGE_SIZE);
   for (let page: number = pageOf(Number(start)); page < end; page++) yield page;
 }
@@ -209,6 +213,6 @@ export function readProcessFact(cursor: Cursor, scope: Scope, subject: Name): Fa
 
 /** A word that is neither a fact nor a process most probably was meant to be a fact. */
 function otherProcess(cursor: Cursor, scope: Scope): Name {
-  const known = [...scope.all("process")].some((name) => cursor.sees(new RegExp(`${name}(?!\\w)`)));
+  const known = [...scope.all("process")].some((name) => cursor.sees(wholeWord(name)));
   return known ? knownName(cursor, scope, "process", "another process") : cursor.stop("another process");
 }

@@ -33,11 +33,12 @@ export function knownName(cursor: Cursor, scope: Scope, kind: NameKind, what: st
 }
 
 function withIndex(cursor: Cursor, scope: Scope, base: string): Name {
-  const index = cursor.take(OPEN, "[") === undefined ? undefined : readIndex(cursor, scope);
+  const index = cursor.sees(OPEN) ? readIndex(cursor, scope) : undefined;
   return { base, of: (scene) => (index === undefined ? base : `${base}[${index(scene)}]`) };
 }
 
 function readIndex(cursor: Cursor, scope: Scope): Value {
+  cursor.need(OPEN, "[");
   const index = readValue(cursor, scope, "an index");
   cursor.need(CLOSE, "]");
   return index;

@@ -4,7 +4,8 @@
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  // One letter of two is no likeness.
+  let least = (word.length < 3 ? 0 : Math.max(1, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
     const changes = distance(word.toLowerCase(), candidate.toLowerCase());
     if (changes < least) [best, least] = [candidate, changes];

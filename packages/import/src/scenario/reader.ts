@@ -82,9 +82,15 @@ class ScenarioReader {
     while (this.#line < this.#lines.length) {
       const text = this.#lines[this.#line] ?? "";
       this.#line += 1;
-      if (text.trim() !== "") return new Cursor(text, this.#line);
+      if (text !== "") return new Cursor(text, this.#line);
     }
     return undefined;
+  }
+
+  /** How far in the next line stands that is not empty; -1 behind the last. */
+  #nextIndent(): number {
+    const next = this.#lines.slice(this.#line).find((line) => line !== "");
+    return next === undefined ? -1 : indentOf(next);
   }
 
   #statement(cursor: Cursor, inLoop: boolean): Statement | undefined {
@@ -199,7 +205,7 @@ class ScenarioReader {
     cursor.end();
     const indent = indentOf(cursor.text);
     const lines: MapsLine[] = [];
-    while (indentOf(this.#lines[this.#line] ?? "") > indent) {
+    while (this.#nextIndent() > indent) {
       const next = this.#next();
       if (next) lines.push(readMapsLine(next, this.#scope));
     }
@@ -208,10 +214,11 @@ class ScenarioReader {
 
   #loop(cursor: Cursor, word: "repeat" | "for"): Statement {
     const { line } = cursor;
+    const told = { kind: "loop", line, text: cursor.text.trim() } as const;
     if (word === "repeat") {
       const times = takeNumber(cursor, "a number of rounds") ?? cursor.stop();
       cursor.end();
-      return { kind: "loop", from: () => 0n, to: () => times, body: this.#block(line) };
+      return { ...told, from: () => 0n, to: () => times, body: this.#block(line) };
     }
     const counter = cursor.need(NAME, "a name for the counter");
     cursor.oneOf("in");
@@ -223,8 +230,8 @@ class ScenarioReader {
     this.#scope.add("address", counter);
     const body = this.#block(line);
     if (!outer) this.#scope.delete("address", counter);
-    return { kind: "loop", counter, from, to, body };
+    return { ...told, counter, from, to, body };
   }
 }
 
-const indentOf = (line: string): number => (line.trim() === "" ? 0 : line.length - line.trimStart().length);
+const indentOf = (line: string): number => line.length - line.trimStart().length;

@@ -69,13 +69,27 @@ class Run {
     }
   }
 
-  *#rounds({ counter, from, to, body }: Loop): Generator<Happening> {
-    const last = to(this.#scene);
-    for (let i = from(this.#scene); i < last; i++) {
+  *#rounds(loop: Loop): Generator<Happening> {
+    const { counter, body } = loop;
+    const bounds = this.#bounds(loop);
+    if ("kind" in bounds) {
+      yield bounds;
+      return;
+    }
+    for (let i = bounds.from; i < bounds.to; i++) {
       if (counter !== undefined) this.#scene.bind(counter, i);
       yield* this.block(body);
     }
     if (counter !== undefined) this.#scene.bind(counter, undefined);
+  }
+
+  #bounds({ line, text, from, to }: Loop): { readonly from: bigint; readonly to: bigint } | Happening {
+    try {
+      return { from: from(this.#scene), to: to(this.#scene) };
+    } catch (error) {
+      if (!(error instanceof Impasse)) throw error;
+      return { kind: "request", line, text, faults: NO_FAULTS, failure: { column: 1, what: error.message } };
+    }
   }
 
   #request({ line, text, who, ask, judge, column }: RequestLine): Happening {

@@ -32,6 +32,7 @@ export class Scene {
   readonly #segments = new Map<string, number>();
   readonly #files = new Map<string, OpenFile>();
   #hired = 0;
+  #shmgets = 0;
 
   constructor(public state: KernelState) {}
 
@@ -142,7 +143,8 @@ export class Scene {
   }
 
   newSegment(name: string): number {
-    const id = this.#segments.size;
+    const id = this.#shmgets;
+    this.#shmgets += 1;
     this.#segments.set(name, id);
     return id;
   }

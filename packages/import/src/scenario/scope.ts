@@ -31,9 +31,15 @@ export class Scope {
 
 /** A word that is a name. */
 export const NAME = /[A-Za-z_]\w*/;
+/** A pattern for a word, and for none that only begins with it. */
+export const wholeWord = (word: string): RegExp => new RegExp(`${word}(?!\\w)`);
+
 /** Says that nothing of that name is known, and which name may have been meant. */
 export function unknown(base: string, kind: NameKind, scope: Scope): string {
-  const meant = nearest(base, scope.all(kind));
+  const known = [...scope.all(kind)];
+  const meant = nearest(base, known);
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-  return `no line above has ${kind === "address" ? "an address or a counter" : `a ${kind}`} '${base}'${hint}`;
+  const there = known.length === 0 ? "none yet" : known.join(", ");
+  const what = kind === "address" ? "an address or a counter" : `a ${kind}`;
+  return `no line above has ${what} '${base}': there is ${there}${hint}`;
 }

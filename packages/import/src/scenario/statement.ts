@@ -29,6 +29,8 @@ export interface ExpectationLine {
 /** Lines that run again and again. */
 export interface Loop {
   readonly kind: "loop";
+  readonly line: number;
+  readonly text: string;
   /** The counter's name, and its values [from, to). */
   readonly counter?: string;
   readonly from: Value;

@@ -1,9 +1,12 @@
 import { shrink, WORD_SPAN, type Word } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
 import type { Scene, Value } from "./scene.ts";
-import { NAME, type Scope, unknown } from "./scope.ts";
+import { NAME, type Scope, unknown, wholeWord } from "./scope.ts";
 
 const NUMBER = /0x[0-9a-fA-F]+\b|\d+[KMGT]?(?![\w])/;
+/** What joins terms; operators go without saying where a reader is told what may stand. */
+const SIGN = /\+|-(?!>)/;
+const TIMES = /\*/;
 const UNITS: Readonly<Record<string, bigint>> = { K: 2n ** 10n, M: 2n ** 20n, G: 2n ** 30n, T: 2n ** 40n };
 
 /** Places of the process that a line is about, beside the names that lines have given. */
@@ -28,8 +31,8 @@ export const needNumber = (cursor: Cursor, what: string): number =>
 export function readValue(cursor: Cursor, scope: Scope, what: string): Value {
   let value = readProduct(cursor, scope, what);
   for (;;) {
-    const [left, sign] = [value, cursor.take(/\+|-(?!>)/, "+ or -")];
-    if (sign === undefined) return value;
+    if (!cursor.sees(SIGN)) return value;
+    const [left, sign] = [value, cursor.need(SIGN, "+ or -")];
     const right = readProduct(cursor, scope, "a number or a name");
     value = sign === "+" ? (s) => left(s) + right(s) : (s) => left(s) - right(s);
   }
@@ -37,7 +40,8 @@ export function readValue(cursor: Cursor, scope: Scope, what: string): Value {
 
 function readProduct(cursor: Cursor, scope: Scope, what: string): Value {
   let value = readFactor(cursor, scope, what);
-  while (cursor.take(/\*/, "*") !== undefined) {
+  while (cursor.sees(TIMES)) {
+    cursor.need(TIMES, "*");
     const [left, right] = [value, readFactor(cursor, scope, "a number or a name")];
     value = (s) => left(s) * right(s);
   }
@@ -59,10 +63,17 @@ function readFactor(cursor: Cursor, scope: Scope, what: string): Value {
     if (place) return (scene) => scene.place(place);
     throw cursor.problem(unknown(base, "address", scope), column);
   }
-  if (cursor.take(/\[/, "[") === undefined) return (scene) => scene.value(base);
+  if (!cursor.sees(/\[/)) return (scene) => scene.value(base);
+  cursor.need(/\[/, "[");
   const index = readValue(cursor, scope, "an index");
   cursor.need(/\]/, "]");
   return (scene) => scene.value(`${base}[${index(scene)}]`);
+}
+
+/** Whether a value may begin here: no word does that is neither a name nor a place. */
+export function seesValue(cursor: Cursor, scope: Scope): boolean {
+  if (!cursor.sees(NAME)) return true;
+  return [...scope.all("address"), ...PLACES].some((name) => cursor.sees(wholeWord(name)));
 }
 
 /** A 64-bit argument: what lies outside wraps, as it does in a register. */
