@@ -63,6 +63,7 @@ function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void)
     })
     .addHelpText("after", EXAMPLES);
   addImport(program, out, settle);
+  addRun(program, out, settle);
   addReading(program, out, settle);
   addChecks(program, out, settle);
   for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])])
@@ -154,6 +155,40 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     .action(async (file: string, options) => {
       const { importPerfCommand } = await import("./commands/import-perf.ts");
       await settle(importPerfCommand(file, options, out));
+    });
+}
+
+function addRun(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("run")
+    .description(
+      "run a scenario, check what it expects, and make a log of it; exit 1 if something is otherwise",
+    )
+    .argument("<scenario>", "a file of requests, one a line; - is standard input")
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise SCENARIO with .ptlog for its ending, in this folder",
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nA scenario says, line by line, what processes ask of the kernel and how they use their memory:
+
+  process A
+  A: mmap p 16K rw private anon
+  A: write p "hello"              -> 1 fault
+  A: fork B
+  expect A B share p
+  B: write p "world"              -> 1 fault
+  expect A content p "hello"
+
+docs/SCENARIOS.md has the language, examples/scenarios a score of scenarios.\n${example(
+        "run examples/scenarios/fork-and-copy.scenario -o fork.ptlog\nmaps fork.ptlog --at end",
+      )}`,
+    )
+    .action(async (path: string, options) => {
+      const { runCommand } = await import("./commands/run.ts");
+      await settle(runCommand(path, options, out));
     });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { MADV, MAP, PROT } from "../mm/index.ts";
-import { PageMachine } from "../testing/page-machine.ts";
+import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { frameBehind, readBytes } from "./contents.ts";
 
 const HERE = 0x20000;
@@ -105,6 +105,16 @@ describe("after fork", () => {
     m.touch("read", HERE + 8, CHILD);
     expect(frame(m, HERE + 8, CHILD)).toBe(frame(m, HERE + 8));
     expect(m.counts(CHILD).shmem).toBe(1);
+  });
+
+  test("a child that could not be made leaves no frame behind, not even its top table", () => {
+    const strict = { ...PAGE_MACHINE.sysctl, overcommitMemory: 2, totalPages: 1024 } as const;
+    const m = new PageMachine({ ...PAGE_MACHINE, sysctl: strict });
+    m.map(HERE, 300);
+    m.touch("write", HERE);
+    const free = m.state.memory?.phys.zones.map((z) => z.free);
+    expect(m.fork(CHILD)).toMatchObject({ errno: "ENOMEM" });
+    expect(m.state.memory?.phys.zones.map((z) => z.free)).toEqual(free);
   });
 
   test("a parent writes to the frame itself once its child has gone", () => {

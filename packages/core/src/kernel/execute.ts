@@ -234,7 +234,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       if (task.mm !== 0) learnLayout(tx.edit(tx.mm(task.mm), task), r);
       return recorded;
     case "shmget":
-      if (r.shm >= 0) tx.setShm({ id: r.shm, key: r.key, size: r.size });
+      if (r.shm >= 0) tx.makeShm({ id: r.shm, key: r.key, size: r.size });
       return recorded;
     case "shmrm":
       tx.removeShm(r.shm);

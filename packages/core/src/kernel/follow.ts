@@ -129,7 +129,7 @@ function mappedFrom(
 }
 
 function attachShm(tx: Transaction, edit: MmEdit, r: Request & { call: "shmat" }, start: Vpn): void {
-  const size = tx.peekShm(r.shm)?.size ?? PAGE_SIZE;
+  const { size = PAGE_SIZE, mapping } = tx.peekShm(r.shm) ?? {};
   const file = edit.env.makeFile({
     path: "/SYSV",
     kind: "shm",
@@ -137,6 +137,7 @@ function attachShm(tx: Transaction, edit: MmEdit, r: Request & { call: "shmat" }
     writable: true,
     deleted: true,
     size,
+    ...(mapping === undefined ? {} : { mapping }),
   });
   const flags = VM.READ | VM.WRITE | VM.SHARED | VM.MAYSHARE | VM_MAY;
   const pages = pagesIn(size);

@@ -325,17 +325,23 @@ export class Transaction implements World {
     return this.tables.shms.get(id);
   }
 
-  /** Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. */
-  setShm(segment: ShmSegment): void {
-    if (!this.peekShm(segment.id)) this.commitment.committed += pagesOf(segment.size);
-    this.own("shms").set(segment.id, freeze(segment));
+  /**
+   * Introduces a System V segment, or names it again. It is charged as a whole while it lives (newseg, ipc/shm.c),
+   * and its pages have one home from the start, which every attachment shares.
+   */
+  makeShm(segment: Omit<ShmSegment, "mapping">): void {
+    const known = this.peekShm(segment.id);
+    if (!known) this.commitment.committed += pagesOf(segment.size);
+    const home = this.base.memory && { mapping: known?.mapping ?? (this.counters.nextFile++ as FileId) };
+    this.own("shms").set(segment.id, freeze({ ...segment, ...home }));
   }
 
-  /** Removes a segment; what is attached keeps it, and its charge, alive. */
+  /** Removes a segment; what is attached keeps it, its charge and its pages alive. */
   removeShm(id: number): void {
     const segment = this.peekShm(id);
     this.own("shms").delete(id);
     if (segment && !this.isAttached(id)) this.commitment.committed -= pagesOf(segment.size);
+    if (segment?.mapping !== undefined) this.evictUnlessMapped(segment.mapping);
   }
 
   private isAttached(id: number): boolean {
@@ -358,11 +364,14 @@ export class Transaction implements World {
 
   /** The pages of an object without a name go with its last mapping; those of other files stay cached. */
   private evictUnlessNamed(file: OpenFile): void {
-    const { memory } = this;
     const anonymous = (file.kind === "shmem" || file.kind === "hugetlb") && file.id >= KERNEL_FILES;
     const segment = file.kind === "shm" && !this.tables.shms.has(file.inode ?? 0);
-    if (!memory || !(anonymous || segment)) return;
-    const mapping = mappingOf(file);
+    if (anonymous || segment) this.evictUnlessMapped(mappingOf(file));
+  }
+
+  private evictUnlessMapped(mapping: FileId): void {
+    const { memory } = this;
+    if (!memory) return;
     for (const other of this.tables.files.values()) if (mappingOf(other.file) === mapping) return;
     evictCache(memory, mapping);
   }

@@ -26,7 +26,7 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
       const charged = charge(parent, vma.pages);
       if (!charged.ok) {
         parent.env.commitment.committed -= copies.reduce((n, v) => n + accounted(v), 0);
-        if (pages) exitMmapPages(parent.env.memory, pages, copies);
+        if (pages) giveUp(parent, pages, copies);
         return charged;
       }
     }
@@ -36,6 +36,12 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
   child.replaceVmas([], copies);
   pages?.noteHighWater();
   return ok({ ...child.mm, pages, hiwaterVm: child.mm.totalVm });
+}
+
+/** What was copied goes again, and so do the tables, down to the top one: mmput on the child that is not to be. */
+function giveUp({ env: { memory } }: MmEdit, pages: MmPages, copies: readonly Vma[]): void {
+  exitMmapPages(memory, pages, copies);
+  memory?.tables.freeTable(pages.table.pgd);
 }
 
 /** mm_alloc_pgd: page tables without a page, where the machine's are modelled. */
