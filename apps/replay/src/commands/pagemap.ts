@@ -47,9 +47,9 @@ export async function pagemapCommand(
   const { log, state, mm } = shown.value;
   const memory = requirePages(log, state);
   if (!memory.ok) return memory;
-  if (!options.json) introduce(shown.value, out);
   const range = mm && where !== undefined ? pagesAt(shown.value, mm, where) : undefined;
   if (range && !range.ok) return range;
+  if (!options.json) introduce(shown.value, out);
   if (mm && range && options.raw) await writeRaw(state, mm, range.value, out);
   else show(shown.value, mm ? runs(state, mm, range?.value) : [], options, out);
   return ok(0);

@@ -40,13 +40,14 @@ export async function vtopCommand(
   const { log, state, mm } = shown.value;
   const memory = requirePages(log, state);
   if (!memory.ok) return memory;
-  if (!options.json) introduce(shown.value, out);
   if (!mm) {
     if (options.json) out.document({ ...momentJson(shown.value), address: null, physical: null });
+    else introduce(shown.value, out);
     return ok(0);
   }
   const found = findAddress(text, state, mm);
   if (!found.ok) return refused({ what: found.error, where: log.name, advice: "see pagetrail maps" });
+  if (!options.json) introduce(shown.value, out);
   const address = found.value;
   const walked =
     typeof address === "number" && address < mm.layout.taskSize ? vtop(state, mm, address) : undefined;

@@ -30,7 +30,7 @@ export function* censusLines(census: FrameCensus, buddyinfo: string): Generator<
     );
   }
   yield "";
-  yield `swap     ${count(swap.used)} of ${counted(swap.size, "slot")} used, ${counted(swap.cached, "page")} of them also in memory`;
+  yield `swap     ${count(swap.used)} of ${counted(swap.size, "slot")} used; swap cache ${counted(swap.cached, "page")}`;
   yield `hugetlb  ${count(hugetlb.free)} of ${counted(hugetlb.total, "page")} of 2 MB free`;
   yield "";
   const levels = Object.entries(tables).map(([level, n]) => [`${level} page tables`, n] as const);

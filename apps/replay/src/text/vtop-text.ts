@@ -12,7 +12,7 @@ import {
   type VtopStep,
 } from "@pagetrail/core";
 import { frameLines } from "./frame-text.ts";
-import { counted, pagesSize } from "./numbers.ts";
+import { counted } from "./numbers.ts";
 
 /** An entry of page tables as one number, in hex. */
 export const entryHex = ({ lo, hi }: Pick<VtopStep, "lo" | "hi">): string =>
@@ -75,13 +75,19 @@ export function* vtopLines(
 
 const label = (name: string, text: string): string => `${name.padStart(6)}: ${text}`;
 
+const MB_PAGES = 256;
+
+/** What one entry maps: `2 MB`. */
+const sizeText = (pages: number): string =>
+  pages < 1024 * MB_PAGES ? `${pages / MB_PAGES} MB` : `${pages / MB_PAGES / 1024} GB`;
+
 /** Where the memory begins that the last entry maps, and what is special about it. */
 function pageText({ address, vma }: Vtop, end: VtopEnd & { readonly kind: "page" }): string {
   const within = Math.floor(address / PAGE_SIZE) % end.span;
   const start = ((end.pfn - within) * PAGE_SIZE).toString(16);
   const own = vma && (vma.flags & VM.PFNMAP) !== 0 ? "the kernel's own" : "zeros that all share";
   const notes = [
-    end.span > 1 ? pagesSize(end.span) : "",
+    end.span > 1 ? sizeText(end.span) : "",
     end.special ? `${own}: nobody counts who maps it` : "",
   ].filter((note) => note !== "");
   return notes.length === 0 ? start : `${start}  (${notes.join(", ")})`;
