@@ -18,7 +18,7 @@ const altered = (change: (text: string) => string): string => {
 };
 
 /** Every command that reads a log. */
-const READERS = [["info"], ["events"], ["maps"], ["ps"], ["replay"], ["verify"], ["tour"]];
+const READERS = [["info"], ["events"], ["maps"], ["pagemap"], ["frames"], ["ps"], ["replay"], ["verify"], ["tour"]];
 
 describe("a file that is no log", () => {
   const cases: readonly (readonly [string, () => string, string])[] = [
@@ -155,6 +155,12 @@ describe("help", () => {
     "events",
     "replay",
     "maps",
+    "smaps",
+    "status",
+    "statm",
+    "pagemap",
+    "vtop",
+    "frames",
     "ps",
     "diff",
     "verify",

@@ -15,7 +15,7 @@ export function* censusLines(census: FrameCensus, buddyinfo: string): Generator<
     ]),
   );
   yield "";
-  yield* buddyinfo.trimEnd().split("\n");
+  yield* buddyinfo.split("\n").slice(0, -1);
   yield "";
   const used = Object.entries(uses).filter(([, n]) => n > 0);
   yield* table(

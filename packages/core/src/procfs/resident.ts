@@ -141,7 +141,11 @@ function countPage(
 /** A count of smaps: its name, and kilobytes. */
 type Count = readonly [name: string, kb: number];
 
-/** What smaps counts, by the names and in the order of its lines; a rollup tells more of Pss: __show_smap. */
+/**
+ * What smaps counts, by the names and in the order of its lines; a rollup tells more of Pss.
+ *
+ * @kernel __show_smap, fs/proc/task_mmu.c (6.18)
+ */
 export function residentCounts(sum: Resident, traits: KernelTraits, rollup: boolean): readonly Count[] {
   const kb = (name: string, bytes: number): Count => [name, Math.floor(bytes / 1024)];
   const share = (name: string, shifted: number): Count => kb(name, Math.floor(shifted / 2 ** PSS_SHIFT));
