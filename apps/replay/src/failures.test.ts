@@ -18,7 +18,17 @@ const altered = (change: (text: string) => string): string => {
 };
 
 /** Every command that reads a log. */
-const READERS = [["info"], ["events"], ["maps"], ["pagemap"], ["frames"], ["ps"], ["replay"], ["verify"], ["tour"]];
+const READERS = [
+  ["info"],
+  ["events"],
+  ["maps"],
+  ["pagemap"],
+  ["frames"],
+  ["ps"],
+  ["replay"],
+  ["verify"],
+  ["tour"],
+];
 
 describe("a file that is no log", () => {
   const cases: readonly (readonly [string, () => string, string])[] = [

@@ -12,7 +12,7 @@ export const statusCommand = (path: string, options: ProcessViewOptions, out: Ou
     json: (state, mm) => ({
       kb: mm && Object.fromEntries(statusSizes(mm).map(([name, pages]) => [name, kb(pages)])),
       thpEnabled: mm && thpEnabled(mm),
-      untagMask: mm && untagMask(state),
+      untagMask: mm && (untagMask(state) ?? null),
     }),
     missing: "it is without the lines that count resident pages",
   });

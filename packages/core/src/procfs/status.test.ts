@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { MADV, MAP } from "../mm/index.ts";
-import { Machine } from "../testing/machine.ts";
+import { MACHINE, Machine } from "../testing/machine.ts";
 import { PageMachine } from "../testing/page-machine.ts";
 import { flagged } from "../testing/region.ts";
 import { onEachMachine } from "../testing/releases.ts";
 import { statm, statmLine } from "./statm.ts";
-import { statusVm } from "./status.ts";
+import { statusVm, untagMask } from "./status.ts";
 
 const HERE = 0x20000000;
 const PAGE = HERE / 4096;
@@ -73,6 +73,8 @@ describe("/proc/PID/status where pages are known", () => {
   test("has no untag_mask before 6.4", () => {
     const has = onEachMachine((m) => statusVm(m.state, m.mm()).includes("untag_mask"));
     expect(has).toEqual({ "5.4": false, "6.1": false, "6.18": true });
+    const i386 = new Machine({ ...MACHINE, layout: "i386" });
+    expect(untagMask(i386.state)).toBe("0xffffffff");
   });
 });
 

@@ -94,9 +94,14 @@ export function statusSizes(mm: MmStruct): readonly (readonly [name: string, pag
 /** Whether the process may have transparent huge pages without asking for them. */
 export const thpEnabled = ({ thpDisabled }: MmStruct): boolean => thpDisabled !== "completely";
 
-/** The bits of an address that the hardware looks at: all of them, as many as the kernel's own words have. */
-export const untagMask = ({ profile }: KernelState): string =>
-  profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
+/**
+ * The bits of an address that the hardware looks at: all of them, as many as the kernel's own words have;
+ * undefined for a release that does not tell.
+ */
+export function untagMask({ profile }: KernelState): string | undefined {
+  if (!traitsOf(profile).untagMask) return undefined;
+  return profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
+}
 
 /**
  * The lines of /proc/PID/status about an address space, byte for byte; where pages are not modelled, those that
@@ -110,6 +115,7 @@ export function statusVm(state: KernelState, mm: MmStruct | undefined): string {
     pages === null ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`],
   );
   lines.push("CoreDumping:\t0\n", `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
-  if (traitsOf(state.profile).untagMask) lines.push(`untag_mask:\t${untagMask(state)}\n`);
+  const mask = untagMask(state);
+  if (mask !== undefined) lines.push(`untag_mask:\t${mask}\n`);
   return lines.join("");
 }

@@ -181,5 +181,6 @@ describe("a kernel address", () => {
   test("of any other region is known by the region alone", () => {
     expect(find(0xffffc90000001000n)).toMatchObject({ region: "vmalloc", physical: undefined });
     expect(find(0x800000000000n)).toBeUndefined();
+    expect(kernelAddress({ ...PAGE_MACHINE, layout: "i386" }, 0xc0001000n)).toBeUndefined();
   });
 });
