@@ -91,35 +91,69 @@ const at = (): Option => new Option("--at <pos>", "the moment: behind this event
 const json = (): Option => new Option("--json", "print one JSON document");
 const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
 
+const OVERWRITES =
+  "\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n";
+
+const FAULTS = `
+With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
+strace with -ttt or -r. Their clocks are compared by the calls that stand in both:
+  perf record -o perf.data -e 'exceptions:*,raw_syscalls:*' -c 1 strace -f -ttt -o strace.txt COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events > perf.txt
+`;
+
+const RECORD_PERF = `
+Record with at least system calls, faults and tasks:
+  perf record -o perf.data -e 'raw_syscalls:*,exceptions:*,task:task_newtask,sched:sched_process_*' -c 1 -d COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events --show-lost-events > perf.txt
+`;
+
 function addImport(program: Command, out: Output, settle: Settle): void {
-  program
+  const importing = program
     .command("import")
     .description("make a log from a recording")
-    .addHelpText("after", example("import strace strace.txt -o my.ptlog"))
-    .command("strace")
-    .description("make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
-    .argument("<files...>", "recordings, also gzipped; - is standard input")
-    .option(
-      "-o, --output <log>",
-      "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
-    )
-    .option("--sysroot <dir>", "look up the programs that were run under this folder first")
-    .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
-    .addOption(
-      new Option("--kernel <release>", "the Linux release that comes nearest to the recorded kernel")
-        .choices(KERNELS)
-        .default("6.18"),
-    )
-    .addOption(json())
     .addHelpText(
       "after",
-      `\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n${example(
-        "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog\nimport strace strace.txt --kernel 6.1",
-      )}`,
+      example(
+        "import strace strace.txt -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog\nimport perf perf.txt -o my.ptlog",
+      ),
+    );
+  const format = (name: string, description: string): Command =>
+    importing
+      .command(name)
+      .description(description)
+      .option(
+        "-o, --output <log>",
+        "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+      )
+      .option("--sysroot <dir>", "look up the programs that were run under this folder first")
+      .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
+      .addOption(
+        new Option("--kernel <release>", "the Linux release that comes nearest to the recorded kernel")
+          .choices(KERNELS)
+          .default("6.18"),
+      )
+      .addOption(json());
+  format("strace", "make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
+    .argument("<files...>", "recordings, also gzipped; - is standard input")
+    .option("--faults <perf>", "text of perf script with the page faults of the same run")
+    .addHelpText(
+      "after",
+      OVERWRITES +
+        FAULTS +
+        example(
+          "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog",
+        ),
     )
     .action(async (files: string[], options) => {
       const { importStraceCommand } = await import("./commands/import-strace.ts");
       await settle(importStraceCommand(files, options, out));
+    });
+  format("perf", "make a log from the text of perf script: system calls, page faults, tasks")
+    .argument("<file>", "the text, also gzipped; - is standard input")
+    .addHelpText("after", OVERWRITES + RECORD_PERF + example("import perf perf.txt -o my.ptlog"))
+    .action(async (file: string, options) => {
+      const { importPerfCommand } = await import("./commands/import-perf.ts");
+      await settle(importPerfCommand(file, options, out));
     });
 }
 

@@ -119,7 +119,8 @@ describe("a wrong command line", () => {
     [["verify", "LOG", "--every", "0"], "argument '0' is invalid. It is at least 1"],
     [["--color=loud", "ps", "LOG"], "Allowed choices are auto, always, never"],
     [["ps", "LOG", "extra"], "too many arguments for 'ps'"],
-    [["import", "perf", "LOG"], "unknown command 'perf'"],
+    [["import", "gdb", "LOG"], "unknown command 'gdb'"],
+    [["import", "perf", "LOG"], "this is not the text of perf script"],
     [
       ["maps", "LOG", "--at", "99"],
       "'99' is event 99, and the log has events 1 to 12 (LOG): see pagetrail events",

@@ -51,12 +51,23 @@ export const BUILD = [
   ..."-fcf-protection=none -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack".split(" "),
 ];
 
+/** Compiles one of the programs here; what gcc complained of, empty when the program is built. */
+export function build(name: string, program: string, flags: readonly string[] = []): string {
+  const source = fileURLToPath(new URL(`../src/${name}`, import.meta.url));
+  const { stderr, status } = spawnSync("gcc", [...flags, ...BUILD, "-o", program, source], {
+    encoding: "utf8",
+  });
+  return status === 0 ? "" : stderr;
+}
+
 const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
   61267: "disk",
   1481003842: "disk",
   2435016766: "disk",
   16914836: "shmem",
 };
+
+export const fileKindOf = (path: string): FileKind => KIND_OF_MAGIC[statfsSync(path).type] ?? "plain";
 
 /** Size of the file on disk and of the memfds; they are sparse. */
 export const FILE_BYTES = 2 ** 30;
@@ -75,16 +86,11 @@ export class LiveKernel {
     this.abis = new Set<Abi>(this.#build("i386") === "" ? ["x86-64", "i386"] : ["x86-64"]);
     writeFileSync(this.file, "");
     truncateSync(this.file, FILE_BYTES);
-    this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
+    this.fileKind = fileKindOf(this.file);
   }
 
-  /** What gcc complained of; empty when the program is built. */
   #build(abi: Abi): string {
-    const source = fileURLToPath(new URL("../src/live.c", import.meta.url));
-    const width = abi === "i386" ? ["-m32"] : [];
-    const args = [...width, ...BUILD, "-o", this.program(abi), source];
-    const { stderr, status } = spawnSync("gcc", args, { encoding: "utf8" });
-    return status === 0 ? "" : stderr;
+    return build("live.c", this.program(abi), abi === "i386" ? ["-m32"] : []);
   }
 
   program(abi: Abi): string {
@@ -98,21 +104,24 @@ export class LiveKernel {
       .join("");
     const commands = join(this.folder, "commands");
     writeFileSync(commands, input);
-    const { stdout, status } = spawnSync(
-      "/bin/sh",
-      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program(abi), this.file, personality.toString(16), commands],
-      { encoding: "latin1", maxBuffer: 2 ** 30 },
+    return runsOf([this.program(abi), this.file, personality.toString(16)], commands).map((run) =>
+      parseRun(run, BITS[abi]),
     );
-    if (status !== 0) throw new Error(`the program ended with ${status}`);
-    return stdout
-      .split(/^e$/m)
-      .slice(0, -1)
-      .map((run) => parseRun(run, BITS[abi]));
   }
 
   close(): void {
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** What a program prints when it reads the file of commands: the text of each run. */
+export function runsOf(command: readonly string[], commands: string): readonly string[] {
+  const { stdout, status } = spawnSync("/bin/sh", ["-c", 'exec "$@" < "$0"', commands, ...command], {
+    encoding: "latin1",
+    maxBuffer: 2 ** 30,
+  });
+  if (status !== 0) throw new Error(`the program ended with ${status}`);
+  return stdout.split(/^e$/m).slice(0, -1);
 }
 
 /** A number of /proc/sys or of a line "Name: n kB" of a /proc file. */
@@ -177,13 +186,14 @@ function parseMoment(text: string, bits: 32 | 64): LiveMoment {
   return { result: answerOf(BigInt(`0x${result.trim()}`), bits), vmas, sizes };
 }
 
-const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
+export const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(ERRNO).map(([name, number]) => [number, name]),
 );
 
 const SIGNALS: Readonly<Record<string, string>> = {
   "11 1": "SIGSEGV MAPERR",
   "11 2": "SIGSEGV ACCERR",
+  "11 128": "SIGSEGV KERNEL",
   "7 2": "SIGBUS ADRERR",
 };
 

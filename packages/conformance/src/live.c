@@ -22,17 +22,6 @@ static void report(long result) {
   print_filtered("/proc/self/status");
 }
 
-/* The next line of standard input from *offset on, without its newline. 0 at the end. */
-static int next_line(char *line, long size, long *offset) {
-  long n = sys(PREAD, 0, (long)line, size - 1, *offset, 0, 0);
-  long i = 0;
-  if (n <= 0) return 0;
-  while (i < n && line[i] != '\n') i++;
-  line[i] = 0;
-  *offset += i + 1;
-  return 1;
-}
-
 static void parse(const char *at, u64 *numbers, int count) {
   for (int i = 0; i < count; i++) {
     numbers[i] = 0;

@@ -83,7 +83,7 @@ export function openFiles(live: LiveKernel): readonly OpenFile[] {
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
 export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
 
-const machine = (): Profile => ({
+export const machine = (): Profile => ({
   ...REFERENCE_PROFILE,
   sysctl: {
     ...REFERENCE_PROFILE.sysctl,
@@ -242,7 +242,12 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
   });
   const group = tx.group(pid);
   group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
-  group.capabilities = {
+  setCapabilities(tx, pid);
+}
+
+/** The model's process may what this one may. */
+export function setCapabilities(tx: Transaction, pid: Pid): void {
+  tx.group(pid).capabilities = {
     ipcLock: hasCapability(14),
     sysRawio: hasCapability(17),
     sysAdmin: hasCapability(21),
@@ -268,7 +273,7 @@ const program = (tx: Transaction, path: string): FileId =>
   tx.makeFile({ path, kind: "disk", readable: true, writable: false, deleted: false }).id;
 
 /** The outcome as the program's answer says it. */
-function answerOf(outcome: Outcome): string {
+export function answerOf(outcome: Outcome): string {
   if ("gone" in outcome) return outcome.gone;
   if ("signal" in outcome) return `${outcome.signal} ${outcome.code}`;
   return "ret" in outcome ? `0x${BigInt(outcome.ret).toString(16)}` : `-${outcome.errno}`;

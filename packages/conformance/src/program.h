@@ -63,7 +63,7 @@ static char *put_hex(char *at, u64 n) {
   return at;
 }
 
-static void print(char letter, const u64 *numbers, int count) {
+__attribute__((unused)) static void print(char letter, const u64 *numbers, int count) {
   char line[256];
   char *at = line;
   *at++ = letter;
@@ -73,7 +73,7 @@ static void print(char letter, const u64 *numbers, int count) {
 }
 
 /* Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". */
-static void print_filtered(const char *path) {
+__attribute__((unused)) static void print_filtered(const char *path) {
   char in[4096], out[4096];
   long used = 0, n;
   int column = 0, keep = 0;
@@ -106,6 +106,30 @@ __attribute__((unused)) static long drop_capabilities(void) {
   call(CAPGET, (long)&header, (long)sets, 0);
   sets[0].effective &= ~(1u << 14 | 1u << 17);
   return call(CAPSET, (long)&header, (long)sets, 0);
+}
+
+#ifdef COMMANDS
+static long read_commands(char *line, long size, long offset) {
+  static const char commands[] = COMMANDS;
+  long n = 0;
+  for (; n < size && offset + n < (long)sizeof commands - 1; n++) line[n] = commands[offset + n];
+  return n;
+}
+#else
+static long read_commands(char *line, long size, long offset) {
+  return sys(PREAD, 0, (long)line, size, offset, 0, 0);
+}
+#endif
+
+/* The next line of the commands from *offset on, without its newline. 0 at the end. */
+__attribute__((unused)) static int next_line(char *line, long size, long *offset) {
+  long n = read_commands(line, size - 1, *offset);
+  long i = 0;
+  if (n <= 0) return 0;
+  while (i < n && line[i] != '\n') i++;
+  line[i] = 0;
+  *offset += i + 1;
+  return 1;
 }
 
 /* 1 in a child that goes on, 0 in the process that stays; its parent only waits. */

@@ -2,7 +2,7 @@ import { PAGE_SIZE } from "../base/index.ts";
 import { mappingOf, VM_OPS } from "../mm/index.ts";
 import { PG } from "../phys/index.ts";
 import { type Fault, fileOf, pageIndex, pteIndex, pteTable } from "./fault.ts";
-import { mapFilePage } from "./map-file-page.ts";
+import { isMemoryBacked, mapFilePage } from "./map-file-page.ts";
 
 /**
  * Maps the cached pages around a read fault, so that they need no faults of their own. The window is aligned
@@ -22,15 +22,24 @@ export function mapAround(fault: Fault): boolean {
   const file = fileOf(fault);
   const end = file.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(file.size / PAGE_SIZE);
   const cache = memory.peekCache(mappingOf(file));
-  const table = pteTable(fault);
-  let mapped = false;
+  const cached: (readonly [entry: number, pfn: number, index: number])[] = [];
   for (let i = from; i < to; i++) {
-    if (!table.isEmpty(i)) continue;
     const index = pageIndex(fault, page - at + i);
     const pfn = index < end ? cache?.get(index) : undefined;
-    if (pfn === undefined || memory.phys.has(pfn, PG.READAHEAD)) continue;
+    if (pfn !== undefined && !memory.phys.has(pfn, PG.READAHEAD)) cached.push([i, pfn, index]);
+  }
+  const [first] = cached;
+  if (!first || !mayMakeTable(fault, first[2], end)) return false;
+  const table = pteTable(fault);
+  let mapped = false;
+  for (const [i, pfn] of cached) {
+    if (!table.isEmpty(i)) continue;
     mapFilePage(fault, table, i, pfn);
     if (i === pteIndex(fault, page)) mapped = true;
   }
   return mapped;
 }
+
+/** A missing table is not made for a page that reaches the end of a file; memory-backed files are excepted. */
+const mayMakeTable = (fault: Fault, index: number, end: number): boolean =>
+  fault.pages.table.find(0, fault.page) !== undefined || index + 1 < end || isMemoryBacked(fault.vma);

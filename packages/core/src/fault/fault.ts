@@ -15,14 +15,16 @@ export interface Fault {
   vma: Vma;
   readonly page: number;
   readonly write: boolean;
+  /** A fault that begins anew after its page was read in is known as such, and so is a major one: FAULT_FLAG_TRIED. */
+  readonly knowsTries: boolean;
 }
 
 /** A fault at a page of an address space whose pages are modelled. */
-export function faultAt(edit: MmEdit, vma: Vma, page: number, write: boolean): Fault {
+export function faultAt(edit: MmEdit, vma: Vma, page: number, write: boolean, knowsTries = true): Fault {
   const { pages } = edit.mm;
   const { memory } = edit.env;
   assert(pages && memory, "pages are modelled");
-  return { edit, memory, pages, vma, page, write };
+  return { edit, memory, pages, vma, page, write, knowsTries };
 }
 
 /** The file behind the faulting mapping. */

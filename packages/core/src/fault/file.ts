@@ -1,11 +1,11 @@
 import { mkdirty, mkwrite } from "../arch/index.ts";
 import { PAGE_SIZE } from "../base/index.ts";
-import { cachePage, type FaultEnd, mappingOf, VM, VM_OPS } from "../mm/index.ts";
+import { cachePage, type FaultEnd, mappingOf, VM } from "../mm/index.ts";
 import { PG } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
 import { type Fault, fileOf, pageIndex, pteIndex, pteTable } from "./fault.ts";
 import { mapAround } from "./fault-around.ts";
-import { mapFilePage } from "./map-file-page.ts";
+import { isMemoryBacked, mapFilePage } from "./map-file-page.ts";
 import { readAround } from "./read-ahead.ts";
 
 /**
@@ -23,6 +23,8 @@ function doReadFault(fault: Fault): FaultEnd {
   if (mapAround(fault)) return "done";
   const found = filemapFault(fault);
   if (typeof found.pfn !== "number") return found.end;
+  // A page that had to be read was waited for, and the fault begins anew: more is cached by then.
+  if (found.wasRead && mapAround(fault)) return found.end;
   const table = pteTable(fault);
   mapFilePage(fault, table, pteIndex(fault, fault.page), found.pfn);
   return found.end;
@@ -62,6 +64,7 @@ function doSharedFault(fault: Fault): FaultEnd {
 /** What the file gave for a page. */
 interface Found {
   readonly pfn?: number;
+  readonly wasRead?: boolean;
   readonly end: FaultEnd;
 }
 
@@ -81,14 +84,12 @@ function filemapFault(fault: Fault): Found {
     memory.phys.flag(cached, 0, PG.READAHEAD);
     return { pfn: cached, end: "done" };
   }
-  if (isMemoryBacked(vma.ops.name)) {
+  if (isMemoryBacked(vma)) {
     const pfn = cachePage(memory, mapping, index, PG.SHMEM | PG.SWAPBACKED);
     return pfn === undefined ? { end: "oom" } : { pfn, end: "done" };
   }
   const pfn = cachePage(memory, mapping, index, 0);
   if (pfn === undefined) return { end: "oom" };
   readAround(fault, index);
-  return { pfn, end: "major" };
+  return { pfn, end: fault.knowsTries ? "major" : "done", wasRead: true };
 }
-
-const isMemoryBacked = (ops: string): boolean => ops === VM_OPS.shmem.name || ops === VM_OPS.shm.name;

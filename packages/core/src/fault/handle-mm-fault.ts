@@ -17,8 +17,14 @@ export const isError = (end: FaultEnd): boolean => end !== "done" && end !== "ma
  *
  * @kernel handle_mm_fault, __handle_mm_fault, mm_account_fault, mm/memory.c (6.18)
  */
-export function handleMmFault(edit: MmEdit, vma: Vma, page: number, write: boolean): FaultEnd {
-  const fault = faultAt(edit, vma, page, write);
+export function handleMmFault(
+  edit: MmEdit,
+  vma: Vma,
+  page: number,
+  write: boolean,
+  knowsTries = true,
+): FaultEnd {
+  const fault = faultAt(edit, vma, page, write, knowsTries);
   const end = dispatch(fault);
   const { counted } = fault.memory;
   if (end === "major") counted.major++;
@@ -29,14 +35,13 @@ export function handleMmFault(edit: MmEdit, vma: Vma, page: number, write: boole
 function dispatch(fault: Fault): FaultEnd {
   const { pages, page, vma } = fault;
   if (vma.ops === VM_OPS.hugetlb) return doHugetlbFault(fault);
-  const above = pages.table.find(1, page);
+  const above = pages.table.make(1, page, fault.memory.tables);
   const i = pages.table.index(1, page);
-  if (!above || above.isEmpty(i)) {
+  if (above.isEmpty(i)) {
     const end = mayBeHuge(fault) ? doHugePage(fault) : undefined;
     if (end !== undefined) return end;
   } else if (isLarge(above.words[2 * i] as number)) {
-    const own = pages.table.own(1, page);
-    const end = own && doHugeWpPage(fault, own, i);
+    const end = doHugeWpPage(fault, above, i);
     if (end !== undefined) return end;
   }
   return handlePteFault(fault);

@@ -1,5 +1,5 @@
 import { isWritable, mkdirty } from "../arch/index.ts";
-import { VM, vmPageProt } from "../mm/index.ts";
+import { VM, VM_OPS, type Vma, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
 import { type Fault, setEntry } from "./fault.ts";
@@ -19,3 +19,6 @@ export function mapFilePage(
   phys.add(pfn, FRAME.REFCOUNT, 1);
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]++;
 }
+
+/** Whether the file is memory and nothing else: shmem_mapping. */
+export const isMemoryBacked = ({ ops }: Vma): boolean => ops === VM_OPS.shmem || ops === VM_OPS.shm;

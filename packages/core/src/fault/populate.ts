@@ -1,7 +1,16 @@
-import { isPresent, isWritable } from "../arch/index.ts";
+import { isDirty, isPresent, isWritable } from "../arch/index.ts";
 import { done, type Result, refuse } from "../base/index.ts";
-import { type FaultEnd, type Faults, isAccessible, type MmEdit, VM, type Vma } from "../mm/index.ts";
-import { markAccessed, PG } from "../phys/index.ts";
+import {
+  type FaultEnd,
+  type Faults,
+  isAccessible,
+  isLocked,
+  type MmEdit,
+  markUsed,
+  VM,
+  type Vma,
+} from "../mm/index.ts";
+import { PG } from "../phys/index.ts";
 import { entryPfn, faultAt } from "./fault.ts";
 import { handleMmFault, isError } from "./handle-mm-fault.ts";
 
@@ -24,22 +33,42 @@ function populate(edit: MmEdit, start: number, end: number, onError: "stop" | "i
     const from = Math.max(now.start, start);
     const to = Math.min(now.end, end);
     const write = (now.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE;
-    const ended = isAccessible(now) ? faultIn(edit, now, from, to, write) : "sigsegv";
+    const ended = isAccessible(now) ? bringIn(edit, now, from, to, write, false) : "sigsegv";
     if (isError(ended) && onError === "stop")
       return refuse(ended === "oom" ? "EAGAIN" : "ENOMEM", `a page cannot be had: ${ended}`);
   }
   return done;
 }
 
-/** Brings the pages of a part of one VMA in, up to the first that cannot be had: __get_user_pages. */
+/** The same for a part of one VMA, with nothing passed over: faultin_page_range, mm/gup.c. */
 function faultIn(edit: MmEdit, vma: Vma, start: number, end: number, write: boolean): FaultEnd {
+  return bringIn(edit, vma, start, end, write, true);
+}
+
+/**
+ * Brings the pages of a part of one VMA in, up to the first that cannot be had: __get_user_pages.
+ *
+ * @param knowsTries a page that is read in makes the fault a major one; mlock and MAP_POPULATE forget that
+ */
+function bringIn(
+  edit: MmEdit,
+  vma: Vma,
+  start: number,
+  end: number,
+  write: boolean,
+  knowsTries: boolean,
+): FaultEnd {
+  // What comes in now is locked only when a batch of such pages is complete: mlock_new_folio.
+  const fresh = new Set<number>();
+  if (isLocked(vma))
+    for (let page = start; page < end; page++) if (!isMapped(edit, page, false)) fresh.add(page);
   for (let page = start; page < end; page++) {
     if (!isMapped(edit, page, write)) {
       const now = edit.lookup(page) ?? vma;
-      const ended = handleMmFault(edit, now, page, write);
+      const ended = handleMmFault(edit, now, page, write, knowsTries);
       if (isError(ended)) return ended;
     }
-    touch(edit, vma, page, write);
+    touch(edit, vma, page, write, fresh.has(page) ? 1 : 0);
   }
   return "done";
 }
@@ -51,13 +80,20 @@ function isMapped(edit: MmEdit, page: number, write: boolean): boolean {
   return isPresent(lo) && (!write || isWritable(lo));
 }
 
-/** FOLL_TOUCH: the page counts as used, and as written to. */
-function touch(edit: MmEdit, vma: Vma, page: number, write: boolean): void {
+/**
+ * FOLL_TOUCH: the page counts as used, and as written to.
+ *
+ * @param besides see markUsed
+ */
+function touch(edit: MmEdit, vma: Vma, page: number, write: boolean, besides: number): void {
   const { memory, pages } = faultAt(edit, vma, page, write);
   const table = pages.table.find(0, page);
   if (!table) return;
   const i = pages.table.index(0, page);
   const pfn = entryPfn(table, i);
   if (memory.phys.has(pfn, PG.RESERVED)) return;
-  markAccessed(memory.phys, memory.phys.head(pfn));
+  const head = memory.phys.head(pfn);
+  const [lo, hi] = [table.words[2 * i] as number, table.words[2 * i + 1] as number];
+  if (write && !isDirty(lo, hi)) memory.phys.flag(head, PG.DIRTY);
+  markUsed(memory, pfn, besides);
 }

@@ -29,9 +29,9 @@ export interface Event {
   readonly assumed?: readonly string[];
 }
 
-/** Whether the event is a system call of the recording, rather than something known from elsewhere. */
+/** Whether the event is a system call of the recording, rather than a fault or something known from elsewhere. */
 export const isSystemCall = (event: Event): boolean =>
-  event.line !== undefined && event.request.call !== "file";
+  event.line !== undefined && event.request.call !== "file" && event.request.call !== "access";
 
 /** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
 const UNDECIDED: ReadonlySet<Call> = new Set<Call>([

@@ -6,6 +6,7 @@ import {
   type HugePool,
   type Memory,
   type MmEdit,
+  type MmStruct,
   PageCache,
   type PageModel,
 } from "../mm/index.ts";
@@ -55,6 +56,7 @@ export class MemoryDraft implements Memory {
   constructor(
     base: MemoryState,
     profile: Profile,
+    readonly spaces: () => Iterable<MmStruct>,
     readonly mappersOf: (mapping: FileId) => readonly MmEdit[],
   ) {
     this.model = profile.pages;

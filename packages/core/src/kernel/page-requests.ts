@@ -1,18 +1,15 @@
-import { type FileId, pagesOf } from "../base/index.ts";
+import type { FileId } from "../base/index.ts";
 import { access, writeBytes } from "../fault/index.ts";
 import {
-  anonVmaPrepare,
   cachePage,
-  findOrExpand,
-  isAccessible,
   type MmEdit,
   mappingOf,
   type OpenFile,
   pageOfWord,
+  touch,
   truncatePages,
-  VM,
 } from "../mm/index.ts";
-import { PG } from "../phys/index.ts";
+import { markAccessed, PG } from "../phys/index.ts";
 import type { Outcome, Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -23,11 +20,10 @@ type Of<C extends Request["call"]> = Request & { readonly call: C };
  * kind has the effects on mappings that a fault has, and one that is only supposed makes the stack grow.
  */
 export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): Outcome {
-  if (r.kind === undefined) {
-    findOrExpand(edit, pageOfWord(r.addr));
+  if (r.kind === undefined || !edit.env.memory) {
+    touch(edit, pageOfWord(r.addr), r.kind === "write");
     return recorded;
   }
-  if (!edit.env.memory) return accessRanges(edit, r, recorded);
   const length = r.value === undefined ? (r.length ?? 1) : r.value.length / 2;
   const stopped = access(edit, r.addr, length, r.kind);
   if (stopped) return "oom" in stopped ? { gone: "SIGKILL" } : stopped;
@@ -37,26 +33,21 @@ export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): 
   return { ret: 0 };
 }
 
-/** What an access does to the mappings alone: the stack grows, and a first write brings an anon_vma. */
-function accessRanges(edit: MmEdit, r: Of<"access">, recorded: Outcome): Outcome {
-  const page = pageOfWord(r.addr);
-  if (!findOrExpand(edit, page).ok) return recorded;
-  const vma = edit.lookup(page);
-  const writes = r.kind === "write" && vma && isAccessible(vma) && (vma.flags & VM.WRITE) !== 0;
-  if (vma && writes && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
-  return recorded;
-}
-
 /** Introduces an open file, or says again what is known of it: one that has become shorter loses its pages. */
 export function defineFile(tx: Transaction, file: OpenFile): void {
   const { memory } = tx;
   const before = tx.peekFile(file.id)?.size;
   tx.defineFile(file);
   if (!memory || before === undefined || file.size === undefined || file.size >= before) return;
-  truncatePages(memory, mappingOf(file), pagesOf(file.size));
+  truncatePages(memory, mappingOf(file), file.size);
 }
 
-/** Pages of a file are in the page cache: it was written, or read, by other means than a mapping. */
+/**
+ * Pages of a file are in the page cache: it was written, or read, by other means than a mapping. A write to
+ * memory-backed files counts as a use of the page.
+ *
+ * @kernel shmem_get_folio_gfp, mm/shmem.c (6.18)
+ */
 export function cachePages(tx: Transaction, r: Of<"cached">): void {
   const file = tx.peekFile(r.file as FileId);
   const { memory } = tx;
@@ -65,6 +56,8 @@ export function cachePages(tx: Transaction, r: Of<"cached">): void {
   for (let index = r.start; index < r.end; index++) {
     const pfn = cachePage(memory, mappingOf(file), index, shmem);
     if (pfn === undefined) return;
-    if (r.dirty) memory.phys.flag(pfn, PG.DIRTY);
+    if (!r.dirty) continue;
+    memory.phys.flag(pfn, PG.DIRTY);
+    if (shmem !== 0) markAccessed(memory.phys, pfn);
   }
 }

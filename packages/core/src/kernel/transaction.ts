@@ -369,8 +369,11 @@ export class Transaction implements World {
   /** The machine's memory; undefined in a log that does not tell of accesses. */
   get memory(): MemoryDraft | undefined {
     if (!this.memoryDraft && this.base.memory)
-      this.memoryDraft = new MemoryDraft(this.base.memory, this.profile, (mapping) =>
-        this.mappersOf(mapping),
+      this.memoryDraft = new MemoryDraft(
+        this.base.memory,
+        this.profile,
+        () => this.tables.mms.values(),
+        (mapping) => this.mappersOf(mapping),
       );
     return this.memoryDraft;
   }

@@ -64,6 +64,12 @@ export function supposeWritten(edit: MmEdit, page: number): void {
   if (vma && isUntouched(vma) && !continuesFile(edit, vma)) anonVmaPrepare(edit, vma);
 }
 
+/** A write fault in private memory, which is the moment at which its VMA gets an anon_vma. */
+export function writeFault(edit: MmEdit, page: number): void {
+  const vma = edit.lookup(page);
+  if (vma && isUntouched(vma)) anonVmaPrepare(edit, vma);
+}
+
 /** A VMA looked at earlier may since have become another: only what still stands is touched. */
 function touch(edit: MmEdit, vma: Vma): void {
   const now = edit.lookup(vma.start);

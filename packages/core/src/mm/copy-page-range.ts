@@ -41,7 +41,7 @@ export const needsCopy = (vma: Vma): boolean =>
 
 /**
  * Copies the entries of one mapping into a child: pages are shared, and private ones write-protected on both
- * sides.
+ * sides. The child gets every table that the parent has there, whatever is in it.
  *
  * @kernel copy_page_range, copy_present_ptes, copy_nonpresent_pte, mm/memory.c; copy_huge_pmd,
  * mm/huge_memory.c (6.18)
@@ -60,14 +60,12 @@ export function copyPageRange(parent: MmEdit, child: MmPages, vma: Vma): void {
     savedDirty: pages.table.mode.savedDirty,
   };
   pages.table.visitOwned(vma.start, vma.end, {
+    table({ level }, page) {
+      child.table.make(level, page, memory.tables);
+    },
     leaf(table, from, to, page) {
-      let into: TablePage | undefined;
-      const base = page - from;
-      for (let i = from; i < to; i++) {
-        if (table.isEmpty(i)) continue;
-        into ??= child.table.make(0, base + i, memory.tables);
-        copyEntry(copying, table, into, i);
-      }
+      const into = child.table.make(0, page, memory.tables);
+      for (let i = from; i < to; i++) if (!table.isEmpty(i)) copyEntry(copying, table, into, i);
     },
     large(table, i, page) {
       copyLarge(copying, table, child.table.make(table.level, page, memory.tables), i);

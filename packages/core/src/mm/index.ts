@@ -35,6 +35,7 @@ export * from "./remap-file-pages.ts";
 export * from "./shm.ts";
 export * from "./special-mapping.ts";
 export * from "./truncate.ts";
+export * from "./unevictable.ts";
 export * from "./unmapped-area.ts";
 export * from "./vm-flags.ts";
 export * from "./vma.ts";

@@ -20,6 +20,8 @@ import { type Memory, mappingOf } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
 import { cachePage, forgetPage, punchHole } from "./truncate.ts";
+import { isUnevictable } from "./unevictable.ts";
+import { VMH } from "./vm-flags.ts";
 import { isAnonymous, VM_OPS, type Vma } from "./vma.ts";
 import { DONTNEED, freeSwap, zapRange } from "./zap.ts";
 
@@ -54,7 +56,8 @@ export function freePages(edit: MmEdit, start: number, end: number): void {
   });
 }
 
-function freePage({ memory: { phys }, table, i, pfn }: PresentPage): void {
+function freePage({ memory, table, i, pfn }: PresentPage): void {
+  const { phys } = memory;
   const head = phys.head(pfn);
   if (!phys.has(head, PG.ANON)) return;
   if (phys.has(head, PG.DIRTY)) {
@@ -66,6 +69,7 @@ function freePage({ memory: { phys }, table, i, pfn }: PresentPage): void {
     mkold(words, 2 * i);
     mkclean(words, 2 * i);
   }
+  if (!phys.has(head, PG.SWAPBACKED) || phys.has(head, PG.SWAPCACHE) || isUnevictable(memory, pfn)) return;
   phys.flag(head, 0, PG.SWAPBACKED | PG.ACTIVE | PG.REFERENCED);
 }
 
@@ -84,7 +88,8 @@ export function coolPages(edit: MmEdit, start: number, end: number): void {
 
 /**
  * MADV_PAGEOUT: pages that nobody else maps are reclaimed: private ones to swap if there is room, those of
- * files from the page cache if they are clean.
+ * files from the page cache if they are clean. A dirty page of a disk file is marked for reclaim by the flag
+ * that also marks where reading ahead should go on, so that nothing maps it in passing.
  *
  * @kernel madvise_pageout, mm/madvise.c; shrink_folio_list, mm/vmscan.c (6.18)
  */
@@ -93,15 +98,22 @@ export function pageOut(edit: MmEdit, vma: Vma, start: number, end: number): voi
   forEachPresent(edit, start, end, (page) => {
     const { memory, pfn } = page;
     if (memory.phys.mapcount(pfn) !== 1 || memory.phys.head(pfn) !== pfn) return;
-    if (memory.phys.has(pfn, PG.ANON)) reclaimAnonymous(page);
+    memory.phys.flag(pfn, 0, PG.REFERENCED);
+    if (memory.phys.has(pfn, PG.ANON)) reclaimAnonymous(page, (vma.high & VMH.DROPPABLE) !== 0);
     else reclaimFilePage(edit, vma, page);
   });
 }
 
-function reclaimAnonymous({ memory, pages, table, i, pfn }: PresentPage): void {
+/** @param droppable the page may go whatever was written to it */
+function reclaimAnonymous({ memory, pages, table, i, pfn }: PresentPage, droppable: boolean): void {
   const { phys, swap } = memory;
   const [lo, hi] = [table.words[2 * i] as number, table.words[2 * i + 1] as number];
-  if (!phys.has(pfn, PG.SWAPBACKED) && !isDirty(lo, hi)) {
+  if (!phys.has(pfn, PG.SWAPBACKED)) {
+    if (isDirty(lo, hi)) phys.flag(pfn, PG.DIRTY);
+    if (phys.has(pfn, PG.DIRTY) && !droppable) {
+      phys.flag(pfn, PG.SWAPBACKED | PG.ACTIVE);
+      return;
+    }
     table.clear(i);
   } else {
     const slot = swap.alloc();
@@ -127,8 +139,9 @@ function reclaimFilePage(edit: MmEdit, vma: Vma, { memory, pages, table, i, pfn 
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
   phys.add(pfn, FRAME.MAPCOUNT, -1);
   phys.put(pfn);
-  const clean = !phys.has(pfn, PG.DIRTY | PG.SHMEM);
-  if (clean && vma.file !== 0) forgetPage(memory, mappingOf(edit.env.file(vma.file)), phys.index(pfn), pfn);
+  const mapping = mappingOf(edit.env.file(vma.file));
+  if (!phys.has(pfn, PG.DIRTY)) forgetPage(memory, mapping, phys.index(pfn), pfn);
+  else phys.flag(pfn, phys.has(pfn, PG.SHMEM) ? PG.ACTIVE : PG.ACTIVE | PG.READAHEAD);
 }
 
 /** MADV_REMOVE: a hole in the file; whoever maps these pages loses them. */

@@ -3,6 +3,7 @@ import type { FileId, Result } from "../base/index.ts";
 import type { TableFrames } from "../paging/index.ts";
 import type { PhysMemory, SwapArea } from "../phys/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
+import type { MmStruct } from "./mm-struct.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { PageCache } from "./page-cache.ts";
 import type { Vma } from "./vma.ts";
@@ -55,6 +56,8 @@ export interface Memory {
   cache(mapping: FileId): PageCache;
   /** The page cache of a file, to be looked at; undefined when it is empty. */
   peekCache(mapping: FileId): PageCache | undefined;
+  /** Every address space there is. */
+  spaces(): Iterable<MmStruct>;
   /** Every address space that maps the file. */
   mappersOf(mapping: FileId): readonly MmEdit[];
 }

@@ -140,6 +140,13 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
   uncharge(edit, released);
   changeProtection(edit, start, end);
   const locked = (vma.flags & (VM.LOCKED | VM.WRITE | VM.SHARED)) === VM.LOCKED && (flags & VM.WRITE) !== 0;
-  if (locked) mmPopulate(edit, start, end, "ignore");
+  if (locked) populateWritable(edit, start, end);
   return done;
+}
+
+/** Brings locked memory in that has become writable, without ever letting the mmap lock go: populate_vma_page_range. */
+function populateWritable(edit: MmEdit, start: number, end: number): void {
+  const vma = edit.lookup(start);
+  if (!edit.env.memory || !vma) mmPopulate(edit, start, end, "ignore");
+  else if ((vma.flags & VM.LOCKONFAULT) === 0) edit.env.memory.faults.faultIn(edit, vma, start, end, true);
 }

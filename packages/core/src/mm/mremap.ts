@@ -280,7 +280,7 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
   const fresh = isAnonymous(vma) && vma.anonVma === 0;
   const pgoff = fresh ? to : vma.pgoff + (from - vma.start);
   mergeNew(edit, vma.movedTo(pageRange(to, to + newPages), pgoff));
-  movePageTables(edit, from, to, Math.min(oldPages, newPages));
+  movePageTables(edit, vma, from, to, Math.min(oldPages, newPages));
   if (keep) emptySource(edit, from, oldPages);
   else unmapSource(edit, from, oldPages);
   edit.set("hiwaterVm", highest);

@@ -1,4 +1,4 @@
-import type { FileId } from "../base/index.ts";
+import { type FileId, PAGE_SIZE, pagesOf } from "../base/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
 import type { Memory } from "./memory.ts";
 import { mappingOf } from "./memory.ts";
@@ -46,10 +46,21 @@ export function forgetPage(memory: Memory, mapping: FileId, index: number, pfn: 
   memory.phys.put(pfn);
 }
 
-/** A file has become shorter: its pages from `end` on go, written copies of them included. */
-export function truncatePages(memory: Memory, mapping: FileId, end: number): void {
+/**
+ * A file has become shorter: the pages beyond its size in bytes go, written copies of them included. The rest of
+ * the last page becomes zeros.
+ *
+ * @kernel truncate_pagecache, truncate_inode_pages_range, mm/truncate.c; shmem_undo_range, mm/shmem.c (6.18)
+ */
+export function truncatePages(memory: Memory, mapping: FileId, size: number): void {
+  const end = pagesOf(size);
   unmapMappingPages(memory, mapping, end, Number.POSITIVE_INFINITY, TRUNCATED);
   dropCached(memory, mapping, end, Number.POSITIVE_INFINITY);
+  const kept = size % PAGE_SIZE;
+  const last = kept === 0 ? undefined : memory.peekCache(mapping)?.get(end - 1);
+  if (last === undefined) return;
+  memory.phys.flag(last, PG.DIRTY);
+  memory.phys.setContent(last, memory.phys.content(last)?.slice().fill(0, kept));
 }
 
 /** Pages [start, end) of a file become a hole: fallocate with FALLOC_FL_PUNCH_HOLE. */

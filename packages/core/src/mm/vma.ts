@@ -142,6 +142,9 @@ export function statOf(flags: number): "exec" | "stack" | "data" | "none" {
   return (flags & (VM.WRITE | VM.SHARED)) === VM.WRITE ? "data" : "none";
 }
 
+/** Memory that mlock keeps in: its pages are unevictable. */
+export const isLocked = (v: Vma): boolean => (v.flags & VM.LOCKED) !== 0;
+
 /** Memory that mlock passes over. */
 export const neverLocked = (v: Vma): boolean =>
   isSpecial(v) || (v.flags & VM.HUGETLB) !== 0 || (v.high & VMH.DROPPABLE) !== 0;

@@ -5,6 +5,7 @@ import { splitHugePmd, zapHugePmd } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
+import { isUnevictable } from "./unevictable.ts";
 import { VM } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 
@@ -44,7 +45,11 @@ export function zapPages(
   details: ZapDetails,
 ): void {
   const emptied: number[] = [];
+  const wholly = (page: number): boolean => start <= page && page + pages.table.span(1) <= end;
   pages.table.visitOwned(start, end, {
+    table({ level, used }, page) {
+      if (details.freeTables && level === 0 && used === 0 && wholly(page)) emptied.push(page);
+    },
     leaf(table, from, to, page) {
       zapEntries(memory, pages, vma, table, from, to, details);
       if (details.freeTables && table.used === 0 && to - from === table.words.length / 2) emptied.push(page);
@@ -96,10 +101,22 @@ function dropPage(memory: Memory, pages: MmPages, vma: Vma, pfn: number, lo: num
   else {
     pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
     if (isDirty(lo, hi)) phys.flag(phys.head(pfn), PG.DIRTY);
-    if (isYoung(lo) && hasRecency(vma)) markAccessed(phys, phys.head(pfn));
+    if (isYoung(lo) && hasRecency(vma)) markUsed(memory, pfn);
   }
   phys.add(pfn, FRAME.MAPCOUNT, -1);
   releasePage(memory, pfn);
+}
+
+/**
+ * A page was used: one that was in use already becomes active, unless it is locked.
+ *
+ * @param besides entries of locked mappings that have not taken effect yet
+ */
+export function markUsed(memory: Memory, pfn: number, besides = 0): void {
+  const { phys } = memory;
+  const head = phys.head(pfn);
+  const locked = phys.has(head, PG.REFERENCED) && isUnevictable(memory, pfn, besides);
+  markAccessed(phys, head, locked);
 }
 
 /** Whether an access through the mapping says that the page will be used again: vma_has_recency. */

@@ -19,6 +19,8 @@ function eachMode(
 
 /** Learns of what a range of pages meets. Tables may be changed only in a visit that owns them. */
 export interface RangeVisitor {
+  /** A table below the top, before its entries; `page` is the first that it covers. Empty tables have no more. */
+  table?(table: TablePage, page: number): void;
   /** Entries [from, to) of a lowest table; entry `from` maps page `page`. */
   leaf(table: TablePage, from: number, to: number, page: number): void;
   /** An entry above the lowest level that maps memory itself; `page` is the first of its pages. */
@@ -186,6 +188,32 @@ export class PageTable {
     return table;
   }
 
+  /** Whether an entry above the lowest level maps memory itself. */
+  isLarge(table: TablePage, i: number): boolean {
+    return isLarge(table.words[2 * i] as number);
+  }
+
+  /**
+   * Moves one entry with all that is behind it to another page's entry of that level, whose table is there.
+   *
+   * @returns false when that entry is not empty, and nothing has moved
+   * @kernel move_normal_pmd, move_normal_pud, mm/mremap.c; move_huge_pmd, mm/huge_memory.c (6.18)
+   */
+  moveEntry(level: number, from: number, to: number): boolean {
+    const target = this.own(level, to);
+    const source = this.own(level, from);
+    const [i, n] = [this.index(level, from), this.index(level, to)];
+    assert(source && target, "tables to move between");
+    if (!target.isEmpty(n)) return false;
+    const below = source.tables[i];
+    target.set(n, source.words[2 * i] as number, source.words[2 * i + 1] as number);
+    if (below) target.tables[n] = below;
+    source.unlink(i);
+    this.#last = undefined;
+    this.#lastFirst = -1;
+    return true;
+  }
+
   /** Frees every table but the top; all are empty. */
   freeAll(frames: TableFrames): void {
     this.freeRange(
@@ -294,7 +322,9 @@ export class PageTable {
         if (isLarge(table.words[2 * i] as number) || table.isEmpty(i)) continue;
       }
       let below = table.tables[i];
-      if (!below || below.used === 0) continue;
+      if (!below) continue;
+      visitor.table?.(below, page);
+      if (below.used === 0) continue;
       if (owner && below.owner !== owner) {
         below = below.ownedBy(owner);
         table.tables[i] = below;

@@ -11,8 +11,8 @@ import {
   VM,
   vpn,
 } from "@pagetrail/core";
+import type { Session } from "../session.ts";
 import { stackPointer } from "./exec/exec-hints.ts";
-import type { Session } from "./session.ts";
 import type { StraceCall } from "./text/index.ts";
 import { limitShown } from "./translate/system.ts";
 

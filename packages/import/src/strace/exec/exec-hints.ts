@@ -1,5 +1,5 @@
 import { alignUp, IA32, PAGE_SIZE } from "@pagetrail/core";
-import { MAP, PROT, type StraceCall } from "../text/index.ts";
+import { MAP, PROT, type ShownImage, type StraceCall } from "../text/index.ts";
 import { Arguments } from "../translate/arguments.ts";
 
 /** Bytes [start, start + length). */
@@ -48,7 +48,12 @@ export class ExecHints {
 
   /** The dynamic loader looked for its configuration, or protected the program's RELRO and its own. */
   get looksDynamic(): boolean {
-    return this.#askedForLibraries || this.relros.length >= 2;
+    return this.#askedForLibraries || this.relros.length >= 2 || this.image?.interpreter !== undefined;
+  }
+
+  /** @param image where exec put things, when the recording shows it */
+  constructor(readonly image?: ShownImage) {
+    if (image?.vdso !== undefined) this.looks32 = image.vdso < 2 ** 32;
   }
 
   /** The task exits, execs again, or the trace ends. */
@@ -108,10 +113,18 @@ export class ExecHints {
     if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.#askedForLibraries = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
-      if (pointer === undefined) continue;
-      this.lowestPointer = Math.min(this.lowestPointer ?? pointer, pointer);
-      this.highestPointer = Math.max(this.highestPointer ?? pointer, pointer);
+      if (pointer !== undefined) this.#pointer(pointer);
     }
+  }
+
+  /** Memory was touched there. */
+  point(address: number): void {
+    if (!this.complete && isInStackRegion(address)) this.#pointer(address);
+  }
+
+  #pointer(pointer: number): void {
+    this.lowestPointer = Math.min(this.lowestPointer ?? pointer, pointer);
+    this.highestPointer = Math.max(this.highestPointer ?? pointer, pointer);
   }
 }
 
@@ -120,6 +133,10 @@ export function stackPointer(text: string): number | undefined {
   const [, digits] = /^0x(7ff[0-9a-f]{9}|ff[0-9a-f]{6})(?: |$)/.exec(text) ?? [];
   if (digits === undefined) return undefined;
   const pointer = Number.parseInt(digits, 16);
+  return isInStackRegion(pointer) ? pointer : undefined;
+}
+
+function isInStackRegion(pointer: number): boolean {
   const [from, to] = pointer < 2 ** 32 ? [STACK_REGION_32, IA32.stackTop] : [STACK_REGION, USER_TOP];
-  return pointer >= from && pointer < to ? pointer : undefined;
+  return pointer >= from && pointer < to;
 }

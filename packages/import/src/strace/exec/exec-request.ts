@@ -1,6 +1,6 @@
 import type { ExecRequest, KernelState, Pid, ProgramFile } from "@pagetrail/core";
 import { joinPath, mapsPath } from "../files/index.ts";
-import type { StraceCall } from "../text/index.ts";
+import type { ShownFile, StraceCall } from "../text/index.ts";
 import { type ExecCall, environmentBytes, readExecCall, totalBytes } from "./exec-call.ts";
 import type { ExecHints } from "./exec-hints.ts";
 import { guessProgram } from "./guess-program.ts";
@@ -41,7 +41,7 @@ export function translateExec(
   const exec = readExecCall(call) ?? UNREADABLE;
   const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
   const tid = (call.formerTid ?? call.tid) as Pid;
-  const found = fitting(programs.find(path), path, hints);
+  const found = fitting(findProgram(programs, path, call.image?.program), path, hints);
   if (found.kind === "foreign")
     return { kind: "foreign", why: `${found.path} is a program for machine ${found.machine}` };
   const images =
@@ -49,8 +49,8 @@ export function translateExec(
   const environment = environmentBytes(exec);
   const args = scriptArguments(exec, found);
   const open: ExecRequest = {
-    program: images.program,
-    ...(images.interpreter ? { interpreter: images.interpreter } : {}),
+    program: identified(images.program, call.image?.program),
+    ...(images.interpreter ? { interpreter: identified(images.interpreter, call.image?.interpreter) } : {}),
     comm: baseName(exec.path).slice(0, COMM_LENGTH),
     sizes: { ...args, envc: exec.envc, envBytes: environment.bytes, nameBytes: exec.path.length + 1 },
     randomized: false,
@@ -77,12 +77,26 @@ export function translateExec(
   };
 }
 
+/** The program by its name, or where that is relative or gone by the file that was mapped. */
+function findProgram(programs: Programs, path: string, mapped: ShownFile | undefined): FoundProgram {
+  const named = programs.find(path);
+  return named.kind === "missing" && mapped ? programs.find(mapped.path) : named;
+}
+
+/** A program with the device and inode that the recording shows of it. */
+function identified({ file, image }: ProgramFile, shown: ShownFile | undefined): ProgramFile {
+  const { device, inode } = shown ?? {};
+  if (shown?.path !== file.path || device === undefined || inode === undefined) return { file, image };
+  return { file: { ...file, device, inode }, image };
+}
+
 const UNREADABLE: ExecCall = {
   path: "",
   directory: undefined,
   args: [],
   envc: 0,
   env: undefined,
+  counted: true,
   cut: true,
 };
 

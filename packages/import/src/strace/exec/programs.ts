@@ -1,7 +1,7 @@
 import { type ElfImage, type ProgramFile, programLayout, X86_64 } from "@pagetrail/core";
 import { elfBytesNeeded, interpRange, parseElf, withInterp } from "../../elf/elf.ts";
 import { parseShebang, SHEBANG_BYTES } from "../../elf/shebang.ts";
-import type { SystemFiles } from "../importer.ts";
+import type { SystemFiles } from "../../sink.ts";
 
 /** What exec finds behind a path. */
 export type FoundProgram =

@@ -14,7 +14,7 @@ import {
   sameOutcome,
   Transaction,
 } from "@pagetrail/core";
-import type { ImportSink } from "./importer.ts";
+import type { ImportSink } from "./sink.ts";
 import type { Tally } from "./tally.ts";
 
 /** Where in the recording an event comes from; nothing for what is only known. */
@@ -47,6 +47,8 @@ export class Session {
   #state: KernelState;
   /** Address spaces whose programs went on with other things since their last event. */
   readonly #ran = new Map<MmId, true | "loading">();
+  /** Address spaces of which the recording shows each fault, so that nothing need be supposed. */
+  readonly #witnessed = new Set<MmId>();
   /** By address space: what its last mmap returned, while the program may not have written to it yet. */
   readonly #fresh = new Map<MmId, Bytes>();
 
@@ -66,15 +68,13 @@ export class Session {
   emit(tid: number, request: Request, outcome: Outcome = NOTHING, origin: Origin = {}): void {
     const { as, ...rest } = origin;
     const mm = this.#mmOf(tid);
-    const wrote = this.#wroteTo(mm, request);
-    const ran = this.#ran.get(mm);
-    this.#ran.delete(mm);
+    const supposed = this.#supposed(mm, request);
     const event: Event = {
       seq: this.#state.seq + 1,
       tid: tid as Pid,
       request,
       outcome,
-      ...(ran !== undefined ? { ran } : wrote === undefined ? {} : { wrote }),
+      ...supposed,
       ...rest,
       ...(as === undefined || as === request.call ? {} : { as }),
     };
@@ -82,6 +82,7 @@ export class Session {
     const told = sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted };
     this.#state = state;
     this.#noteFresh(mm, request, outcome);
+    if (request.call === "clone" && this.#witnessed.has(mm)) this.#witnessed.add(this.#mmOf(request.child));
     if (!state.mms.has(mm)) this.#forget(mm);
     this.tally.event(told);
     this.sink.event(told, state);
@@ -90,6 +91,23 @@ export class Session {
   #forget(mm: MmId): void {
     this.#ran.delete(mm);
     this.#fresh.delete(mm);
+    this.#witnessed.delete(mm);
+  }
+
+  /** Whether the recording shows each fault of the task's address space from here on. */
+  witness(tid: number, complete: boolean): void {
+    const mm = this.#mmOf(tid);
+    if (complete) this.#witnessed.add(mm);
+    else this.#witnessed.delete(mm);
+  }
+
+  /** What is taken for written to by now, for want of faults. */
+  #supposed(mm: MmId, request: Request): Pick<Event, "ran" | "wrote"> {
+    const wrote = this.#wroteTo(mm, request);
+    const ran = this.#ran.get(mm);
+    this.#ran.delete(mm);
+    if (this.#witnessed.has(mm)) return {};
+    return ran !== undefined ? { ran } : wrote === undefined ? {} : { wrote };
   }
 
   /** What the model would answer, with nothing done. */

@@ -1,5 +1,5 @@
 import { type Event, isDecided, type Outcome } from "@pagetrail/core";
-import type { ImportSummary, UnreadableLine } from "./importer.ts";
+import type { ClockFit, ImportSummary, UnreadableLine } from "./sink.ts";
 
 /** How many of anything a summary shows in full. */
 const SHOWN = 10;
@@ -7,6 +7,7 @@ const SHOWN = 10;
 /** Counts what an import meets, for its summary. */
 export class Tally {
   #events = 0;
+  #faults = 0;
   #decided = 0;
   #predicted = 0;
   #divergences = 0;
@@ -21,6 +22,7 @@ export class Tally {
 
   event(event: Event): void {
     this.#events += 1;
+    if (event.request.call === "access" && event.assumed?.includes("access") !== true) this.#faults += 1;
     if (event.line === undefined || !isDecided(event)) return;
     this.#decided += 1;
     if (event.divergence === undefined) this.#predicted += 1;
@@ -49,7 +51,7 @@ export class Tally {
     this.#notes.set(note, (this.#notes.get(note) ?? 0) + 1);
   }
 
-  summary(lines: number): ImportSummary {
+  summary(lines: number, clock?: ClockFit): ImportSummary {
     return {
       lines,
       unreadable: { count: this.#unreadable, first: this.#firstUnreadable },
@@ -62,7 +64,9 @@ export class Tally {
       processes: this.#processes.size,
       decided: this.#decided,
       predicted: this.#predicted,
+      faults: this.#faults,
       divergences: { count: this.#divergences, first: this.#firstDivergences },
+      ...(clock === undefined ? {} : { clock }),
       notes: [...this.#notes].map(([note, count]) => ({ note, count })),
     };
   }
