@@ -18,32 +18,32 @@ const document = async (...argv: string[]) => JSON.parse((await shown(...argv, "
 
 /*
  * The pool's huge page has the first free block of 512 frames, at 4096; the PGD the first of the next, 4608, which
- * is 0x1200. Then come, as memory is touched: PUD 0x1202 and PMD 0x1203 around the first page 0x1201, PTE table
- * 0x1204, and the pages that are written to, 0x1205 and 0x1206.
+ * is 0x1200. Then come, as memory is touched: the PUD 0x1201 and the PMD 0x1202, the first page 0x1203, the PTE
+ * table 0x1204 and the pages that are written to, 0x1205 and 0x1206.
  */
 describe("vtop", () => {
   test("shows every level's table, index, entry and flags, then the page, its VMA and its frame", async () => {
     expect(await shown("vtop", hex(MEMORY + 0x123), "--at", ALONE)).toEqual([
       "VIRTUAL           PHYSICAL",
-      "20000123          1201123",
+      "20000123          1203123",
       "",
-      "   PGD: 1200000 [0]   => 1202067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
-      "   PUD: 1202000 [0]   => 1203067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
-      "   PMD: 1203000 [256] => 1204067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
-      "   PTE: 1204000 [0]   => 8000000001201067  (PRESENT|RW|USER|ACCESSED|DIRTY|NX)",
-      "  PAGE: 1201000",
+      "   PGD: 1200000 [0]   => 1201067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
+      "   PUD: 1201000 [0]   => 1202067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
+      "   PMD: 1202000 [256] => 1204067           (PRESENT|RW|USER|ACCESSED|DIRTY)",
+      "   PTE: 1204000 [0]   => 8000000001203067  (PRESENT|RW|USER|ACCESSED|DIRTY|NX)",
+      "  PAGE: 1203000",
       "",
       "   VMA: 20000000-20002000 rw-p 00000000 00:00 0",
       "",
       " PFN  PHYSICAL  ZONE   USED FOR   MAPPING     INDEX  CNT  MAPS  FLAGS",
-      "4609   1201000  DMA32  anonymous  anon_vma 1  20000    1     1  uptodate|swapbacked|anon_exclusive",
+      "4611   1203000  DMA32  anonymous  anon_vma 1  20000    1     1  uptodate|swapbacked|anon_exclusive",
     ]);
   });
 
   test("shows what fork leaves of it: no right to write, dirty in software, two references", async () => {
     const lines = await shown("vtop", hex(MEMORY), "--at", FORKED, "--pid", "100");
     expect(lines[6]).toBe(
-      "   PTE: 1204000 [0]   => 8400000001201025  (PRESENT|USER|ACCESSED|SAVED_DIRTY|NX)",
+      "   PTE: 1204000 [0]   => 8400000001203025  (PRESENT|USER|ACCESSED|SAVED_DIRTY|NX)",
     );
     expect(lines.at(-1)).toMatch(/anon_vma 1 +20000 +2 +2 {2}uptodate\|swapbacked$/);
   });
@@ -102,7 +102,7 @@ describe("vtop", () => {
     const lines = await shown("vtop", hex(HUGE + 5 * 4096 + 8), "--at", ALONE);
     // The block of 512 at frame 5120 is the first whole one above.
     expect(lines.slice(5, 7)).toEqual([
-      "   PMD: 1203000 [258] => 80000000014000e7  (PRESENT|RW|USER|ACCESSED|DIRTY|PSE|NX)",
+      "   PMD: 1202000 [258] => 80000000014000e7  (PRESENT|RW|USER|ACCESSED|DIRTY|PSE|NX)",
       "  PAGE: 1400000  (2 MB)",
     ]);
     expect(lines.at(-1)).toBe("page 5 of the block of 512 at frame 5120");
@@ -118,14 +118,14 @@ describe("vtop", () => {
   });
 
   test("answers for the direct map of the kernel half, and says why for the rest", async () => {
-    expect(await shown("vtop", "ffff888001201000", "--at", ALONE)).toEqual([
+    expect(await shown("vtop", "ffff888001203000", "--at", ALONE)).toEqual([
       "VIRTUAL           PHYSICAL",
-      "ffff888001201000  1201000",
+      "ffff888001203000  1203000",
       "",
       "REGION: direct map, which begins at ffff888000000000",
       "",
       " PFN  PHYSICAL  ZONE   USED FOR   MAPPING     INDEX  CNT  MAPS  FLAGS",
-      "4609   1201000  DMA32  anonymous  anon_vma 1  20000    1     1  uptodate|swapbacked|anon_exclusive",
+      "4611   1203000  DMA32  anonymous  anon_vma 1  20000    1     1  uptodate|swapbacked|anon_exclusive",
     ]);
     expect(await shown("vtop", "ffffc90000001000")).toContain(
       "  NONE: mapped page by page, if at all: the kernel's own page tables are not modelled",
@@ -142,20 +142,20 @@ describe("vtop", () => {
       event: 14,
       pid: 100,
       address: "0x20000123",
-      physical: "0x1201123",
+      physical: "0x1203123",
       why: null,
       steps: [
-        { level: "pgd", table: "0x1200000", index: 0, entry: "0x1202067" },
+        { level: "pgd", table: "0x1200000", index: 0, entry: "0x1201067" },
         { level: "pud" },
-        { level: "pmd", index: 256, at: "0x1203800" },
+        { level: "pmd", index: 256, at: "0x1202800" },
         {
           level: "pte",
-          entry: "0x8000000001201067",
+          entry: "0x8000000001203067",
           flags: ["PRESENT", "RW", "USER", "ACCESSED", "DIRTY", "NX"],
         },
       ],
       vma: { start: "0x20000000" },
-      frame: { pfn: 4609, refcount: 1, mapcount: 1, mapping: { kind: "anon", anonVma: 1 }, index: 0x20000 },
+      frame: { pfn: 4611, refcount: 1, mapcount: 1, mapping: { kind: "anon", anonVma: 1 }, index: 0x20000 },
     });
     expect(await document("vtop", hex(MEMORY + 0x3000), "--at", ALONE)).toMatchObject({
       physical: null,
@@ -190,7 +190,7 @@ describe("vtop", () => {
 describe("pagemap", () => {
   test("has a line for each page that is there, and absent ones in runs", async () => {
     expect(await shown("pagemap", "20000000-2000a000", "--at", ALONE)).toEqual([
-      "20000000-20001000 8100000000001201 present exclusive frame 4609",
+      "20000000-20001000 8100000000001203 present exclusive frame 4611",
       "20001000-20002000 8000000000000001 present frame 1",
       "20002000-20003000 8100000000001205 present exclusive frame 4613",
       "20003000-20004000 4000000000000020 swap slot 1",
@@ -221,7 +221,7 @@ describe("pagemap", () => {
     expect(code).toBe(0);
     expect(err).toContain("process 100 (demo)");
     expect(Buffer.from(bytes()).toString("hex").match(/.{16}/g)).toEqual([
-      "0112000000000081",
+      "0312000000000081",
       "0100000000000080",
       "0512000000000081",
       "2000000000000040",
@@ -291,7 +291,7 @@ describe("frames", () => {
       "in all",
     ]);
     expect(numbers.slice(0, -1).reduce((a, b) => a + b, 0)).toBe(65_536);
-    expect(lines).toContain("    3      0       1  /lib/libdemo+1.so");
+    expect(lines).toContain("    3      0       3  /lib/libdemo+1.so");
     expect(lines).toContain("swap     1 of 64 slots used; swap cache 0 pages");
     expect(lines).toContain("hugetlb  1 of 1 page of 2 MB free");
     expect(lines.slice(-8).map((line) => line.split(/ {2,}/))).toEqual([
@@ -307,9 +307,9 @@ describe("frames", () => {
   });
 
   test("shows one frame and every entry that maps it", async () => {
-    expect(await shown("frames", "4609", "--at", FORKED)).toEqual([
+    expect(await shown("frames", "4611", "--at", FORKED)).toEqual([
       " PFN  PHYSICAL  ZONE   USED FOR   MAPPING     INDEX  CNT  MAPS  FLAGS",
-      "4609   1201000  DMA32  anonymous  anon_vma 1  20000    2     2  uptodate|swapbacked",
+      "4611   1203000  DMA32  anonymous  anon_vma 1  20000    2     2  uptodate|swapbacked",
       "",
       "PID   ADDRESS  ENTRY MAPS",
       "100  20000000  4 KB",
@@ -335,14 +335,14 @@ describe("frames", () => {
       event: 17,
       frames: 65_536,
       zones: [{ name: "DMA", managed: 3072 }, { name: "DMA32" }],
-      cache: [{ name: "/lib/libdemo+1.so", pages: 3, dirty: 0, mapped: 1 }],
+      cache: [{ name: "/lib/libdemo+1.so", pages: 3, dirty: 0, mapped: 3 }],
       swap: { size: 64, used: 1, cached: 0 },
       hugetlb: { total: 1, free: 1 },
       slabs: { mm_struct: 1, vm_area_struct: 5 },
     });
-    expect(await document("frames", "4609", "--at", FORKED)).toMatchObject({
+    expect(await document("frames", "4611", "--at", FORKED)).toMatchObject({
       schema: 1,
-      frame: { pfn: 4609, use: "anonymous", mapcount: 2 },
+      frame: { pfn: 4611, use: "anonymous", mapcount: 2 },
       mappers: [
         { pids: [100], address: "0x20000000", bytes: 4096 },
         { pids: [101], address: "0x20000000", bytes: 4096 },
@@ -374,8 +374,8 @@ describe("smaps, status and statm where pages are known", () => {
     const lines = await shown("smaps", "--rollup", "--at", FORKED, "--pid", "100");
     expect(lines.slice(0, 3)).toEqual([
       "20000000-30003000 ---p 00000000 00:00 0                                  [rollup]",
-      "Rss:                2060 kB",
-      "Pss:                1032 kB",
+      "Rss:                2068 kB",
+      "Pss:                1040 kB",
     ]);
   });
 

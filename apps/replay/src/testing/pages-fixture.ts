@@ -29,7 +29,7 @@ const mapping = (addr: number, count: number, more: Partial<Request & { call: "m
 /**
  * A process 100 with a page of each sort: of eight pages at MEMORY the first is written, the second read, the third
  * written and then closed, the fourth in swap, the fifth a guard region; at HUGE a huge page; at LIBRARY a file of
- * three pages, of which the first is read. From event 15 on a child 101 shares what is private.
+ * three pages, of which the first is executed by event 16. From event 15 on a child 101 shares what is private.
  */
 export function pagesDemo(): Recorder {
   const r = new Recorder(PAGES);

@@ -105,13 +105,13 @@ describe("a frame", () => {
       },
       CHILD,
     );
-    const found = mappersOf(m.state, 0x1001);
+    const found = mappersOf(m.state, 0x1003);
     expect(found.map(({ pids, page, span }) => [pids, page, span])).toEqual([
       [[FIRST], HERE + 1, 1],
       [[CHILD], 0x30001, 1],
     ]);
-    expect(m.state.memory && frameFacts(m.state.memory, 0x1001)).toEqual({
-      pfn: 0x1001,
+    expect(m.state.memory && frameFacts(m.state.memory, 0x1003)).toEqual({
+      pfn: 0x1003,
       zone: "DMA32",
       use: "anonymous",
       refcount: 2,

@@ -31,8 +31,8 @@ describe("the entries of pagemap", () => {
       runs.map(({ start, end, entry, vma }) => [start - HERE, end - HERE, entry, vma !== undefined]),
     ).toEqual([
       [-2, 0, 0n, false],
-      // Present, mapped once: bits 63 and 56; the first page has frame 4097.
-      [0, 1, 0x8100000000001001n, true],
+      // Present, mapped once: bits 63 and 56; the first page has frame 0x1003.
+      [0, 1, 0x8100000000001003n, true],
       // The page of zeros: present, and nothing else.
       [1, 2, 0x8000000000000001n, true],
       // In swap, slot 1 of the first area, above five bits of type.
@@ -51,7 +51,7 @@ describe("the entries of pagemap", () => {
     const m = machine();
     const bytes = pagemapBytes(m.state, m.mm(), pageRange(HERE - 1, HERE + 3));
     expect(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")).toBe(
-      ["0000000000000000", "0110000000000081", "0100000000000080", "2000000000000040"].join(""),
+      ["0000000000000000", "0310000000000081", "0100000000000080", "2000000000000040"].join(""),
     );
   });
 

@@ -32,7 +32,7 @@ const steps = (found: Vtop): readonly string[] =>
 
 /*
  * The small machine's first free frame is 4096: the PGD has it. The first write asks for the tables that are
- * missing and the page: PUD or PMD first, the page before the lowest table.
+ * missing and for the page: PUD and PMD first, the page before the lowest table.
  */
 describe("a walk", () => {
   test("has the table, the index and the entry of each of four levels", () => {
@@ -41,14 +41,14 @@ describe("a walk", () => {
     m.touch("write", HERE);
     const found = translate(m, HERE);
     expect(steps(found)).toEqual([
-      "pgd 1000000[0] 1002067",
-      "pud 1002000[0] 1003067",
-      "pmd 1003000[256] 1004067",
-      "pte 1004000[0] 8000000001001067",
+      "pgd 1000000[0] 1001067",
+      "pud 1001000[0] 1002067",
+      "pmd 1002000[256] 1004067",
+      "pte 1004000[0] 8000000001003067",
     ]);
-    expect(found.end).toEqual({ kind: "page", pfn: 0x1001, span: 1, special: false });
-    expect([found.physical, found.vma?.start]).toEqual([0x1001123, HERE]);
-    expect(found.steps.map(({ at }) => at)).toEqual([0x1000000, 0x1002000, 0x1003800, 0x1004000]);
+    expect(found.end).toEqual({ kind: "page", pfn: 0x1003, span: 1, special: false });
+    expect([found.physical, found.vma?.start]).toEqual([0x1003123, HERE]);
+    expect(found.steps.map(({ at }) => at)).toEqual([0x1000000, 0x1001000, 0x1002800, 0x1004000]);
   });
 
   test("has one level more where addresses have 57 bits", () => {
@@ -117,9 +117,9 @@ describe("a walk", () => {
     m.map(HERE, 1);
     m.touch("write", HERE);
     m.ask({ call: "mprotect", addr: HERE * 4096, length: 4096, prot: 0 });
-    // Frame 0x1001 inverted in bits 12 to 51; dirtiness in bit 58, because the entry cannot be written through.
-    expect(steps(translate(m, HERE)).at(-1)).toBe("pte 1004000[0] 40ffffffeffe120");
-    expect(translate(m, HERE).physical).toBe(0x1001123);
+    // Frame 0x1003 inverted in bits 12 to 51; dirtiness in bit 58, because the entry cannot be written through.
+    expect(steps(translate(m, HERE)).at(-1)).toBe("pte 1004000[0] 40ffffffeffc120");
+    expect(translate(m, HERE).physical).toBe(0x1003123);
   });
 
   test("finds guard regions and pages in swap, with who else names the slot and the frame that has it too", () => {
