@@ -106,6 +106,14 @@ export interface KernelTraits {
   readonly heapTouches: boolean;
   /** smaps' THPeligible up to its digit. */
   readonly thpEligible: string;
+  /** smaps' FilePmdMapped up to its number. */
+  readonly filePmdMapped: string;
+  /** smaps tells which part of Pss is dirty. */
+  readonly pssDirty: boolean;
+  /** smaps counts the pages that KSM has merged. */
+  readonly smapsKsm: boolean;
+  /** status tells which bits of an address the hardware looks at. */
+  readonly untagMask: boolean;
 }
 
 /** Linux 6.18 as its stable release 6.18.44 behaves: the reference. */
@@ -149,6 +157,10 @@ export const LINUX_6_18: KernelTraits = {
   auxvEntries: 23,
   heapTouches: false,
   thpEligible: "THPeligible:           ",
+  filePmdMapped: "FilePmdMapped:  ",
+  pssDirty: true,
+  smapsKsm: true,
+  untagMask: true,
 };
 
 /** Linux 6.1, the first long-term release with the maple tree, as its stable release 6.1.176 reads. */
@@ -177,6 +189,8 @@ export const LINUX_6_1: KernelTraits = {
   auxvEntries: 21,
   heapTouches: true,
   thpEligible: "THPeligible:    ",
+  smapsKsm: false,
+  untagMask: false,
 };
 
 /** Linux 5.4, of the red-black tree and the linked list, as its stable release 5.4.214 reads. */
@@ -211,6 +225,8 @@ export const LINUX_5_4: KernelTraits = {
   startCode: "any",
   auxvEntries: 20,
   thpEligible: "THPeligible:\t\t",
+  filePmdMapped: "FilePmdMapped: ",
+  pssDirty: false,
 };
 
 /** Every release that the model knows, by its name, the oldest first. */
