@@ -3,6 +3,7 @@ export * from "./base/index.ts";
 export * from "./kernel/index.ts";
 export * from "./log/index.ts";
 export * from "./mm/index.ts";
+export * from "./paging/index.ts";
 export * from "./process/index.ts";
 export * from "./procfs/index.ts";
 export * from "./struct/index.ts";

@@ -1,4 +1,5 @@
-import { accountingLaw, orderLaw, type Violation } from "../mm/index.ts";
+import type { Violation } from "../base/index.ts";
+import { accountingLaw, orderLaw } from "../mm/index.ts";
 import { ownershipLaw } from "../process/index.ts";
 import type { KernelState } from "./state.ts";
 

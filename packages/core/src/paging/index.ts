@@ -1,0 +1,4 @@
+export * from "./tlb.ts";
+export * from "./tlb-flush.ts";
+export * from "./tlb-laws.ts";
+export * from "./tlb-state.ts";
