@@ -1,3 +1,4 @@
+import { kspaceText } from "../kspace/index.ts";
 import type { MmStruct, Vma } from "../mm/index.ts";
 import type { KernelState } from "./state.ts";
 
@@ -37,6 +38,9 @@ export class StateDigest {
     for (const mm of state.mms.values()) parts.push(this.record(mm, () => mmText(mm)));
     for (const table of [state.tasks, state.groups, state.files, state.shms])
       for (const record of table.values()) parts.push(this.record(record, () => recordText(record)));
+    // Nothing while nothing was mapped there: logs from before the kernel half keep their digests.
+    const kspace = this.record(state.kspace, () => kspaceText(state.kspace));
+    if (kspace !== "") parts.push(kspace);
     const { seq, committed, nextMm, nextAnonVma, nextFile } = state;
     parts.push(recordText({ seq, committed, nextMm, nextAnonVma, nextFile }));
     return this.hash(parts.join("\n"));
@@ -45,7 +49,8 @@ export class StateDigest {
   private record(record: object, text: () => string): string {
     const known = this.#known.get(record);
     if (known !== undefined) return known;
-    const digest = this.hash(text());
+    const content = text();
+    const digest = content === "" ? "" : this.hash(content);
     this.#known.set(record, digest);
     return digest;
   }

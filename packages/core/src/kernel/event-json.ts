@@ -50,6 +50,12 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   execve: { path: "text", load: "record" },
   exit: { code: "int" },
   exit_group: { code: "int" },
+  vmalloc: { bytes: "word", caller: "text" },
+  vfree: { addr: "word" },
+  kmap: { pfn: "int" },
+  kunmap: { pfn: "int" },
+  kmap_local: { pfn: "int", cpu: "int" },
+  kunmap_local: { addr: "word", cpu: "int" },
   adopt: { comm: "text", tgid: "int" },
   reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
   layout: { mmapBase: "page", brk: "word" },
@@ -66,7 +72,13 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 };
 
 /** Members that a request may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["execve.load", "prctl.arg3", "prctl.arg4", "prctl.arg5"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "execve.load",
+  "prctl.arg3",
+  "prctl.arg4",
+  "prctl.arg5",
+  "vmalloc.caller",
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 

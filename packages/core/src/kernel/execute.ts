@@ -44,6 +44,7 @@ import {
   unlinkFiles,
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
+import { executeInKernel } from "./kspace.ts";
 import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
@@ -77,6 +78,8 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     const outcome = executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
+  const inKernel = executeInKernel(tx, tid, request);
+  if (inKernel) return inKernel;
   const task = tx.peekTask(tid);
   if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
   return executeProcess(tx, task, request, recorded);

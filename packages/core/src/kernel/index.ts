@@ -3,6 +3,7 @@ export * from "./digest.ts";
 export * from "./event.ts";
 export * from "./event-json.ts";
 export * from "./execute.ts";
+export { kernelHalf } from "./kspace.ts";
 export * from "./laws.ts";
 export * from "./profile.ts";
 export * from "./profile-json.ts";

@@ -1,4 +1,5 @@
 import type { MmId, Step } from "../base/index.ts";
+import type { Kspace } from "../kspace/index.ts";
 import type { MmStep, MmStruct, VmaStep } from "../mm/index.ts";
 import type { KernelState } from "./state.ts";
 
@@ -31,8 +32,15 @@ export interface CounterStep extends Step {
   readonly after: Counters;
 }
 
+/** Something in the kernel half was mapped, or no longer is. */
+export interface KspaceStep extends Step {
+  readonly kind: "kspace";
+  readonly before: Kspace;
+  readonly after: Kspace;
+}
+
 /** Everything that a transaction can do to a state. */
-export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | CounterStep;
+export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | KspaceStep | CounterStep;
 
 export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
   tasks: "task",

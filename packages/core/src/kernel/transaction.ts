@@ -1,6 +1,7 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
+import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
   type MmDraft,
   MmEdit,
@@ -31,6 +32,7 @@ import {
   type CounterStep,
   type Counters,
   countersOf,
+  type KspaceStep,
   RECORD_KINDS,
   type RecordStep,
   type RecordTable,
@@ -63,6 +65,7 @@ export class Transaction implements World {
     files: new Map<FileId, FileDraft>(),
   };
   private readonly mmDrafts = new Map<MmId, MmDraft>();
+  private kspaceDraft: KspaceDraft | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
@@ -90,6 +93,7 @@ export class Transaction implements World {
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
+    if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
     return state;
@@ -103,6 +107,10 @@ export class Transaction implements World {
         const step: RecordStep = { kind: RECORD_KINDS[table], table, key, before, after };
         journal.note(step);
       });
+    }
+    if (state.kspace !== this.base.kspace) {
+      const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
+      journal.note(step);
     }
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
     journal.note(step);
@@ -224,6 +232,16 @@ export class Transaction implements World {
     const records = this.own(table) as Table<number, object>;
     if (record) records.set(key, record);
     else records.delete(key);
+  }
+
+  /** The kernel half, checked out. */
+  kspace(): KspaceDraft {
+    this.kspaceDraft ??= checkOutKspace(this.base.kspace);
+    return this.kspaceDraft;
+  }
+
+  putKspace(kspace: Kspace): void {
+    this.kspaceDraft = checkOutKspace(kspace);
   }
 
   putCounters({ committed, nextMm, nextAnonVma, nextFile }: Counters): void {
