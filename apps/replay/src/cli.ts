@@ -343,6 +343,21 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
       const { framesCommand } = await import("./commands/frames.ts");
       await settle(framesCommand(path, pfn, options, out));
     });
+  addKmap(program, out, settle);
+}
+
+function addKmap(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("kmap")
+    .description("show the kernel half of every address space: its regions, vmalloc areas and slots of kmap")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("kmap my.ptlog --at 50%"))
+    .action(async (path: string, options) => {
+      const { kmapCommand } = await import("./commands/kmap.ts");
+      await settle(kmapCommand(path, options, out));
+    });
 }
 
 function frameNumber(text: string): number {

@@ -1,3 +1,4 @@
+export * from "./fixed-addresses.ts";
 export * from "./kernel-half.ts";
 export * from "./layout.ts";
 export * from "./paging-mode.ts";

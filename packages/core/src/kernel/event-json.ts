@@ -69,6 +69,12 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   execve: { path: "text", load: "record" },
   exit: { code: "int" },
   exit_group: { code: "int" },
+  vmalloc: { bytes: "word", caller: "text" },
+  vfree: { addr: "word" },
+  kmap: { pfn: "int" },
+  kunmap: { pfn: "int" },
+  kmap_local: { pfn: "int", cpu: "int" },
+  kunmap_local: { addr: "word", cpu: "int" },
   adopt: { comm: "text", tgid: "int" },
   reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
   layout: { mmapBase: "page", brk: "word" },
@@ -98,6 +104,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "access.value",
   "cached.dirty",
   "prctl.map",
+  "vmalloc.caller",
 ]);
 
 type Json = Readonly<Record<string, unknown>>;

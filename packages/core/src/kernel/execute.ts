@@ -46,6 +46,7 @@ import {
   unlinkFiles,
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
+import { executeInKernel } from "./kspace.ts";
 import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
 import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
@@ -89,6 +90,8 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
       request.call === "access" ? accessMemory(edit, request, recorded) : executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
+  const inKernel = executeInKernel(tx, tid, request);
+  if (inKernel) return inKernel;
   const task = tx.peekTask(tid);
   if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
   return executeProcess(tx, task, request, recorded);

@@ -21,6 +21,7 @@ import {
 } from "../mm/index.ts";
 import { execve } from "../process/index.ts";
 import type { Asked } from "./execute.ts";
+import { followInKernel } from "./kspace.ts";
 import { isFileId, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -30,6 +31,7 @@ import type { Transaction } from "./transaction.ts";
  */
 export function follow(tx: Transaction, asked: Asked): void {
   const { tid, request: r, outcome: recorded } = asked;
+  if ("ret" in recorded) followInKernel(tx, r, recorded.ret);
   const task = tx.peekTask(tid);
   if (!task || task.mm === 0 || !("ret" in recorded)) return;
   if (r.call === "execve" && r.load) {

@@ -124,7 +124,18 @@ export type Request =
   | ({ readonly call: "execve"; readonly path: string } & { readonly load?: ExecRequest })
   | { readonly call: "exit"; readonly code: number }
   | { readonly call: "exit_group"; readonly code: number }
+  | InKernel
   | Bookkeeping;
+
+/** What kernel code asks for in its own half of the address space. */
+export type InKernel =
+  /** `caller` is the function that asks; absent where nobody knows. */
+  | { readonly call: "vmalloc"; readonly bytes: Word; readonly caller?: string }
+  | { readonly call: "vfree"; readonly addr: Word }
+  | { readonly call: "kmap"; readonly pfn: number }
+  | { readonly call: "kunmap"; readonly pfn: number }
+  | { readonly call: "kmap_local"; readonly pfn: number; readonly cpu: number }
+  | { readonly call: "kunmap_local"; readonly addr: Word; readonly cpu: number };
 
 /**
  * What is no call that changes an address space: what a recording knows from elsewhere, and calls of

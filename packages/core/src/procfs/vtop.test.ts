@@ -181,6 +181,12 @@ describe("a kernel address", () => {
   test("of any other region is known by the region alone", () => {
     expect(find(0xffffc90000001000n)).toMatchObject({ region: "vmalloc", physical: undefined });
     expect(find(0x800000000000n)).toBeUndefined();
-    expect(kernelAddress({ ...PAGE_MACHINE, layout: "i386" }, 0xc0001000n)).toBeUndefined();
+  });
+
+  test("of the other layouts lies in their own halves", () => {
+    const of = (layout: "i386" | "x86-64-5level", address: bigint) =>
+      kernelAddress({ ...PAGE_MACHINE, layout }, address);
+    expect(of("i386", 0xc0001000n)).toMatchObject({ physical: 0x1000 });
+    expect(of("x86-64-5level", 0xff11000000002000n)).toMatchObject({ physical: 0x2000 });
   });
 });

@@ -11,7 +11,7 @@ import {
   swapType,
 } from "../arch/index.ts";
 import { PAGE_SIZE, pageOf } from "../base/index.ts";
-import type { KernelState, MemoryState, Profile } from "../kernel/index.ts";
+import { type KernelState, kernelHalf, type MemoryState, type Profile } from "../kernel/index.ts";
 import type { MmPages, MmStruct, Vma } from "../mm/index.ts";
 
 /** One step of a walk through page tables. Addresses are physical, in bytes. */
@@ -128,12 +128,13 @@ export interface KernelAddress {
   readonly physical: number | undefined;
 }
 
-/** Looks up an address of the kernel half; undefined for one that lies in no region, or in a half not modelled. */
-export function kernelAddress({ layout, pages }: Profile, address: bigint): KernelAddress | undefined {
-  if (layout !== "x86-64") return undefined;
-  const region = kernelRegion(address);
+/** Looks up an address of the kernel half; undefined for one that lies in no region. */
+export function kernelAddress(profile: Profile, address: bigint): KernelAddress | undefined {
+  const half = kernelHalf(profile);
+  const region = kernelRegion(address, half);
   if (!region) return undefined;
-  const offset = address - region.start;
-  const mapped = region.name === "direct map" && offset < BigInt(pages.frames) * BigInt(PAGE_SIZE);
+  const offset = address - half.pageOffset;
+  const memory = BigInt(profile.pages.frames) * BigInt(PAGE_SIZE);
+  const mapped = region.start === half.pageOffset && offset < half.lowMemory && offset < memory;
   return { region: region.name, start: region.start, physical: mapped ? Number(offset) : undefined };
 }
