@@ -120,12 +120,12 @@ export class LiveKernel implements Surroundings {
     const commands = join(this.folder, "commands");
     writeFileSync(commands, input);
     const args = [this.program(abi), this.file, personality.toString(16), limitHex(stackLimit)];
-    const { stdout, status } = spawnSync(
+    const { stdout, status, signal, error } = spawnSync(
       "/bin/sh",
       ["-c", 'exec "$0" "$1" "$2" "$3" < "$4"', ...args, commands],
       { encoding: "latin1", maxBuffer: 2 ** 30 },
     );
-    if (status !== 0) throw new Error(`the program ended with ${status}`);
+    if (status !== 0) throw new Error(`the program ended with ${error?.message ?? signal ?? status}`);
     return stdout
       .split(/^e$/m)
       .slice(0, -1)

@@ -270,9 +270,13 @@ export class Transaction implements World {
     return this.tables.shms.get(id);
   }
 
-  /** Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. */
+  /**
+   * Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. One that is
+   * there already stays as it was made; who finds it by its key may ask for less.
+   */
   setShm(segment: ShmSegment): void {
-    if (!this.peekShm(segment.id)) this.commitment.committed += pagesOf(segment.size);
+    if (this.peekShm(segment.id)) return;
+    this.commitment.committed += pagesOf(segment.size);
     this.own("shms").set(segment.id, freeze(segment));
   }
 
