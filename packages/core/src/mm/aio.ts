@@ -136,7 +136,7 @@ export function moveRing(edit: MmEdit, vma: Vma, to: number): Result<void> {
   const number = rings.findIndex((ring) => ring?.file === vma.file);
   const ring = rings[number];
   if (!ring) return refuse("EINVAL", "the context of this ring is gone");
-  setRing(edit, number, { ...ring, start: pageOf(to * PAGE_SIZE) });
+  setRing(edit, number, { ...ring, start: to as Vpn });
   return done;
 }
 
