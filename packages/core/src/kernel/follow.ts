@@ -7,6 +7,7 @@ import {
   MREMAP,
   PROT_RWX,
   policyText,
+  ringAt,
   supposeTouched,
   supposeWritten,
   taskPages,
@@ -70,6 +71,12 @@ function followMemory(tx: Transaction, edit: MmEdit, r: Request, at: number): vo
     case "munlock":
       reflag(edit, r.addr, r.length, (v) => v.reflagged(v.flags & ~(VM.LOCKED | VM.LOCKONFAULT)));
       break;
+    case "io_setup": {
+      const { vma, adopt } = ringAt(edit, pageOf(at), r.events, r.cpus);
+      place(edit, vma.start, vma.pages, vma);
+      adopt();
+      break;
+    }
     case "mbind":
       reflag(edit, r.addr, r.length, (v) => v.withPolicy(policyText(r.mode, r.nodes)));
       break;

@@ -344,13 +344,14 @@ export class Transaction implements World {
   }
 
   /**
-   * Introduces a System V segment, or names it again. It is charged as a whole while it lives (newseg, ipc/shm.c),
-   * and its pages have one home from the start, which every attachment shares.
+   * Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. Its pages have one
+   * home from the start, which every attachment shares. One that is there already stays as it was made; who finds
+   * it by its key may ask for less.
    */
   makeShm(segment: Omit<ShmSegment, "mapping">): void {
-    const known = this.peekShm(segment.id);
-    if (!known) this.commitment.committed += pagesOf(segment.size);
-    const home = this.base.memory && { mapping: known?.mapping ?? (this.counters.nextFile++ as FileId) };
+    if (this.peekShm(segment.id)) return;
+    this.commitment.committed += pagesOf(segment.size);
+    const home = this.base.memory && { mapping: this.counters.nextFile++ as FileId };
     this.own("shms").set(segment.id, freeze({ ...segment, ...home }));
   }
 

@@ -172,6 +172,18 @@ describe("calls whose answer or arguments stand in an argument", () => {
     ]);
   });
 
+  test("a ring that the kernel put elsewhere is followed there, and taken away there", () => {
+    const { asked, maps } = calls(
+      "7 io_setup(128, [0x7f0000100000]) = 0",
+      "7 io_destroy(0x7f0000100000) = 0",
+    );
+    expect(asked).toMatchObject([
+      { outcome: { ret: 0x7f0000100000 }, divergence: { ret: 0x7f0000001000 } },
+      { outcome: { ret: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toEqual(["7f0000004000-7f0000008000 rw-p"]);
+  });
+
   test("an io_setup that was handed no empty context is taken as given", () => {
     expect(calls("7 io_setup(128, 0x7ffe00000000) = -1 EINVAL (Invalid argument)").asked).toMatchObject([
       { request: { call: "given", name: "io_setup" }, outcome: { errno: "EINVAL" } },
