@@ -83,7 +83,7 @@ export function openFiles(live: LiveKernel): readonly OpenFile[] {
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
 export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
 
-const machine = (): Profile => ({
+export const machine = (): Profile => ({
   ...REFERENCE_PROFILE,
   sysctl: {
     ...REFERENCE_PROFILE.sysctl,

@@ -136,11 +136,15 @@ static void run(const struct request *r) {
   pid_t pid = fork();
   if (pid == 0) become(r);
   waitpid(pid, &status, 0);
+  if (WIFSTOPPED(status) && WSTOPSIG(status) != SIGTRAP) {
+    /* The signal that it is about to die of: an exec that succeeds stops with SIGTRAP. */
+    ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status));
+    waitpid(pid, &status, 0);
+  }
   if (WIFEXITED(status)) printf("errno %d\n", WEXITSTATUS(status));
   else if (WIFSIGNALED(status)) printf("signal %d\n", WTERMSIG(status));
   else {
-    if (WSTOPSIG(status) == SIGTRAP) report(pid);
-    else printf("stopped %d\n", WSTOPSIG(status));
+    report(pid);
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
   }
