@@ -56,7 +56,9 @@ export const soundHeader = (bits: 32 | 64, segments: number) => ({
 /** The bytes of a file. */
 export function elfBytes(file: ElfFile): Uint8Array {
   const bits = file.class;
-  const room = Math.max(file.size, HEADER_BYTES[bits] + file.segments.length * PHDR_BYTES[bits]);
+  const text = file.text ? file.text.at + file.text.bytes.length : 0;
+  const headers = HEADER_BYTES[bits] + file.segments.length * PHDR_BYTES[bits];
+  const room = Math.max(file.size, headers, text);
   const bytes = new Uint8Array(room);
   const view = new DataView(bytes.buffer);
   const half = (at: number, n: FileWord): void =>

@@ -122,9 +122,9 @@ function identity({
 function readAt(path: string, offset: number, length: number): Uint8Array {
   const fd = openSync(path, "r");
   try {
-    if (offset >= fstatSync(fd).size) return new Uint8Array();
-    const buffer = new Uint8Array(length);
-    return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
+    const there = Math.min(length, Math.max(0, fstatSync(fd).size - offset));
+    const buffer = new Uint8Array(there);
+    return there === 0 ? buffer : buffer.subarray(0, readSync(fd, buffer, 0, there, offset));
   } finally {
     closeSync(fd);
   }

@@ -229,9 +229,8 @@ function elfMap(
   const offset = pageOffset(segment.vaddr);
   const size = pageEnd(segment.filesz + offset);
   const whole = total > 0 ? pageEnd(total) : size;
-  if (start < 0) return refuse("ENOMEM", "a segment lies beyond user space");
   const mapped = mmap(edit, {
-    address: start,
+    address: wordOf(BigInt(start)),
     length: whole,
     prot: protOf(segment),
     flags: MAP.PRIVATE | flag,
@@ -252,7 +251,7 @@ function vmBrkFlags(edit: MmEdit, from: number, to: number, exec: boolean): Resu
   const start = pageOf(from) as Vpn;
   const end = pageOf(to) as Vpn;
   const cleared = munmapRange(edit, start, end);
-  return cleared.ok ? doBrkFlags(edit, start, end, exec ? VM.EXEC : 0) : cleared;
+  return cleared.ok ? doBrkFlags(edit, start, end, exec ? VM.EXEC : 0, "any") : cleared;
 }
 
 function extent(edit: MmEdit, loads: readonly ElfSegment[], bias: number): LoadedImage {

@@ -23,6 +23,7 @@ import {
   mseal,
   type OpenFile,
   PROT,
+  VM,
 } from "../mm/index.ts";
 import { checkArgLimits, withFirstArgument } from "./arg-limits.ts";
 import { type AuxEntry, auxiliaryVector } from "./auxv.ts";
@@ -207,7 +208,8 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   edit.set("startStack", tables.stackPointer);
   const grown = findOrExpand(edit, pageOf(tables.stackPointer));
   if (!grown.ok) return grown;
-  writeStack(edit, top);
+  const written = writeStack(edit, top);
+  if (!written.ok) return written;
   const loaded = { image: program.image, program: image.value, interpreter: loader.value };
   const auxv = auxiliaryVector(edit, loaded, tables);
   setUpBrk(edit, request, image.value);
@@ -250,12 +252,20 @@ function setUpBrk(
   setFields(edit, { startBrk, brk: startBrk });
 }
 
-/** The strings were written before the program was mapped, pointers and auxiliary vector come last. */
-function writeStack(edit: MmEdit, top: number): void {
+/**
+ * The strings were written before the program was mapped, pointers and auxiliary vector come last: where a
+ * segment has taken the place of the stack, they find something else there.
+ */
+function writeStack(edit: MmEdit, top: number): Result<void> {
   const { argStart, startStack } = edit.mm;
-  if (!edit.env.memory) return;
-  access(edit, argStart, top - argStart, "write");
-  access(edit, startStack, argStart - startStack, "write");
+  const refused = refuse("EFAULT", "a segment has taken the stack's place");
+  if (edit.env.memory) {
+    access(edit, argStart, top - argStart, "write");
+    return access(edit, startStack, argStart - startStack, "write") ? refused : done;
+  }
+  for (let page: number = pageOf(startStack); page * PAGE_SIZE < argStart; page++)
+    if (((edit.lookup(page)?.flags ?? 0) & VM.WRITE) === 0) return refused;
+  return done;
 }
 
 /** arch_pick_mmap_layout, arch/x86/mm/mmap.c (6.18): bases for both entries of the kernel. */

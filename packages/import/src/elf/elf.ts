@@ -54,6 +54,14 @@ const SEGMENT_NAMES: ReadonlyMap<number, ElfSegmentName> = new Map([
  * @kernel load_elf_binary, load_elf_phdrs, fs/binfmt_elf.c (v6.18)
  */
 export function parseElf(bytes: Uint8Array): Result<ElfImage, string> {
+  const image = parseHeaders(bytes);
+  const range = image.ok ? interpRange(image.value) : undefined;
+  if (!image.ok || range === undefined || range.offset + range.length > bytes.length) return image;
+  return withInterp(image.value, bytes.subarray(range.offset, range.offset + range.length));
+}
+
+/** The same without the interpreter's name: an interpreter's own is never looked at. */
+export function parseHeaders(bytes: Uint8Array): Result<ElfImage, string> {
   const header = readHeader(bytes);
   if (!header.ok) return header;
   const end = phdrsEnd(header.value);
@@ -68,17 +76,14 @@ export function parseElf(bytes: Uint8Array): Result<ElfImage, string> {
     readSegment(view, phoff + i * PHDR_BYTES[bits], bits),
   );
   const place = phoff === HEADER_BYTES[bits] ? {} : { phoff };
-  const image: ElfImage = {
+  return ok({
     class: bits,
     type,
     machine,
     entry: exact(header.value.entry),
     ...place,
     segments,
-  };
-  const range = interpRange(image);
-  if (range === undefined || range.offset + range.length > bytes.length) return ok(image);
-  return withInterp(image, bytes.subarray(range.offset, range.offset + range.length));
+  });
 }
 
 /**

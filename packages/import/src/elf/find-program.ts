@@ -1,5 +1,5 @@
 import { type ElfImage, type Errno, type Layout, type ProgramFile, programLayout } from "@pagetrail/core";
-import { elfBytesNeeded, interpRange, parseElf, withInterp } from "./elf.ts";
+import { elfBytesNeeded, interpRange, parseHeaders, withInterp } from "./elf.ts";
 import { parseShebang, SHEBANG_BYTES } from "./shebang.ts";
 
 /** A file that exec has opened. */
@@ -59,7 +59,7 @@ export function findProgram(files: ExecFiles, path: string, kernel: Layout): Fou
   const prepended: string[] = [];
   let at = path;
   for (let scripts = 0; ; scripts++) {
-    const opened = files.open(at);
+    const opened = scripts === 0 ? files.open(at) : openNamed(files, at);
     if (typeof opened === "string")
       return { ...refused(at, opened, "the file cannot be opened"), at: scripts === 0 ? "open" : "format" };
     if (scripts > MAX_SCRIPTS) return refused(at, "ELOOP", "too many nested script interpreters");
@@ -70,6 +70,10 @@ export function findProgram(files: ExecFiles, path: string, kernel: Layout): Fou
     at = script.interpreter;
   }
 }
+
+/** An empty name inside a file stands for the working directory, which is no program: open_exec, fs/exec.c. */
+const openNamed = (files: ExecFiles, name: string): ExecFile | Errno =>
+  name === "" ? "EACCES" : files.open(name);
 
 function findElf(
   files: ExecFiles,
@@ -106,7 +110,7 @@ function readImage(opened: ExecFile): ElfImage | string {
   header.set(start);
   const needed = elfBytesNeeded(header);
   if (!needed.ok) return needed.error;
-  const image = parseElf(opened.read(0, needed.value));
+  const image = parseHeaders(opened.read(0, needed.value));
   return image.ok ? image.value : image.error;
 }
 
@@ -116,7 +120,6 @@ const LARGEST_OFFSET = 2n ** 63n;
 function readInterp(path: string, opened: ExecFile, image: ElfImage): ElfImage | Refused {
   const range = interpRange(image);
   if (!range) return image;
-  const { interp: _, ...bare } = image;
   const { offset = 0 } = image.segments.find((s) => s.type === "INTERP") ?? {};
   if (range.length < 2 || range.length > 4096)
     return refused(path, "ENOEXEC", `an interpreter's name of ${range.length} bytes`);
@@ -124,13 +127,13 @@ function readInterp(path: string, opened: ExecFile, image: ElfImage): ElfImage |
     return refused(path, "EINVAL", "the interpreter's name lies beyond the largest offset of a file");
   const name = opened.read(range.offset, range.length);
   if (name.length < range.length) return refused(path, "EIO", "the interpreter's name is cut off");
-  const whole = withInterp(bare, name);
+  const whole = withInterp(image, name);
   return whole.ok ? whole.value : refused(path, "ENOEXEC", whole.error);
 }
 
 /** Opens the interpreter of a program, of which it must have the machine. */
 function openInterpreter(files: ExecFiles, path: string, program: ElfImage): ProgramFile | Refused {
-  const opened = files.open(path);
+  const opened = openNamed(files, path);
   if (typeof opened === "string") return refused(path, opened, "the interpreter cannot be opened");
   const length = FILE_HEADER[program.class];
   if (opened.read(0, length).length < length)
