@@ -36,7 +36,7 @@ export function compareExecs(probe: ExecProbe, profile: Profile, cases: readonly
     if (!kernel) throw new Error("the probe did not try every case");
     const end = endOf(kernel);
     ends.set(end, (ends.get(end) ?? 0) + 1);
-    const lines = compareExec(kernel, modelExec(profile, probe.folder, exec), exec);
+    const lines = compareExec(kernel, modelExec(profile, probe, exec), exec);
     if (lines.length > 0) differences.push({ exec, lines });
   }
   return { differences, ends };

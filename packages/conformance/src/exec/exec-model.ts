@@ -17,7 +17,7 @@ import {
   X86_64,
 } from "@pagetrail/core";
 import { type ExecFile, type ExecFiles, findProgram } from "@pagetrail/import";
-import type { ExecCase } from "./exec-probe.ts";
+import type { ExecCase, ExecProbe } from "./exec-probe.ts";
 
 /** What the model makes of a case, and the state behind it. */
 export interface ModelExec {
@@ -30,8 +30,12 @@ export interface ModelExec {
 export const EXEC_PID = 1 as Pid;
 
 /** The model's exec of a case on a machine. */
-export function modelExec(profile: Profile, folder: string, c: ExecCase): ModelExec {
-  const files = filesIn(folder);
+export function modelExec(
+  profile: Profile,
+  place: Pick<ExecProbe, "folder" | "busy">,
+  c: ExecCase,
+): ModelExec {
+  const files = filesIn(place);
   const found = findProgram(files, c.path, X86_64);
   const own = c.args ?? [];
   const tx = new Transaction(initialState(profile));
@@ -45,7 +49,7 @@ export function modelExec(profile: Profile, folder: string, c: ExecCase): ModelE
       envc: c.env.length,
       envBytes: bytes(c.env),
       nameBytes: c.path.length + 1,
-      longest: Math.max(...strings.map((s) => s.length + 1)),
+      longest: strings.reduce((most, s) => Math.max(most, s.length + 1), 0),
     };
   };
   if (found.kind === "refused") {
@@ -89,7 +93,7 @@ function beforehand(c: ExecCase): readonly Request[] {
 const EXECUTABLE = 0o111;
 
 /** The machine's file system as exec asks it, for one that may pass over rights to read and to search. */
-const filesIn = (folder: string): ExecFiles => ({
+const filesIn = ({ folder, busy }: Pick<ExecProbe, "folder" | "busy">): ExecFiles => ({
   open(path: string): ExecFile | Errno {
     if (path === "") return "ENOENT";
     const whole = path.startsWith("/") ? path : join(folder, path);
@@ -97,6 +101,7 @@ const filesIn = (folder: string): ExecFiles => ({
       // A slash at the end asks for a directory, which join would take away.
       const stat = statSync(path.endsWith("/") ? `${whole}/` : whole);
       if (!stat.isFile() || (stat.mode & EXECUTABLE) === 0) return "EACCES";
+      if (busy.has(realpathSync(whole))) return "ETXTBSY";
       const file = { path: realpathSync(whole), ...identity(stat), size: stat.size };
       return { file, read: (offset, length) => readAt(whole, offset, length) };
     } catch (error) {

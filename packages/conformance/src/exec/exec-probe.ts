@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +52,8 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
 /** The compiled probe, in a folder of its own where files to execute may be put. */
 export class ExecProbe {
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-exec-"));
+  /** Files in that folder that are open for writing while cases run. */
+  readonly busy = new Set<string>();
   readonly #program = join(this.folder, "exec-probe");
 
   constructor() {
@@ -59,6 +61,13 @@ export class ExecProbe {
     const args = ["-O1", "-Wall", "-Wextra", "-Werror", "-o", this.#program, source];
     const { stderr, status } = spawnSync("gcc", args, { encoding: "utf8" });
     if (status !== 0) throw new Error(`gcc: ${stderr}`);
+  }
+
+  /** Writes a file into the folder, executable unless `mode` says otherwise, and answers its path. */
+  put(name: string, content: Uint8Array | string, mode = 0o755): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, content, { mode });
+    return path;
   }
 
   /** Tries every case in a process of its own, with the probe's folder as its directory. */
