@@ -110,6 +110,8 @@ function readImage(opened: ExecFile): ElfImage | string {
   header.set(start);
   const needed = elfBytesNeeded(header);
   if (!needed.ok) return needed.error;
+  // The table may lie anywhere that 64 bits can name: what no file has is not asked for.
+  if (opened.read(needed.value - 1, 1).length === 0) return "the program headers are cut off";
   const image = parseHeaders(opened.read(0, needed.value));
   return image.ok ? image.value : image.error;
 }
