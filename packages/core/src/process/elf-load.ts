@@ -62,12 +62,10 @@ export function maximumAlignment({ env }: MmEdit, image: ElfImage): number {
   return pageEnd(Math.max(0, ...wanted.filter(isPowerOfTwo).map(Number)));
 }
 
-/** Bytes from the first loaded page to the last byte, in words as wide as the program's: total_mapping_size. */
-function totalMappingSize({ class: bits }: ElfImage, loads: readonly ElfSegment[]): number {
-  const span = bits === 32 ? 2 ** 32 : Number.POSITIVE_INFINITY;
+/** Bytes from the first loaded page to the last byte: total_mapping_size. */
+function totalMappingSize(loads: readonly ElfSegment[]): number {
   const low = Math.min(...loads.map((s) => pageStart(s.vaddr)));
-  const high = Math.max(...loads.map((s) => (s.vaddr + s.memsz) % span));
-  return high < low ? high - low + span : high - low;
+  return Math.max(...loads.map((s) => s.vaddr + s.memsz)) - low;
 }
 
 /** How one segment is placed: where its image begins, with which flag of mmap, and over how much at first. */
@@ -131,7 +129,7 @@ export function loadInterpreter(
   let place: Place = {
     bias: image.type === "DYN" && biased ? -first.vaddr : 0,
     flag: image.type === "EXEC" ? MAP.FIXED : 0,
-    total: totalMappingSize(image, loads),
+    total: totalMappingSize(loads),
   };
   for (const segment of loads) {
     const mapped = loadSegment(edit, file, segment, place.bias + segment.vaddr, place);
@@ -164,7 +162,7 @@ function placeFirst(
   at: number | undefined,
 ): Result<Place> {
   if (image.type === "EXEC") return ok({ bias: 0, flag: MAP.FIXED_NOREPLACE, total: 0 });
-  const total = totalMappingSize(image, image.segments.filter(isLoad));
+  const total = totalMappingSize(image.segments.filter(isLoad));
   if (total === 0) return refuse("EINVAL", "the segments to load hold no byte");
   const beside = (from: number): number => pageStart(from - segment.vaddr);
   if (at !== undefined) return ok({ bias: beside(at), flag: MAP.FIXED_NOREPLACE, total });
