@@ -136,6 +136,14 @@ describe("a program begins", () => {
     expect(layout(image).slice(0, 2)).toEqual(["00000000-00003000 rw-p", "00004000-00005000 r-xp /maps_pie"]);
   });
 
+  test("at the top of the mapping area if it stands alone, in whatever part of a page its first segment is", () => {
+    // Less its own address the place lies below 0: a hint beyond user space, which counts for nothing.
+    const image = program([load("r-x", 0x2c0, 0x2c0, 0x20)], { type: "DYN", entry: 0 });
+    expect(layout(image).find((line) => line.endsWith("/maps_pie"))).toBe(
+      "7ffff7ffe000-7ffff7fff000 r-xp /maps_pie",
+    );
+  });
+
   test("with its interpreter where that is linked, or as a hint says if the program is fixed", () => {
     const [first] = loader.segments;
     const segments = first ? [{ ...first, vaddr: 0x40000000 }] : [];

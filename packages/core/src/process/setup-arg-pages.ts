@@ -78,7 +78,12 @@ export function elfTables(edit: MmEdit, sizes: ArgSizes): ElfTables {
   const { layout, argStart } = edit.mm;
   const platform = alignDown(argStart, 16) - (layout.platform.length + 1);
   const random = platform - RANDOM_BYTES;
+  return { platform, random, stackPointer: initialStackPointer(edit, sizes, random) };
+}
+
+function initialStackPointer(edit: MmEdit, { argc, envc }: ArgSizes, below: number): number {
+  const { layout } = edit.mm;
   const auxv = auxNames(edit.env.traits, layout).length * 2 * layout.wordSize;
-  const pointers = (sizes.argc + 1 + sizes.envc + 1 + 1) * layout.wordSize;
-  return { platform, random, stackPointer: alignDown(random - auxv - pointers, 16) };
+  const pointers = (argc + 1 + envc + 1 + 1) * layout.wordSize;
+  return alignDown(below - auxv - pointers, 16);
 }
