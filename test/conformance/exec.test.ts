@@ -142,6 +142,24 @@ describe.skipIf(reason !== undefined)(
       ];
     }
 
+    test("what e_ident says beside the magic, and the number of the 486, as the kernel takes them", () => {
+      const programs = samplePrograms({ 64: "ld64-0", 32: "ld32-0" }).filter(({ name }) =>
+        name.endsWith("bit static"),
+      );
+      const cases = programs.flatMap(({ file }) => {
+        const patched = (at: number, byte: number): ExecCase => {
+          const bytes = elfBytes(file);
+          bytes[at] = byte;
+          return run(probe().put(`ident-${file.class}-${at}-${byte}`, bytes));
+        };
+        return [patched(18, 6), patched(0, 0)].concat(
+          Array.from({ length: 12 }, (_, i) => patched(4 + i, 0xff)),
+        );
+      });
+      const ends = agree(cases);
+      expect([ends.get("started"), ends.get("ENOEXEC")]).toEqual([25, 3]);
+    });
+
     test("scripts, nested and odd", () => {
       const put = (name: string, text: string): string => probe().put(name, text);
       const ends = agree([

@@ -1,5 +1,6 @@
 import {
   anonVmaPrepare,
+  type Capabilities,
   execute,
   type FileId,
   findOrExpand,
@@ -242,13 +243,16 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
   });
   const group = tx.group(pid);
   group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
-  group.capabilities = {
-    ipcLock: hasCapability(14),
-    sysRawio: hasCapability(17),
-    sysAdmin: hasCapability(21),
-    sysResource: hasCapability(24),
-  };
+  group.capabilities = ownCapabilities();
 }
+
+/** What this process may do, and so the programs that it starts. */
+export const ownCapabilities = (): Capabilities => ({
+  ipcLock: hasCapability(14),
+  sysRawio: hasCapability(17),
+  sysAdmin: hasCapability(21),
+  sysResource: hasCapability(24),
+});
 
 function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vma {
   const special = Object.values(VM_OPS).find((ops) => "label" in ops && ops.label === v.name);

@@ -17,6 +17,7 @@ import {
   X86_64,
 } from "@pagetrail/core";
 import { type ExecFile, type ExecFiles, findProgram } from "@pagetrail/import";
+import { ownCapabilities } from "../model-run.ts";
 import type { ExecCase, ExecProbe } from "./exec-probe.ts";
 
 /** What the model makes of a case, and the state behind it. */
@@ -40,6 +41,7 @@ export function modelExec(
   const own = c.args ?? [];
   const tx = new Transaction(initialState(profile));
   for (const request of beforehand(c)) execute(tx, { tid: EXEC_PID, request, outcome: { ret: 0 } });
+  tx.group(EXEC_PID).capabilities = ownCapabilities();
   const task = tx.task(EXEC_PID);
   const sizes = (args: readonly string[]) => {
     const strings = [...args, ...c.env, c.path];

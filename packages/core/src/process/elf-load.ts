@@ -246,6 +246,9 @@ const wordOf = (n: bigint): Word => shrink(BigInt.asUintN(64, n));
 function vmBrkFlags(edit: MmEdit, from: number, to: number, exec: boolean): Result<void> {
   if (to <= from) return done;
   if (from < 0 || to > edit.mm.layout.taskSize) return refuse("ENOMEM", "the bss leaves user space");
+  const { sysctl, capabilities } = edit.env;
+  if (from < sysctl.mmapMinAddr && !capabilities.sysRawio)
+    return refuse("EPERM", "the bss lies below vm.mmap_min_addr, without CAP_SYS_RAWIO");
   const start = pageOf(from) as Vpn;
   const end = pageOf(to) as Vpn;
   const cleared = munmapRange(edit, start, end);

@@ -133,6 +133,8 @@ describe("a program begins", () => {
       type: "DYN",
       entry: 0x4000,
     });
+    const unprivileged = { ...MACHINE, capabilities: { ...MACHINE.capabilities, sysRawio: false } };
+    expect(exec(image, {}, new Machine(unprivileged))).toBe("SIGSEGV");
     expect(layout(image).slice(0, 2)).toEqual(["00000000-00003000 rw-p", "00004000-00005000 r-xp /maps_pie"]);
   });
 
