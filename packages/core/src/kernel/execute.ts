@@ -33,6 +33,7 @@ import {
   execve,
   exitGroup,
   exitTask,
+  refusedExec,
   releaseTask,
   type Task,
 } from "../process/index.ts";
@@ -206,10 +207,11 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return made.ok ? valued(made.value) : refused(made.error);
     }
     case "execve": {
+      if (r.refused) return refused(refusedExec(tx, task, r.refused));
       if (!r.load) return recorded;
       const ended = execve(tx, task, r.load);
       if (!ended.ok) return refused(ended.error);
-      return ended.value.killed ? { gone: "SIGSEGV" } : valued(0);
+      return ended.value.killed !== undefined ? { gone: "SIGSEGV" } : valued(0);
     }
     case "exit":
       exitTask(tx, task.pid);
