@@ -35,6 +35,19 @@ export const isSystemCall = (event: Event): boolean =>
 
 /** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
 const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
+  "switch",
+  "finish_task_switch",
+  "wake",
+  "migrate",
+  "cpu_online",
+  "cpu_offline",
+  "kthread",
+  "use_mm",
+  "unuse_mm",
+  "hold",
+  "release",
+  "loaded",
+  "autoreap",
   "adopt",
   "reveal",
   "layout",

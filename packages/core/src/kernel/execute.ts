@@ -29,11 +29,13 @@ import {
   execve,
   exitGroup,
   exitTask,
+  isLive,
   releaseTask,
   type Task,
 } from "../process/index.ts";
 import {
   adopt,
+  execNamed,
   learnLayout,
   renameFiles,
   reveal,
@@ -43,8 +45,9 @@ import {
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
 import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
-import { prctl } from "./prctl.ts";
-import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
+import { prctl, setSubreaper } from "./prctl.ts";
+import { BAD_FILE, isFileId, type Outcome, type Request, type Scheduled } from "./request.ts";
+import { executeScheduled, isScheduled } from "./sched-requests.ts";
 import type { Transaction } from "./transaction.ts";
 
 const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });
@@ -55,7 +58,10 @@ const located = (result: Result<number>): Outcome =>
   result.ok ? valued(result.value) : refused(result.error);
 
 /** An event as far as execution reads it. */
-export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">;
+export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote"> & {
+  /** The event's number, where it is not the first of its transaction. */
+  readonly seq?: number;
+};
 
 /**
  * Executes one request and says what the model answers.
@@ -63,6 +69,7 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
  * The recorded outcome is the answer wherever no rule of the model decides.
  */
 export function execute(tx: Transaction, asked: Asked): Outcome {
+  if (asked.seq !== undefined) tx.now = asked.seq;
   tx.faultsAreOf(asked.tid);
   const { tid, request, outcome: recorded } = asked;
   switch (request.call) {
@@ -74,9 +81,15 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     case "cached":
       cachePages(tx, request);
       return recorded;
+    case "prctl": {
+      const reaps = setSubreaper(tx, tid, request);
+      if (reaps) return reaps;
+      break;
+    }
     default:
       break;
   }
+  if (isScheduled(request)) return executeScheduled(tx, tid, request);
   const edit = tx.editOf(tid);
   if (edit) {
     if (asked.ran) supposeTouched(edit, asked.ran === "loading");
@@ -170,7 +183,12 @@ function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }):
 }
 
 /** Requests about tasks, files and the rest of the machine. */
-function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outcome): Outcome {
+function executeProcess(
+  tx: Transaction,
+  task: Task,
+  r: Exclude<Request, Scheduled>,
+  recorded: Outcome,
+): Outcome {
   switch (r.call) {
     case "clone": {
       if (r.child === 0) return recorded;
@@ -202,6 +220,12 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return setRlimit(tx, task, r);
     case "access":
       return recorded;
+    case "loaded":
+      execNamed(tx, task, r.comm);
+      return recorded;
+    case "autoreap":
+      if (isLive(task)) tx.group(task.tgid).autoreap = r.on === 0 ? undefined : true;
+      return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
       return recorded;
@@ -232,7 +256,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
 }
 
 /** A task past exit_mm, or a kernel thread, asks about memory: nothing is mapped there. */
-function memoryWithoutMm(r: Exclude<Request, { call: ProcessCall }>): Outcome {
+function memoryWithoutMm(r: Exclude<Request, Scheduled | { call: ProcessCall }>): Outcome {
   return { errno: "EFAULT", why: `${r.call} by a task without an address space` };
 }
 
@@ -247,6 +271,8 @@ type ProcessCall =
   | "personality"
   | "setrlimit"
   | "access"
+  | "loaded"
+  | "autoreap"
   | "reveal"
   | "layout"
   | "shmget"
