@@ -6,8 +6,7 @@ const id = (state: string): string => state.replaceAll(" ", "_");
 /** A chart as a Mermaid diagram: states, and an arrow with its signals for every pair that has some. */
 export function mermaid<State extends string, Signal extends string>(life: Life<State, Signal>): string {
   const lines = ["stateDiagram-v2"];
-  for (const state of life.states)
-    if (id(state) !== state) lines.push(`  state "${state}" as ${id(state)}`);
+  for (const state of life.states) if (id(state) !== state) lines.push(`  state "${state}" as ${id(state)}`);
   lines.push(`  [*] --> ${id(life.initial)}`);
   for (const from of life.states) {
     const arrows = arrowsFrom(life, from);

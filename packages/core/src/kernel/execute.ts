@@ -99,7 +99,7 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     if (outcome) return outcome;
   }
   const task = tx.peekTask(tid);
-  if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
+  if (!task || task.state === "dead") return { errno: "ESRCH", why: `no task ${tid}` };
   return executeProcess(tx, task, request, recorded);
 }
 

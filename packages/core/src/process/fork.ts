@@ -67,6 +67,7 @@ function checkFlags(parent: Task, flags: number): Result<void> {
   if (has(CLONE.THREAD) && !has(CLONE.SIGHAND)) return refuse("EINVAL", "CLONE_THREAD without CLONE_SIGHAND");
   if (has(CLONE.SIGHAND) && !has(CLONE.VM)) return refuse("EINVAL", "CLONE_SIGHAND without CLONE_VM");
   if (has(CLONE.PARENT) && parent.tgid === INIT) return refuse("EINVAL", "CLONE_PARENT by init");
+  if (has(CLONE.VFORK) && parent.kind !== undefined) return refuse("EINVAL", "CLONE_VFORK by a kernel thread");
   if (has(CLONE.THREAD) && has(CLONE.NEWUSER | CLONE.NEWPID))
     return refuse("EINVAL", "CLONE_THREAD with a new namespace of users or pids");
   return ok(undefined);
