@@ -110,7 +110,7 @@ export type Scheduled =
       readonly cpu: number;
       /** 0 for the CPU's idle task. */
       readonly next: number;
-      /** The state that the current task leaves in, as a letter: R, S, D, I, T, t, P. */
+      /** The state that the current task leaves in, as a letter: R, S, D, I, T, t, P; X for good. */
       readonly state: string;
       /** 1 when finish_task_switch comes as an event of its own. */
       readonly unfinished?: number;

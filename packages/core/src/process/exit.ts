@@ -33,8 +33,8 @@ const isWaitedFor = (world: World, { parent }: Task): boolean =>
   world.peekTask(parent) !== undefined && !world.peekGroup(parent)?.autoreap;
 
 /** A task that still runs is taken off the list only when its CPU has turned to another. */
-function removeTask(world: World, { pid, onCpu }: Task): void {
-  if (onCpu === undefined && !isBeingLeft(world, pid)) world.removeTask(pid);
+function removeTask(world: World, { pid, onCpu, preempted }: Task): void {
+  if (onCpu === undefined && !preempted && !isBeingLeft(world, pid)) world.removeTask(pid);
 }
 
 function isBeingLeft(world: World, pid: Pid): boolean {
@@ -68,6 +68,7 @@ export function releaseVforkParent(world: World, task: TaskDraft): void {
   if (world.peekTask(parent)?.state !== "vforked") return;
   const waiting = world.task(parent);
   const offCpu = world.scheduling.cpus > 0 && waiting.onCpu === undefined;
+  waiting.preempted = undefined;
   advance(waiting, offCpu ? "wake" : "childReleased");
 }
 

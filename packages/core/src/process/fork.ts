@@ -55,9 +55,10 @@ export function clone(world: World, parent: Task, flags: number, child: Pid): Re
 export function clearPid(world: World, pid: Pid): void {
   const stale = world.peekTask(pid);
   if (!stale) return;
-  if (stale.onCpu !== undefined) contextSwitch(world, stale.onCpu, idlePid(stale.onCpu), "R", true);
+  if (stale.onCpu !== undefined) contextSwitch(world, stale.onCpu, idlePid(stale.onCpu), "X", true);
   const left = world.peekTask(pid);
-  if (left) releaseTask(world, left);
+  if (left?.state === "dead") world.removeTask(pid);
+  else if (left) releaseTask(world, left);
 }
 
 function checkFlags(parent: Task, flags: number): Result<void> {
@@ -67,7 +68,8 @@ function checkFlags(parent: Task, flags: number): Result<void> {
   if (has(CLONE.THREAD) && !has(CLONE.SIGHAND)) return refuse("EINVAL", "CLONE_THREAD without CLONE_SIGHAND");
   if (has(CLONE.SIGHAND) && !has(CLONE.VM)) return refuse("EINVAL", "CLONE_SIGHAND without CLONE_VM");
   if (has(CLONE.PARENT) && parent.tgid === INIT) return refuse("EINVAL", "CLONE_PARENT by init");
-  if (has(CLONE.VFORK) && parent.kind !== undefined) return refuse("EINVAL", "CLONE_VFORK by a kernel thread");
+  if (has(CLONE.VFORK) && parent.kind !== undefined)
+    return refuse("EINVAL", "CLONE_VFORK by a kernel thread");
   if (has(CLONE.THREAD) && has(CLONE.NEWUSER | CLONE.NEWPID))
     return refuse("EINVAL", "CLONE_THREAD with a new namespace of users or pids");
   return ok(undefined);

@@ -112,7 +112,12 @@ function* loadedLaw(
     const right = mm !== NO_MM ? activeMm === mm : (activeMm !== NO_MM) === (onCpu !== undefined);
     if (!right) yield { law, where, what: `has mm ${mm} and active_mm ${activeMm}` };
     if (onCpu !== undefined && task.state === "runnable") yield { law, where, what: "runs, as runnable" };
-    if (onCpu === undefined && task.state === "dead" && !cpus.some(({ prev }) => prev === task.pid))
+    if (
+      onCpu === undefined &&
+      task.state === "dead" &&
+      !task.preempted &&
+      !cpus.some(({ prev }) => prev === task.pid)
+    )
       yield { law, where, what: "dead, and off its CPU" };
   }
   for (const { id, loadedMm, lazy, current } of cpus) {

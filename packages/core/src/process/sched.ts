@@ -16,14 +16,14 @@ const LEAVES: Readonly<Record<string, TaskSignal>> = {
   P: "park",
 };
 
-/** States in which a task waits for its last switch, or for its vfork child, whatever letter is printed. */
-const STAYS: ReadonlySet<string> = new Set(["zombie", "dead", "vforked"]);
+/** The letter of a task that has exited and will not run again. */
+const GONE = "X";
 
 /**
  * A CPU turns from its current task to another. Whether page tables change and a reference is taken, handed on
  * or given back is decided by who of the two has an address space of its own.
  *
- * @param letter the state in which the current task leaves: R when it was preempted
+ * @param letter the state in which the current task leaves: R when it was preempted, X when it has exited
  * @param finish whether finish_task_switch follows at once; otherwise the borrowed mm waits in `prevMm`
  * @refuses ENODEV for no such CPU, ESRCH for no such task, EBUSY for one that runs elsewhere, EINVAL for one that
  * cannot run or a state that the current task cannot leave in
@@ -42,9 +42,8 @@ export function contextSwitch(
   const cpu = world.cpu(cpuId);
   const prev = world.task(cpu.current);
   const next = world.task(nextPid);
-  if (!STAYS.has(prev.state)) advance(prev, may.value);
-  if (next.state !== "runnable") advance(next, "wake");
-  advance(next, "pick");
+  leave(prev, letter, may.value);
+  pick(next);
   prev.onCpu = undefined;
   next.onCpu = cpuId;
   next.cpu = cpuId;
@@ -53,6 +52,24 @@ export function contextSwitch(
   switchAddressSpace(world, cpuId, prev, next);
   if (finish) finishTaskSwitch(world, cpuId);
   return done;
+}
+
+/** Whether a task keeps its state whatever letter is printed: it has exited, or waits for its vfork child. */
+const isSettled = (task: Task): boolean => !isLive(task) || task.state === "vforked";
+
+/** One that was preempted on its way out, or on its way to sleep in vfork, will run again as what it is. */
+function leave(prev: TaskDraft, letter: string, signal: TaskSignal | undefined): void {
+  if (signal) advance(prev, signal);
+  else prev.preempted = letter === "R" ? true : undefined;
+}
+
+function pick(next: TaskDraft): void {
+  if (next.preempted) {
+    next.preempted = undefined;
+    return;
+  }
+  if (next.state !== "runnable") advance(next, "wake");
+  advance(next, "pick");
 }
 
 /** The address-space half of context_switch: user or not on either side, four cases. */
@@ -87,10 +104,17 @@ export function finishTaskSwitch(world: World, cpuId: number): void {
   cpu.prev = 0 as Pid;
   cpu.prevMm = NO_MM;
   if (prevMm !== NO_MM) mmdropLazyTlb(world, prevMm, cpuId);
-  if (world.peekTask(prev)?.state === "dead") world.removeTask(prev);
+  const left = world.peekTask(prev);
+  if (left?.state === "dead" && !left.preempted) world.removeTask(prev);
 }
 
-function checkSwitch(world: World, cpuId: number, nextPid: Pid, letter: string): Result<TaskSignal> {
+/** What the current task is told; nothing where it keeps its state. */
+function checkSwitch(
+  world: World,
+  cpuId: number,
+  nextPid: Pid,
+  letter: string,
+): Result<TaskSignal | undefined> {
   const cpu = world.peekCpu(cpuId);
   if (!cpu?.online) return refuse("ENODEV", `no CPU ${cpuId} is online`);
   const next = world.peekTask(nextPid);
@@ -102,23 +126,24 @@ function checkSwitch(world: World, cpuId: number, nextPid: Pid, letter: string):
   const prev = world.peekTask(cpu.current);
   assert(prev, `CPU ${cpuId} runs task ${cpu.current}`);
   const signal = LEAVES[letter];
-  if (!signal) return refuse("EINVAL", `no state of a task is called ${letter}`);
-  if (!STAYS.has(prev.state) && !lifeOf(prev.kind).next(prev.state, signal))
+  if (!signal && letter !== GONE) return refuse("EINVAL", `no state of a task is called ${letter}`);
+  if (isSettled(prev)) return ok(undefined);
+  if (!signal || !lifeOf(prev.kind).next(prev.state, signal))
     return refuse("EINVAL", `task ${prev.pid} cannot leave its CPU as ${letter}`);
   return ok(signal);
 }
 
-/** Runnable, or asleep in a state that a wake-up ends. A parent in vfork waits for its child. */
-const canRun = (task: Task): boolean =>
-  task.state === "runnable" ||
-  (isLive(task) && task.state !== "vforked" && lifeOf(task.kind).next(task.state, "wake") === "runnable");
+/** Runnable, asleep in a state that a wake-up ends, or preempted on the way. A parent in vfork waits for its child. */
+const canRun = (task: Task): boolean => task.state === "runnable" || task.preempted === true || canWake(task);
+
+const canWake = (task: Task): boolean =>
+  !isSettled(task) && lifeOf(task.kind).next(task.state, "wake") === "runnable";
 
 /** try_to_wake_up, kernel/sched/core.c (6.18): a task that sleeps becomes runnable; others stay what they are. */
 export function wakeUp(world: World, pid: Pid): Result<void> {
   const task = world.peekTask(pid);
   if (!task || !isLive(task)) return refuse("ESRCH", `no task ${pid} that lives`);
-  if (task.onCpu === undefined && task.state !== "vforked" && task.state !== "runnable" && canRun(task))
-    advance(world.task(pid), "wake");
+  if (task.onCpu === undefined && canWake(task)) advance(world.task(pid), "wake");
   return done;
 }
 

@@ -37,6 +37,8 @@ export interface Task {
   readonly activeMm: MmId;
   /** The CPU that it runs on: on_cpu. Only a log that tells of CPUs knows. */
   readonly onCpu?: number | undefined;
+  /** It left its CPU when it had exited, or called vfork, but not for the last time. */
+  readonly preempted?: true | undefined;
   /** The CPU whose run queue it is on, or was on last. */
   readonly cpu?: number | undefined;
   readonly comm: string;
