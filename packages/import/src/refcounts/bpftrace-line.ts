@@ -1,12 +1,13 @@
 import type { CaptureEvent, CountSample, TaskSample } from "./capture.ts";
 import { NULL } from "./capture.ts";
 
-const HEAD = /^(\d+) (\d+) (switch|newtask|exec|exit|exit_mmap) (.*)$/;
+const HEAD = /^(\d+) (\d+) (switch|newtask|exec|exit|free|exit_mmap) (.*)$/;
 const SWITCH =
   /^(\d+)\/(\d+) (.*?) mm=(\w+) am=(\w+) users=(-?\d+) count=(-?\d+) state=(\d+) -> (\d+) (.*?) mm=(?:\?|(\w+) am=(\w+) users=(-?\d+) count=(-?\d+))$/;
 const NEWTASK =
   /^(\d+)\/(\d+) (.*?) flags=(0x[0-9a-f]+) -> (\d+) (.*?) mm=(\w+) users=(-?\d+) count=(-?\d+)$/;
-const TASK = /^(\d+)\/(\d+) (.*?) mm=(\w+) am=(\w+) users=(-?\d+) count=(-?\d+)$/;
+const TASK = /^(\d+)\/(\d+) (.*?) mm=(\w+) am=(\w+) users=(-?\d+) count=(-?\d+)(?: old_pid=(\d+))?$/;
+const FREE = /^(\d+)$/;
 const EXIT_MMAP = /^(\d+)\/(\d+) (.*?) : mm=(\w+) users=(-?\d+) count=(-?\d+)$/;
 
 type Common = Pick<CaptureEvent, "line" | "time" | "cpu">;
@@ -28,6 +29,8 @@ export function readBpftraceLine(line: number, text: string): CaptureEvent | und
     case "exec":
     case "exit":
       return readTaskEvent(common, kind, body);
+    case "free":
+      return readFree(common, body);
     default:
       return readExitMmap(common, body);
   }
@@ -103,8 +106,21 @@ function readNewTask(common: Common, body: string): CaptureEvent | undefined {
 function readTaskEvent(common: Common, kind: "exec" | "exit", body: string): CaptureEvent | undefined {
   const found = TASK.exec(body);
   if (!found) return undefined;
-  const [, pid, tgid, comm, mm, am, users, count] = found;
-  return { ...common, kind, task: sample(pid, tgid, comm, mm, am), counts: countsOf(am, users, count) };
+  const [, pid, tgid, comm, mm, am, users, count, oldPid] = found;
+  const task = sample(pid, tgid, comm, mm, am);
+  const counts = countsOf(am, users, count);
+  return { ...common, kind, task, counts, ...(oldPid === undefined ? {} : { oldPid: Number(oldPid) }) };
+}
+
+function readFree(common: Common, body: string): CaptureEvent | undefined {
+  const found = FREE.exec(body);
+  if (!found) return undefined;
+  return {
+    ...common,
+    kind: "free",
+    task: sample(found[1], undefined, undefined, undefined, undefined),
+    counts: [],
+  };
 }
 
 function readExitMmap(common: Common, body: string): CaptureEvent | undefined {

@@ -28,7 +28,11 @@ export class Cast {
       this.stage.emit(0, { call: "kthread", child: pid as Pid, comm }, BEFORE);
       return;
     }
-    this.#introduceUser(pid, comm, this.#mmOf(sample, at), this.foresight.tgidOf(pid, at));
+    const mm = this.#mmOf(sample, at);
+    const isNew = mm !== undefined && this.stage.idOf(mm) === undefined;
+    this.#introduceUser(pid, comm, mm, this.foresight.tgidOf(pid, at));
+    // Those who share it come along: each may be the last that has it.
+    if (isNew) for (const other of this.foresight.ownersOf(mm, at)) this.introduce(other, at);
   }
 
   /** Of a task that is about to be gone, what it borrows was its own. */
@@ -74,7 +78,7 @@ export class Cast {
   lend(pointer: Pointer, at: number): MmId {
     const known = this.stage.idOf(pointer);
     if (known !== undefined) return known;
-    const owner = this.foresight.ownerOf(pointer, at);
+    const [owner] = this.foresight.ownersOf(pointer, at);
     if (owner) this.introduce({ ...owner, mm: pointer }, at);
     const found = this.stage.idOf(pointer);
     if (found !== undefined) return found;

@@ -13,6 +13,8 @@ export interface Difference {
 export interface RefcountSummary {
   readonly lines: number;
   readonly strange: { readonly count: number; readonly first: readonly StrangeLine[] };
+  /** Events that the recorder lost: the rest cannot be relied upon. */
+  readonly lost: number;
   readonly events: number;
   readonly cpus: number;
   readonly switches: {
@@ -79,7 +81,7 @@ export class Findings {
     this.#worst = "equal";
   }
 
-  summary(about: Pick<RefcountSummary, "lines" | "strange" | "events" | "cpus">): RefcountSummary {
+  summary(about: Pick<RefcountSummary, "lines" | "strange" | "lost" | "events" | "cpus">): RefcountSummary {
     return {
       ...about,
       switches: { ...this.#switches },

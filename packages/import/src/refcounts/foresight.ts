@@ -87,16 +87,22 @@ export class Foresight {
     return undefined;
   }
 
-  /** The first task that is seen to have this address space before a new one gets its place. */
-  ownerOf(mm: Pointer, at: number): TaskSample | undefined {
+  /** The tasks that have this address space at `at`, as is seen before a new one gets its place. */
+  ownersOf(mm: Pointer, at: number): readonly TaskSample[] {
+    const owners = new Map<number, TaskSample>();
+    const later = new Set<number>();
     for (const event of this.#events.slice(at)) {
-      if (event.kind === "newtask" && event.child.mm === mm && event.parent.mm !== mm) return undefined;
-      if (event.kind === "exec" && event.task.mm === mm) return undefined;
-      if (event.kind === "exit_mmap" && event.torn !== mm && event.task.mm === mm) return undefined;
-      const owner = tasksOf(event).find((task) => task.mm === mm && task.kernel !== true);
-      if (owner) return owner;
+      if (event.kind === "newtask") {
+        if (event.child.mm === mm && event.parent.mm !== mm) break;
+        later.add(event.child.pid);
+      }
+      if (event.kind === "exec" && event.task.mm === mm) break;
+      if (event.kind === "exit_mmap" && (event.torn === mm || event.task.mm === mm)) break;
+      for (const task of tasksOf(event))
+        if (task.mm === mm && task.kernel !== true && !later.has(task.pid) && !owners.has(task.pid))
+          owners.set(task.pid, task);
     }
-    return undefined;
+    return [...owners.values()];
   }
 
   /** The address space that a task turns out to have got by an exec, from its first event behind `at`. */

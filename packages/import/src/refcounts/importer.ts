@@ -38,9 +38,10 @@ export function importRefcounts(text: string, sink: ImportSink): RefcountSummary
   capture.events.forEach((event, at) => {
     run.event(event, at);
   });
-  const { lines, strange } = capture;
+  const { lines, strange, lost } = capture;
   return run.findings.summary({
     lines,
+    lost,
     strange: { count: strange.length, first: strange.slice(0, SHOWN) },
     events: run.stage.events,
     cpus: foresight.cpus,
@@ -91,6 +92,7 @@ class Run {
         this.#exec(event, at);
         break;
       case "exit":
+        this.#settleTask(event.task, event, at);
         this.#witness.leaving.add(event.task.pid);
         break;
       case "exit_mmap":
@@ -203,7 +205,7 @@ class Run {
       return;
     }
     const known = stage.pointerOf(task.mm);
-    if (known === undefined && task.mm !== NO_MM) stage.bind(sample.mm, task.mm);
+    if (known === undefined && task.mm !== NO_MM) this.#bindNew(sample.mm, task.mm, event);
     else if (known !== sample.mm && this.foresight.nextExec(task.pid, at)) {
       this.#load(task.pid, sample.mm, event, at);
       this.findings.transient("exit/exec");

@@ -70,6 +70,8 @@ describe("a line of bpftrace", () => {
       "7533816594886 0 exit 13901/13901 cat mm=a am=a users=1 count=1",
       { kind: "exit", task: { pid: 13901 } },
     ],
+    ["1 0 exec 5/5 env mm=a am=a users=1 count=1 old_pid=7", { kind: "exec", oldPid: 7 }],
+    ["1 0 free 5", { kind: "free", task: { pid: 5 } }],
   ])("%s", (line, expected) => {
     expect(first(line)).toMatchObject(expected);
   });
@@ -100,13 +102,15 @@ describe("a capture", () => {
   });
 
   test("has lines that are remarks, and tells of those that are nothing", () => {
-    const text = "Attaching 8 probes...\n# refcounts.bt\n\nLost 3 events\n1 0 switch nonsense\nhello\n";
+    const text =
+      "Attaching 8 probes...\n# refcounts.bt\n\nLost 3 events\n# end: 9 events, 2 lost, 7 probes on, 0 not\n1 0 switch nonsense\nhello\n";
     expect(readCapture(text)).toEqual({
       events: [],
-      lines: 6,
+      lines: 7,
+      lost: 5,
       strange: [
-        { line: 5, text: "1 0 switch nonsense" },
-        { line: 6, text: "hello" },
+        { line: 6, text: "1 0 switch nonsense" },
+        { line: 7, text: "hello" },
       ],
     });
   });

@@ -13,10 +13,13 @@ export interface Capture {
   readonly events: readonly CaptureEvent[];
   readonly lines: number;
   readonly strange: readonly StrangeLine[];
+  /** Events that the recorder says it lost. */
+  readonly lost: number;
 }
 
 /** What a recorder says about itself. */
-const REMARK = /^(?:#.*|Attaching \d+ probes?\.\.\.|Lost \d+ events|\s*)$/;
+const REMARK = /^(?:#.*|Attaching \d+ probes?\.\.\.|ERROR: .*RLIMIT_MEMLOCK.*|\s*)$/;
+const LOST = /^(?:Lost (\d+) events|# end: \d+ events, (\d+) lost,.*)$/;
 
 /**
  * Reads the text of a capture in either format. A recorder prints each CPU's events in order but not those of
@@ -25,15 +28,18 @@ const REMARK = /^(?:#.*|Attaching \d+ probes?\.\.\.|Lost \d+ events|\s*)$/;
 export function readCapture(text: string): Capture {
   const events: CaptureEvent[] = [];
   const strange: StrangeLine[] = [];
+  let lost = 0;
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   for (const [i, raw] of lines.entries()) {
     const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-    if (REMARK.test(line)) continue;
+    const loss = LOST.exec(line);
+    if (loss) lost += Number(loss[1] ?? loss[2]);
+    if (loss || REMARK.test(line)) continue;
     const event = readTypedLine(i + 1, line) ?? readBpftraceLine(i + 1, line);
     if (event) events.push(event);
     else strange.push({ line: i + 1, text: line });
   }
   const inOrder = events.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.line - b.line));
-  return { events: inOrder, lines: lines.length, strange };
+  return { events: inOrder, lines: lines.length, strange, lost };
 }
