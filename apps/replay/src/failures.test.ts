@@ -18,7 +18,17 @@ const altered = (change: (text: string) => string): string => {
 };
 
 /** Every command that reads a log. */
-const READERS = [["info"], ["events"], ["maps"], ["ps"], ["replay"], ["verify"], ["tour"]];
+const READERS = [
+  ["info"],
+  ["events"],
+  ["maps"],
+  ["ps"],
+  ["refs"],
+  ["cpus"],
+  ["replay"],
+  ["verify"],
+  ["tour"],
+];
 
 describe("a file that is no log", () => {
   const cases: readonly (readonly [string, () => string, string])[] = [
@@ -151,11 +161,14 @@ describe("help", () => {
   const COMMANDS = [
     "import",
     "import strace",
+    "import bpftrace",
     "info",
     "events",
     "replay",
     "maps",
     "ps",
+    "refs",
+    "cpus",
     "diff",
     "verify",
     "tour",

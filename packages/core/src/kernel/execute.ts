@@ -43,11 +43,11 @@ import {
   setRlimit,
   unlinkFiles,
 } from "./bookkeeping.ts";
-import type { Event } from "./event.ts";
+import { type Event, isScheduled } from "./event.ts";
 import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
 import { prctl, setSubreaper } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request, type Scheduled } from "./request.ts";
-import { executeScheduled, isScheduled } from "./sched-requests.ts";
+import { executeScheduled } from "./sched-requests.ts";
 import type { Transaction } from "./transaction.ts";
 
 const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });

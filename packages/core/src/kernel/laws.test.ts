@@ -10,13 +10,12 @@ import { type Asking, askings, FILES, memoryRequests, PREPARED, schedulings } fr
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { StateDigest } from "./digest.ts";
-import type { Event } from "./event.ts";
+import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { execute } from "./execute.ts";
 import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import { type Outcome, type Request, sameOutcome } from "./request.ts";
-import { isScheduled } from "./sched-requests.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
 import { Transaction } from "./transaction.ts";

@@ -14,24 +14,8 @@ import {
   takeCpuOffline,
   wakeUp,
 } from "../process/index.ts";
-import type { Outcome, Request, Scheduled } from "./request.ts";
+import type { Outcome, Scheduled } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
-
-const SCHEDULED: ReadonlySet<string> = new Set<Scheduled["call"]>([
-  "switch",
-  "finish_task_switch",
-  "wake",
-  "migrate",
-  "cpu_online",
-  "cpu_offline",
-  "kthread",
-  "use_mm",
-  "unuse_mm",
-  "hold",
-  "release",
-]);
-
-export const isScheduled = (r: Request): r is Scheduled => SCHEDULED.has(r.call);
 
 const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });
 const answer = (result: Result<unknown>): Outcome => (result.ok ? { ret: 0 } : refused(result.error));

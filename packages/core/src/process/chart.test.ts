@@ -27,7 +27,7 @@ describe.each(CHARTS)("the table of the life of %s", (_, chart, life) => {
   test("leads from every state, on every signal, where xstate leads; nowhere where xstate stays", () => {
     for (const state of life.states) {
       for (const signal of SIGNALS) {
-        const here = chart.resolveState({ value: state });
+        const here = chart.resolveState({ value: state, context: {} });
         const drawn = chart.root.states[state]?.transitions.has(signal);
         const [there] = transition(chart, here, { type: signal } as never);
         expect.soft(life.next(state, signal), `${state} on ${signal}`).toBe(drawn ? there.value : undefined);
