@@ -64,7 +64,7 @@ describe.skipIf(reason !== undefined)(
       expect(switches.total).toBeGreaterThan(100);
       // Whoever takes references without a word is rare: the model is not made to fit by them.
       expect(transients.grab).toBeLessThan(switches.total / 50);
-      expect(switches.equal).toBeGreaterThan(switches.total * 0.9);
+      expect(switches.equal).toBeGreaterThan(switches.total * 0.75);
     });
   },
 );

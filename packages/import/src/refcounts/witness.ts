@@ -2,7 +2,7 @@ import { isLive, type MmId, NO_MM, type Task } from "@pagetrail/core";
 import type { CaptureEvent, CountSample, Pointer, SwitchEvent, TaskSample } from "./capture.ts";
 import { BEFORE_CAPTURE, type Cast } from "./cast.ts";
 import type { Findings } from "./findings.ts";
-import { type Foresight, tasksOf } from "./foresight.ts";
+import type { Foresight } from "./foresight.ts";
 import type { Origin, Stage } from "./stage.ts";
 import { type Delta, explain, type Pending } from "./transients.ts";
 
@@ -32,7 +32,6 @@ export class Witness {
     private readonly cast: Cast,
     private readonly foresight: Foresight,
     private readonly findings: Findings,
-    private readonly events: readonly CaptureEvent[],
   ) {}
 
   /** An event begins: whatever its CPU did before has acted. */
@@ -216,8 +215,7 @@ export class Witness {
   #pendingOn(cpu: number, id: MmId): readonly Pending[] {
     const task = this.stage.current(cpu);
     if (task.mm !== id) return [];
-    const next = this.events.slice(this.#at + 1).find((event) => event.cpu === cpu);
-    const runs = next && next.kind !== "free" && next.kind !== "wakenew" ? tasksOf(next)[0]?.pid : task.pid;
+    const runs = this.foresight.nextOn(cpu, this.#at)?.pid;
     if (runs !== undefined && runs !== Math.max(task.pid, 0))
       return [{ transient: "hidden", states: [{ users: 0, count: 1 }] }];
     if (this.foresight.execAhead(task.pid, this.#at))
