@@ -14,8 +14,8 @@ import { alternate } from "./timing.ts";
 const CPUS = 4;
 const FEW = 10;
 const MANY = 10_000;
-const EVENTS = 20_000;
-const ROUNDS = 9;
+const EVENTS = 200_000;
+const ROUNDS = 5;
 const SIGCHLD = 17;
 const INIT = 1;
 
