@@ -69,6 +69,31 @@ describe("counts that are the kernel's", () => {
   });
 });
 
+describe("a holder without a name", () => {
+  test("has let go unseen when the kernel uses the descriptor again", () => {
+    const { differences, transients } = told(
+      `0 switch ${user(10, "a0:1:2")} state=S -> ${user(11, "b0:1:1")}`,
+      `0 switch ${user(11, "b0:1:1")} state=S -> ${user(10, "a0:1:2")}`,
+      `0 exit ${user(10, "a0:1:2")}`,
+      `0 switch ${exiting(10, "a0:0:2")} state=X -> ${user(11, "b0:1:1")}`,
+      `0 newtask ${user(11, "b0:1:1")} flags=0x1200000 -> ${user(12, "a0:1:1")}`,
+      `0 switch ${user(11, "b0:1:1")} state=S -> ${user(12, "a0:1:1")}`,
+    );
+    expect({ differences, transients }).toEqual({ differences: [], transients: { grab: 1 } });
+  });
+
+  test("of a use may be the last, and takes the mappings down", () => {
+    const { differences, transients, state } = told(
+      `0 switch ${user(10, "a0:2:1")} state=S -> ${user(11, "b0:1:1")}`,
+      `0 switch ${user(11, "b0:1:1")} state=S -> ${user(10, "a0:2:1")}`,
+      `0 exit ${user(10, "a0:1:1")}`,
+      `0 switch ${exiting(10, "a0:0:1")} state=X -> ${user(11, "b0:1:1")}`,
+    );
+    expect({ differences, transients }).toEqual({ differences: [], transients: { grab: 1 } });
+    expect(state?.mms.size).toBe(2);
+  });
+});
+
 describe("what is on its way", () => {
   test("is a switch of another CPU that has been told and has not acted", () => {
     const { differences, transients } = told(

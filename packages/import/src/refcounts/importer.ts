@@ -252,6 +252,7 @@ class Run {
   /** A descriptor that the kernel hands out anew was free: the model must have freed it, too. */
   #bindNew(pointer: Pointer, id: MmId, origin: Origin): void {
     const old = this.stage.idOf(pointer);
+    if (old !== undefined && old !== id) this.#witness.letGo(old, origin);
     const left = old === undefined || old === id ? undefined : this.stage.mm(old);
     if (left)
       this.findings.difference({

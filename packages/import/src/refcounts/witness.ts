@@ -168,7 +168,9 @@ export class Witness {
         const rest = most - Math.abs(u);
         for (const c of rest === 0 ? [0] : [rest, -rest]) {
           if (-c > count.length) continue;
-          if (!explain({ users: delta.users - u, count: delta.count - c }, pending)) continue;
+          // Whoever gives back the last use takes the mappings down, and the users' reference with them.
+          const ends = (this.stage.mm(id)?.mmUsers ?? 0) > 0 && this.stage.mm(id)?.mmUsers === -u ? 1 : 0;
+          if (!explain({ users: delta.users - u, count: delta.count - c + ends }, pending)) continue;
           this.#change(id, "users", u, users, origin);
           this.#change(id, "count", c, count, origin);
           return true;
@@ -176,6 +178,15 @@ export class Witness {
       }
     }
     return false;
+  }
+
+  /** The kernel has freed this address space: whoever held it without a name has let go unseen. */
+  letGo(id: MmId, origin: Origin): void {
+    for (const counter of ["users", "count"] as const)
+      for (const holder of this.stage.holders(id, counter, "somebody")) {
+        this.stage.emit(0, { call: "release", holder }, { ...origin, assumed: ["holder"] });
+        this.findings.transient("grab");
+      }
   }
 
   #change(id: MmId, counter: "users" | "count", by: number, held: readonly string[], origin: Origin): void {
