@@ -1,5 +1,4 @@
-import type { Event, KernelState } from "@pagetrail/core";
-import { violations } from "@pagetrail/core";
+import { type Event, type KernelState, pid, violations } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { importRefcounts } from "./importer.ts";
 
@@ -216,6 +215,15 @@ describe("a kernel thread", () => {
     expect(differences).toEqual([]);
     expect(events.map(({ request }) => request.call)).toEqual(expect.arrayContaining(["use_mm", "unuse_mm"]));
   });
+});
+
+test("a kernel thread that exits is gone behind its last switch", () => {
+  const { differences, state } = told(
+    `0 exit ${kernel(20, "a0:1:2")}`,
+    `0 switch ${kernel(20, "a0:1:2")} state=X -> ${user(10, "a0:1:2")}`,
+    `0 switch ${user(10, "a0:1:1")} state=S -> ${idle(0)}`,
+  );
+  expect([differences, state?.tasks.has(pid(20))]).toEqual([[], false]);
 });
 
 test("what is told behind the last switch cannot be followed, and is left out", () => {

@@ -1,4 +1,13 @@
-import { CLONE, INIT_MM, isLive, type MmId, NO_MM, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
+import {
+  CLONE,
+  INIT_MM,
+  isLive,
+  type MmId,
+  NO_MM,
+  type Pid,
+  type Profile,
+  REFERENCE_PROFILE,
+} from "@pagetrail/core";
 import type { ImportSink } from "../strace/importer.ts";
 import {
   type CaptureEvent,
@@ -182,7 +191,7 @@ class Run {
     this.#uncover(next, cpu, at, this.#origin(event));
     this.#settleTask(next, event, at);
     this.#witness.compare(event);
-    if (event.state === "X") this.#witness.gone(prev.pid);
+    if (event.state === "X") this.#leave(prev.pid, event);
     const before = this.#witness.countsBefore(cpu, next.pid);
     const refused = this.#switchTo(cpu, next.pid, event.state, this.#origin(event));
     this.#witness.acted(cpu, before);
@@ -194,6 +203,13 @@ class Run {
         model: refused,
       });
     this.findings.endSwitch();
+  }
+
+  /** A task makes its last switch; of a kernel thread nothing but that tells that it has exited. */
+  #leave(pid: number, event: SwitchEvent): void {
+    const task = this.stage.task(pid, event.cpu);
+    if (task && isLive(task)) this.#exit(pid, event.cpu, this.#origin(event));
+    this.#witness.gone(pid);
   }
 
   /** A parent that waited in vfork runs: its child has let go, which the child's own next event will tell. */
@@ -239,7 +255,7 @@ class Run {
     const { stage } = this;
     const refused = stage.emit(
       parent.pid,
-      { call: "clone", flags, child: child.pid as never },
+      { call: "clone", flags, child: child.pid as Pid },
       this.#origin(event),
     );
     if (refused !== undefined)
