@@ -38,7 +38,7 @@ const EXPECTED: Readonly<Record<string, readonly [number, number, Partial<Refcou
     "vfork-exec.txt": [159, 852, { "exit/exec": 8 }],
     "bash-pipeline.bt.txt": [562, 3081, { "in flight": 2, "exit/exec": 1 }],
     "idle.bt.txt": [6089, 33457, { "in flight": 3, hidden: 1 }],
-    "storm.bt.txt": [9424, 55259, { "in flight": 25, "exit/exec": 4, put: 5, hidden: 11 }],
+    "storm.bt.txt": [9424, 55259, { "in flight": 25, "exit/exec": 4, put: 5, hidden: 7 }],
   };
 
 describe.each(Object.entries(EXPECTED))("at every switch of %s", (name, [switches, values, transients]) => {

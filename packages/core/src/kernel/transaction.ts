@@ -79,6 +79,8 @@ export class Transaction implements World {
     cpus: new Map<number, CpuDraft>(),
     files: new Map<FileId, FileDraft>(),
   };
+  /** Lines of the ledger that came, changed or, where undefined, went. */
+  private readonly refEdits = new Map<number, Ref | undefined>();
   private readonly mmDrafts = new Map<MmId, MmDraft>();
   /** The machine's memory, checked out when it is first needed. */
   private memoryDraft: MemoryDraft | undefined;
@@ -113,6 +115,7 @@ export class Transaction implements World {
   /** The state with everything that was done here, as of event `seq`. The transaction ends. */
   commit(seq: number): KernelState {
     this.settleFaults();
+    this.settleRefs();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
@@ -167,7 +170,7 @@ export class Transaction implements World {
   }
 
   peekTask(pid: Pid): Task | undefined {
-    return this.tables.tasks.get(pid);
+    return this.checkedOut.tasks.get(pid) ?? this.tables.tasks.get(pid);
   }
 
   task(pid: Pid): TaskDraft {
@@ -238,7 +241,7 @@ export class Transaction implements World {
   }
 
   peekCpu(id: number): Cpu | undefined {
-    return this.tables.cpus.get(id);
+    return this.checkedOut.cpus.get(id) ?? this.tables.cpus.get(id);
   }
 
   cpu(id: number): CpuDraft {
@@ -253,24 +256,36 @@ export class Transaction implements World {
   }
 
   peekRef(key: number): Ref | undefined {
-    return this.tables.refs.get(key);
+    return this.refEdits.has(key) ? this.refEdits.get(key) : this.tables.refs.get(key);
   }
 
   setRef(key: number, ref: Ref | undefined): void {
-    if (ref) this.own("refs").set(key, Object.freeze(ref));
-    else this.own("refs").delete(key);
+    this.refEdits.set(key, ref && Object.freeze(ref));
   }
 
   namedRefs(): readonly Ref[] {
+    this.settleRefs();
     return this.tables.refs.range(FIRST_NAMED, Number.POSITIVE_INFINITY);
   }
 
   lastRef(): number {
+    this.settleRefs();
     return this.tables.refs.last() ?? -1;
   }
 
+  /** A CPU borrows and gives back many times over: only what is left of that goes into the table. */
+  private settleRefs(): void {
+    if (this.refEdits.size === 0) return;
+    const refs = this.own("refs");
+    for (const [key, ref] of this.refEdits) {
+      if (ref) refs.set(key, ref);
+      else refs.delete(key);
+    }
+    this.refEdits.clear();
+  }
+
   peekGroup(tgid: Pid): ThreadGroup | undefined {
-    return this.tables.groups.get(tgid);
+    return this.checkedOut.groups.get(tgid) ?? this.tables.groups.get(tgid);
   }
 
   group(tgid: Pid): ThreadGroupDraft {

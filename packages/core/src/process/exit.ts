@@ -14,6 +14,8 @@ import type { World } from "./world.ts";
 export function exitTask(world: World, pid: Pid): void {
   const task = world.task(pid);
   if (!isLive(task)) return;
+  if (task.state === "vforked") forgetWaiting(world, task);
+  if (task.onCpu === undefined) task.preempted = undefined;
   releaseUsedMm(world, task);
   exitMm(world, task);
   const group = world.group(task.tgid);
@@ -26,6 +28,12 @@ export function exitTask(world: World, pid: Pid): void {
   reparentChildren(world, task.tgid);
   const head = world.peekTask(task.tgid);
   if (!head || !isWaitedFor(world, head)) releaseGroup(world, task.tgid);
+}
+
+/** A parent that is killed while it waits in vfork is not to be woken by its child. */
+function forgetWaiting(world: World, { pid, tgid }: Task): void {
+  for (const child of world.children(tgid))
+    if (child.vforkParent === pid) world.task(child.pid).vforkParent = 0 as Pid;
 }
 
 /** Whether there is a parent that a zombie waits for, and that does not ignore SIGCHLD: do_notify_parent. */

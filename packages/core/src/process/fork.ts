@@ -3,7 +3,7 @@ import { dupMmap } from "../mm/index.ts";
 import { CLONE } from "./clone-flags.ts";
 import { releaseTask } from "./exit.ts";
 import { mmget, publishMm } from "./mm-refs.ts";
-import { contextSwitch } from "./sched.ts";
+import { contextSwitch, finishTaskSwitch } from "./sched.ts";
 import { advance, bornState, INIT, idlePid, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -51,14 +51,18 @@ export function clone(world: World, parent: Task, flags: number, child: Pid): Re
   return ok(child);
 }
 
-/** A pid is free again once its last task was waited for, and has left its CPU. */
+/**
+ * Whoever has a pid that the kernel gives out again is gone: its last task has ended, was waited for, and has left
+ * its CPU.
+ */
 export function clearPid(world: World, pid: Pid): void {
   const stale = world.peekTask(pid);
   if (!stale) return;
-  if (stale.onCpu !== undefined) contextSwitch(world, stale.onCpu, idlePid(stale.onCpu), "X", true);
+  if (stale.state !== "dead") releaseTask(world, stale);
   const left = world.peekTask(pid);
-  if (left?.state === "dead") world.removeTask(pid);
-  else if (left) releaseTask(world, left);
+  if (left?.onCpu !== undefined) contextSwitch(world, left.onCpu, idlePid(left.onCpu), "X", true);
+  for (const { id, prev } of [...world.cpus()]) if (prev === pid) finishTaskSwitch(world, id);
+  if (world.peekTask(pid)) world.removeTask(pid);
 }
 
 function checkFlags(parent: Task, flags: number): Result<void> {

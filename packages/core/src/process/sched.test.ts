@@ -149,6 +149,46 @@ describe("exit on a CPU", () => {
     expect(m.state.tasks.has(child)).toBe(false);
   });
 
+  test("may leave its CPU to wait for something on its way out, and runs again as a borrower", () => {
+    const m = new CpuMachine();
+    const child = m.fork(2);
+    m.turn(0, child);
+    m.ask({ call: "exit_group", code: 0 }, child);
+    m.ask({ call: "reap", child });
+    m.turn(0, FIRST, "D");
+    expect([m.task(child).state, m.task(child).activeMm]).toEqual(["dead", NO_MM]);
+    m.turn(0, child);
+    expect([m.task(child).activeMm, m.counts(m.task(FIRST).mm)]).toEqual([m.task(FIRST).mm, [1, 2]]);
+    m.turn(0, FIRST, "X");
+    expect(m.state.tasks.has(child)).toBe(false);
+    expect(m.counts(m.task(FIRST).mm)).toEqual([1, 1]);
+  });
+
+  test("gives a pid free that the kernel hands out again, whatever state it is in", () => {
+    const m = new CpuMachine();
+    const child = m.fork(2);
+    m.turn(0, child);
+    const { mm } = m.task(child);
+    m.fork(2);
+    expect([m.counts(mm), m.state.cpus.get(0)?.current, m.task(child).state]).toEqual([
+      [0, 1],
+      -1,
+      "runnable",
+    ]);
+  });
+
+  test("of a parent that waits in vfork keeps its child from waking another task of that pid", () => {
+    const m = new CpuMachine();
+    const parent = m.fork(2);
+    const child = m.fork(3, parent, CLONE.VM | CLONE.VFORK);
+    m.ask({ call: "kill", signal: "SIGKILL" }, parent);
+    m.ask({ call: "reap", child: parent });
+    m.fork(2);
+    m.fork(4, parent, CLONE.VM | CLONE.VFORK);
+    m.ask({ call: "exit_group", code: 0 }, child);
+    expect(m.task(parent).state).toBe("vforked");
+  });
+
   test("frees the pid only once its CPU has turned to another", () => {
     const m = new CpuMachine();
     const child = m.fork(2);

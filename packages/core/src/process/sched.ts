@@ -57,10 +57,13 @@ export function contextSwitch(
 /** Whether a task keeps its state whatever letter is printed: it has exited, or waits for its vfork child. */
 const isSettled = (task: Task): boolean => !isLive(task) || task.state === "vforked";
 
-/** One that was preempted on its way out, or on its way to sleep in vfork, will run again as what it is. */
+/**
+ * One that leaves on its way out, be it only to wait for a lock, or that is preempted on its way to sleep in vfork,
+ * will run again as what it is.
+ */
 function leave(prev: TaskDraft, letter: string, signal: TaskSignal | undefined): void {
   if (signal) advance(prev, signal);
-  else prev.preempted = letter === "R" ? true : undefined;
+  else prev.preempted = (isLive(prev) ? letter === "R" : letter !== GONE) ? true : undefined;
 }
 
 function pick(next: TaskDraft): void {

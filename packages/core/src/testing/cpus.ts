@@ -1,6 +1,6 @@
 import { type MmId, type Pid, pid } from "../base/index.ts";
 import { type Outcome, type Profile, type Request, violations } from "../kernel/index.ts";
-import { holderText, idlePid, type LazyTlb, type Task } from "../process/index.ts";
+import { holderText, idlePid, isLive, type LazyTlb, type Task } from "../process/index.ts";
 import { FIRST, MACHINE, Machine } from "./machine.ts";
 
 /** The machine of the other tests with CPUs that the log tells of. */
@@ -27,11 +27,13 @@ export class CpuMachine extends Machine {
     return outcome;
   }
 
-  /** The CPU turns to a task, 0 for idle; what ran leaves in `state`. */
-  turn(cpu: number, next: number, state = "S"): Outcome {
+  /** The CPU turns to a task, 0 for idle; what ran leaves in `state`, for good if it has exited. */
+  turn(cpu: number, next: number, state?: string): Outcome {
     const current = this.state.cpus.get(cpu)?.current ?? 0;
     const idle = current < 0;
-    return this.ask({ call: "switch", cpu, next, state: idle ? "R" : state }, (idle ? 0 : current) as Pid);
+    const task = this.state.tasks.get(current as Pid);
+    const leaves = state ?? (task && isLive(task) ? "S" : "X");
+    return this.ask({ call: "switch", cpu, next, state: idle ? "R" : leaves }, (idle ? 0 : current) as Pid);
   }
 
   fork(child: number, parent: Pid = FIRST, flags = 17): Pid {

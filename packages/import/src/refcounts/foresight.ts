@@ -39,6 +39,15 @@ export class Foresight {
     return event && tasksOf(event)[0];
   }
 
+  /** The task that a CPU runs at its next event behind `at`. */
+  nextOn(cpu: number, at: number): TaskSample | undefined {
+    for (let i = at + 1; i < this.#events.length; i++) {
+      const event = this.#events[i];
+      if (event?.cpu === cpu && event.kind !== "free" && event.kind !== "wakenew") return tasksOf(event)[0];
+    }
+    return undefined;
+  }
+
   /**
    * The first of the samples of a task from `at` on that says something; none behind the task's end. An exec on the
    * way ends what can be said about the present.

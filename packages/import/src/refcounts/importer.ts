@@ -1,4 +1,13 @@
-import { CLONE, INIT_MM, isLive, type MmId, NO_MM, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
+import {
+  CLONE,
+  INIT_MM,
+  isLive,
+  type MmId,
+  NO_MM,
+  type Pid,
+  type Profile,
+  REFERENCE_PROFILE,
+} from "@pagetrail/core";
 import type { ImportSink } from "../sink.ts";
 import {
   type CaptureEvent,
@@ -27,15 +36,16 @@ const SHOWN = 10;
  */
 export function importRefcounts(text: string, sink: ImportSink): RefcountSummary {
   const capture = readCapture(text);
-  const foresight = new Foresight(capture.events);
+  const events = untilLastSwitch(capture.events);
+  const foresight = new Foresight(events);
   const profile: Profile = {
     ...REFERENCE_PROFILE,
     scheduling: { cpus: foresight.cpus, lazyTlb: "refcount" },
   };
   sink.start(profile, { kind: "refcounts" });
-  const run = new Run(profile, sink, capture.events, foresight);
+  const run = new Run(profile, sink, events, foresight);
   run.begin();
-  capture.events.forEach((event, at) => {
+  events.forEach((event, at) => {
     run.event(event, at);
   });
   const { lines, strange, lost } = capture;
@@ -46,6 +56,14 @@ export function importRefcounts(text: string, sink: ImportSink): RefcountSummary
     events: run.stage.events,
     cpus: foresight.cpus,
   });
+}
+
+/**
+ * A recorder that ends takes its probes away one after the other, and some go on for a while when switches are no
+ * longer told: what they tell cannot be followed.
+ */
+function untilLastSwitch(events: readonly CaptureEvent[]): readonly CaptureEvent[] {
+  return events.slice(0, events.findLastIndex(({ kind }) => kind === "switch") + 1);
 }
 
 /** One import: the events one after the other, against the model. */
@@ -64,7 +82,7 @@ class Run {
   ) {
     this.stage = new Stage(profile, sink);
     this.#cast = new Cast(this.stage, foresight);
-    this.#witness = new Witness(this.stage, this.#cast, foresight, this.findings, events);
+    this.#witness = new Witness(this.stage, this.#cast, foresight, this.findings);
     this.#start = events[0]?.time ?? 0n;
   }
 
@@ -120,17 +138,27 @@ class Run {
 
   /** Makes a CPU run a task, by way of a lender where it must borrow what the CPU does not have. */
   #place(cpu: number, task: TaskSample, at: number, origin: Origin): void {
-    const { stage } = this;
     this.#cast.introduce(task, at);
     const mm = task.activeMm === undefined || task.activeMm === NULL ? undefined : task.activeMm;
     if (mm !== undefined && task.mm === NULL) {
       this.#nameOwn(cpu, mm);
       this.#borrow(cpu, task, this.#cast.lend(mm, at), origin);
     }
-    const placed = stage.task(task.pid, cpu);
-    if (placed?.onCpu !== undefined && placed.onCpu !== cpu) this.#switchTo(placed.onCpu, 0, "R", origin);
+    this.#releaseParent(task, cpu, at, origin);
+    this.#uncover(task, cpu, at, origin);
     this.#switchTo(cpu, task.pid, "R", origin);
     if (task.kernel === false && task.mm === NULL) this.#exit(task.pid, cpu, origin);
+  }
+
+  /** A task that runs here has left the CPU where the model has it: that switch was not delivered. */
+  #uncover(task: TaskSample, cpu: number, at: number, origin: Origin): void {
+    const there = this.stage.task(task.pid, cpu)?.onCpu;
+    if (there === undefined || there === cpu) return;
+    this.findings.transient("hidden");
+    const next = this.foresight.nextOn(there, at);
+    if (next && next.pid !== task.pid) this.#place(there, next, at, { ...origin, assumed: ["switch"] });
+    if (this.stage.task(task.pid, cpu)?.onCpu === there)
+      this.#switchTo(there, 0, "R", { ...origin, assumed: ["switch"] });
   }
 
   /** What is borrowed behind a task whose address space has no name yet is that. */
@@ -159,10 +187,11 @@ class Run {
     const { prev, next, cpu } = event;
     this.#settleTask(prev, event, at);
     this.#cast.introduce(next, at);
-    this.#releaseParent(next, event, at);
+    this.#releaseParent(next, cpu, at, this.#origin(event));
+    this.#uncover(next, cpu, at, this.#origin(event));
     this.#settleTask(next, event, at);
     this.#witness.compare(event);
-    if (event.state === "X") this.#witness.gone(prev.pid);
+    if (event.state === "X") this.#leave(prev.pid, event);
     const before = this.#witness.countsBefore(cpu, next.pid);
     const refused = this.#switchTo(cpu, next.pid, event.state, this.#origin(event));
     this.#witness.acted(cpu, before);
@@ -176,14 +205,21 @@ class Run {
     this.findings.endSwitch();
   }
 
+  /** A task makes its last switch; of a kernel thread nothing but that tells that it has exited. */
+  #leave(pid: number, event: SwitchEvent): void {
+    const task = this.stage.task(pid, event.cpu);
+    if (task && isLive(task)) this.#exit(pid, event.cpu, this.#origin(event));
+    this.#witness.gone(pid);
+  }
+
   /** A parent that waited in vfork runs: its child has let go, which the child's own next event will tell. */
-  #releaseParent(next: TaskSample, event: SwitchEvent, at: number): void {
-    const parent = this.stage.task(next.pid, event.cpu);
+  #releaseParent(next: TaskSample, cpu: number, at: number, origin: Origin): void {
+    const parent = this.stage.task(next.pid, cpu);
     if (parent?.state !== "vforked" || parent.preempted) return;
     const child = this.stage.vforkChildOf(parent.pid);
     if (!child) return;
-    if (this.#witness.leaving.has(child.pid)) this.#exit(child.pid, event.cpu, this.#origin(event));
-    else this.#load(child.pid, this.foresight.newMmOf(child.pid, at), event, at);
+    if (this.#witness.leaving.has(child.pid)) this.#exit(child.pid, cpu, origin);
+    else this.#load(child.pid, this.foresight.newMmOf(child.pid, at), cpu, at, origin);
     this.findings.transient("exit/exec");
   }
 
@@ -194,8 +230,8 @@ class Run {
     if (!task || sample.mm === undefined || task.kind === "idle") return;
     const origin = this.#origin(event);
     if (task.kind === "kthread") {
-      const id = stage.idOf(sample.mm);
-      const owner = id === undefined ? undefined : stage.userOf(id);
+      const id = sample.mm === NULL ? NO_MM : this.#cast.lend(sample.mm, at);
+      const owner = id === NO_MM ? undefined : stage.userOf(id);
       if (task.mm === NO_MM && owner) stage.emit(task.pid, { call: "use_mm", target: owner.pid }, origin);
       else if (task.mm !== NO_MM && id === NO_MM) stage.emit(task.pid, { call: "unuse_mm" }, origin);
       return;
@@ -205,9 +241,9 @@ class Run {
       return;
     }
     const known = stage.pointerOf(task.mm);
-    if (known === undefined && task.mm !== NO_MM) this.#bindNew(sample.mm, task.mm, event);
+    if (known === undefined && task.mm !== NO_MM) this.#bindNew(sample.mm, task.mm, origin);
     else if (known !== sample.mm && this.foresight.nextExec(task.pid, at)) {
-      this.#load(task.pid, sample.mm, event, at);
+      this.#load(task.pid, sample.mm, event.cpu, at, origin);
       this.findings.transient("exit/exec");
     }
   }
@@ -219,23 +255,24 @@ class Run {
     const { stage } = this;
     const refused = stage.emit(
       parent.pid,
-      { call: "clone", flags, child: child.pid as never },
+      { call: "clone", flags, child: child.pid as Pid },
       this.#origin(event),
     );
     if (refused !== undefined)
       this.findings.difference({ line: event.line, what: "newtask", kernel: `${child.pid}`, model: refused });
     const made = stage.task(child.pid, event.cpu);
     if (!made || made.mm === NO_MM || (flags & CLONE.VM) !== 0) return;
-    if (child.mm !== undefined && child.mm !== NULL) this.#bindNew(child.mm, made.mm, event);
+    if (child.mm !== undefined && child.mm !== NULL) this.#bindNew(child.mm, made.mm, this.#origin(event));
   }
 
   /** A descriptor that the kernel hands out anew was free: the model must have freed it, too. */
-  #bindNew(pointer: Pointer, id: MmId, event: CaptureEvent): void {
+  #bindNew(pointer: Pointer, id: MmId, origin: Origin): void {
     const old = this.stage.idOf(pointer);
+    if (old !== undefined && old !== id) this.#witness.letGo(old, origin);
     const left = old === undefined || old === id ? undefined : this.stage.mm(old);
     if (left)
       this.findings.difference({
-        line: event.line,
+        line: origin.line ?? 0,
         what: `mm ${pointer}`,
         kernel: "free, and used again",
         model: `held, counts ${left.mmUsers} and ${left.mmCount}`,
@@ -247,21 +284,21 @@ class Run {
     const { task } = event;
     if (this.#witness.loaded.delete(task.pid)) return;
     const tid = event.oldPid ?? task.pid;
-    this.#load(tid, task.mm, event, at);
+    this.#load(tid, task.mm, event.cpu, at, this.#origin(event));
     this.#witness.loaded.delete(tid);
   }
 
   /** The task has a new address space; the exec event that tells of it may still come. */
-  #load(tid: number, mm: Pointer | undefined, event: CaptureEvent, at: number): void {
-    const told = this.foresight.nextExec(tid, at) ?? event;
-    const comm = tasksOf(told)[0]?.comm ?? "?";
-    const before = this.stage.task(tid, event.cpu);
-    this.stage.emit(tid, { call: "loaded", comm }, this.#origin(event));
+  #load(tid: number, mm: Pointer | undefined, cpu: number, at: number, origin: Origin): void {
+    const told = this.foresight.nextExec(tid, at);
+    const before = this.stage.task(tid, cpu);
+    const comm = (told && tasksOf(told)[0]?.comm) ?? before?.comm ?? "?";
+    this.stage.emit(tid, { call: "loaded", comm }, origin);
     this.#witness.put(before, tid);
     this.#witness.loaded.add(tid);
-    const id = this.stage.task(tid, event.cpu)?.mm;
-    const pointer = mm ?? (told.kind === "exec" ? told.task.mm : undefined);
-    if (id !== undefined && pointer !== undefined && pointer !== NULL) this.#bindNew(pointer, id, event);
+    const id = this.stage.task(tid, cpu)?.mm;
+    const pointer = mm ?? (told?.kind === "exec" ? told.task.mm : undefined);
+    if (id !== undefined && pointer !== undefined && pointer !== NULL) this.#bindNew(pointer, id, origin);
   }
 
   #exitMmap(event: ExitMmapEvent, at: number): void {
@@ -272,7 +309,8 @@ class Run {
     const id = stage.idOf(torn);
     if (!own || id === undefined || own.mm !== id) return;
     if (this.#witness.leaving.has(task.pid)) this.#exit(task.pid, event.cpu, this.#origin(event));
-    else if (this.foresight.nextExec(task.pid, at)) this.#load(task.pid, task.mm, event, at);
+    else if (this.foresight.nextExec(task.pid, at))
+      this.#load(task.pid, task.mm, event.cpu, at, this.#origin(event));
   }
 
   #exit(pid: number, cpu: number, origin: Origin): void {

@@ -2,7 +2,7 @@ import { isLive, type MmId, NO_MM, type Task } from "@pagetrail/core";
 import type { CaptureEvent, CountSample, Pointer, SwitchEvent, TaskSample } from "./capture.ts";
 import { BEFORE_CAPTURE, type Cast } from "./cast.ts";
 import type { Findings } from "./findings.ts";
-import { type Foresight, tasksOf } from "./foresight.ts";
+import type { Foresight } from "./foresight.ts";
 import type { Origin, Stage } from "./stage.ts";
 import { type Delta, explain, type Pending } from "./transients.ts";
 
@@ -32,7 +32,6 @@ export class Witness {
     private readonly cast: Cast,
     private readonly foresight: Foresight,
     private readonly findings: Findings,
-    private readonly events: readonly CaptureEvent[],
   ) {}
 
   /** An event begins: whatever its CPU did before has acted. */
@@ -169,7 +168,9 @@ export class Witness {
         const rest = most - Math.abs(u);
         for (const c of rest === 0 ? [0] : [rest, -rest]) {
           if (-c > count.length) continue;
-          if (!explain({ users: delta.users - u, count: delta.count - c }, pending)) continue;
+          // Whoever gives back the last use takes the mappings down, and the users' reference with them.
+          const ends = (this.stage.mm(id)?.mmUsers ?? 0) > 0 && this.stage.mm(id)?.mmUsers === -u ? 1 : 0;
+          if (!explain({ users: delta.users - u, count: delta.count - c + ends }, pending)) continue;
           this.#change(id, "users", u, users, origin);
           this.#change(id, "count", c, count, origin);
           return true;
@@ -177,6 +178,15 @@ export class Witness {
       }
     }
     return false;
+  }
+
+  /** The kernel has freed this address space: whoever held it without a name has let go unseen. */
+  letGo(id: MmId, origin: Origin): void {
+    for (const counter of ["users", "count"] as const)
+      for (const holder of this.stage.holders(id, counter, "somebody")) {
+        this.stage.emit(0, { call: "release", holder }, { ...origin, assumed: ["holder"] });
+        this.findings.transient("grab");
+      }
   }
 
   #change(id: MmId, counter: "users" | "count", by: number, held: readonly string[], origin: Origin): void {
@@ -216,8 +226,7 @@ export class Witness {
   #pendingOn(cpu: number, id: MmId): readonly Pending[] {
     const task = this.stage.current(cpu);
     if (task.mm !== id) return [];
-    const next = this.events.slice(this.#at + 1).find((event) => event.cpu === cpu);
-    const runs = next && next.kind !== "free" && next.kind !== "wakenew" ? tasksOf(next)[0]?.pid : task.pid;
+    const runs = this.foresight.nextOn(cpu, this.#at)?.pid;
     if (runs !== undefined && runs !== Math.max(task.pid, 0))
       return [{ transient: "hidden", states: [{ users: 0, count: 1 }] }];
     if (this.foresight.execAhead(task.pid, this.#at))
