@@ -426,7 +426,7 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .addOption(json())
     .addHelpText(
       "after",
-      `\nIt needs Linux 6.18 on x86-64 and gcc, and --pages needs root. The first difference is shrunk to the few calls that it needs, and\nprinted as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200\ncheck --pages --ops 100")}`,
+      `\nIt needs Linux 6.18 on x86-64 and gcc, and --pages needs root. The first difference is\nshrunk to the few calls that it needs, and printed as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200\ncheck --pages --ops 100")}`,
     )
     .action(async (options) => {
       if (options.pages) {
