@@ -487,12 +487,18 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .addOption(new Option("--seed <n>", "the first seed").argParser(positive).default(1))
     .addOption(new Option("--seeds <n>", "how many seeds").argParser(positive).default(50))
     .addOption(new Option("--ops <n>", "operations of each seed").argParser(positive).default(200))
+    .option("--pages", "compare pages: accesses, smaps, pagemap, status and faults of a family of processes")
     .addOption(json())
     .addHelpText(
       "after",
-      `\nIt needs Linux 6.18 on x86-64 and gcc. The first difference is shrunk to the few calls that it needs, and\nprinted as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200")}`,
+      `\nIt needs Linux 6.18 on x86-64 and gcc, and --pages needs root. The first difference is\nshrunk to the few calls that it needs, and printed as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200\ncheck --pages --ops 100")}`,
     )
     .action(async (options) => {
+      if (options.pages) {
+        const { checkPagesCommand } = await import("./commands/check-pages.ts");
+        await settle(checkPagesCommand(options, out));
+        return;
+      }
       const { checkCommand } = await import("./commands/check.ts");
       await settle(checkCommand(options, out));
     });
