@@ -240,7 +240,10 @@ const vpn = fc.nat(7);
 
 const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm: fc.constant(0) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm: fc.constant<number>(INIT_MM) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("idle" as const), cpu }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("touch" as const), cpu, vpn }) },
   {
@@ -281,7 +284,7 @@ function play(
         break;
       case "touch": {
         const { loadedMm, isLazy } = machine.peekCpu(o.cpu);
-        if (isLazy || loadedMm === 0) break;
+        if (isLazy || loadedMm === INIT_MM) break;
         if (!machine.walk(loadedMm, o.vpn)) machine.map(loadedMm, small(o.vpn, frame++));
         const { hit, entry } = machine.touch(o.cpu, o.vpn);
         expect(entry?.lo).toBe(machine.walk(loadedMm, o.vpn)?.lo);
