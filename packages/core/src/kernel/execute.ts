@@ -108,8 +108,13 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
   if (inKernel) return inKernel;
   const task = tx.peekTask(tid);
   if (!task || task.state === "dead") return { errno: "ESRCH", why: `no task ${tid}` };
+  if (!isLive(task) && OF_THE_LIVING.has(request.call))
+    return { errno: "ESRCH", why: `task ${tid} has exited` };
   return executeProcess(tx, task, request, recorded);
 }
+
+/** What would give a task that has exited an address space or children. */
+const OF_THE_LIVING: ReadonlySet<Request["call"]> = new Set(["clone", "execve", "loaded"]);
 
 /** Requests about the caller's own address space; undefined for all others. */
 function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | undefined {

@@ -29,6 +29,22 @@ describe("clone's flags", () => {
   });
 });
 
+test("a thread that gets the pid of its process's parent, which is gone, has no parent either", () => {
+  const m = new Machine();
+  clone(m, SIGCHLD);
+  expect(clone(m, THREAD, FIRST, CHILD)).toBe("1");
+  expect([m.state.tasks.get(FIRST)?.parent, m.state.tasks.get(CHILD)?.parent]).toEqual([0, 0]);
+});
+
+test("a task that has exited makes no other, and runs no program", () => {
+  const m = new Machine();
+  clone(m, SIGCHLD);
+  m.ask({ call: "exit", code: 0 }, CHILD);
+  expect(clone(m, SIGCHLD, pid(3), CHILD)).toBe("ESRCH");
+  expect(told(m.ask({ call: "loaded", comm: "env" }, CHILD))).toBe("ESRCH");
+  expect([...violations(m.state)]).toEqual([]);
+});
+
 describe("fork", () => {
   test("gives the child the same maps and an address space of its own", () => {
     const s = strip("AAaa.SS.FF").fork();

@@ -14,12 +14,15 @@ import type { World } from "./world.ts";
  * @refuses EINVAL for flags that contradict each other, ENOMEM when the address space cannot be copied
  * @kernel copy_process, copy_mm, kernel/fork.c (6.18)
  */
-export function clone(world: World, parent: Task, flags: number, child: Pid): Result<Pid> {
-  const legal = checkFlags(parent, flags);
+export function clone(world: World, caller: Task, flags: number, child: Pid): Result<Pid> {
+  const legal = checkFlags(caller, flags);
   if (!legal.ok) return legal;
-  if (child === parent.pid || child === parent.tgid)
+  if (child === caller.pid || child === caller.tgid)
     return refuse("EAGAIN", `pid ${child} is the caller's own`);
   clearPid(world, child);
+  // What was cleared away may have been the caller's parent.
+  const parent = world.peekTask(caller.pid);
+  assert(parent, `task ${caller.pid}`);
   const thread = (flags & CLONE.THREAD) !== 0;
   const mm = copyMm(world, parent, flags, child);
   if (!mm.ok) return mm;

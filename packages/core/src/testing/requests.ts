@@ -208,7 +208,7 @@ export const schedulings = (maxLength: number): fc.Arbitrary<readonly Asking[]> 
         { weight: 1, arbitrary: memory },
       ),
     }),
-    { maxLength },
+    { maxLength, size: "max" },
   );
 
 /** What tells the machine of two files and a segment; a file is named again before it is mapped. */
@@ -228,7 +228,7 @@ export const FILES: readonly Request[] = [1, 2].map((id) => ({
 
 /** Requests of one process about its memory. */
 export const memoryRequests = (maxLength: number): fc.Arbitrary<readonly Request[]> =>
-  fc.array(memory, { maxLength });
+  fc.array(memory, { maxLength, size: "max" });
 
 /** Requests of several processes, with their lives among them. */
 export const askings = (maxLength: number): fc.Arbitrary<readonly Asking[]> =>
@@ -237,5 +237,5 @@ export const askings = (maxLength: number): fc.Arbitrary<readonly Asking[]> =>
       tid: someone,
       request: fc.oneof({ weight: 5, arbitrary: memory }, { weight: 1, arbitrary: lives }),
     }),
-    { maxLength },
+    { maxLength, size: "max" },
   );
