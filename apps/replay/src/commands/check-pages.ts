@@ -11,12 +11,9 @@ import {
 import { ok } from "@pagetrail/core";
 import type { Output } from "../output.ts";
 import { refused } from "../problem.ts";
-import { count, counted } from "../text/numbers.ts";
-import { agreement, type CheckOptions } from "./check.ts";
+import { counted } from "../text/numbers.ts";
+import { agreement, type CheckOptions, firstDifference } from "./check.ts";
 import type { Ending } from "./command.ts";
-
-/** So many seeds are put to the kernel at once. */
-const BATCH = 8;
 
 type Found = PageComparison["differences"][number];
 
@@ -31,7 +28,9 @@ export async function checkPagesCommand(options: CheckOptions, out: Output): End
     });
   const live = new LivePages();
   try {
-    const { operations, found } = await search(live, options, out);
+    const { operations, found } = await firstDifference("check --pages", options, out, (seeds, ops) =>
+      comparePages(live, seeds, ops),
+    );
     const difference = found && { seed: found.seed, ...shrinkPages(live, found) };
     if (options.json) out.document(asJson(options, operations, difference));
     else out.lines(asText(options, operations, difference));
@@ -39,26 +38,6 @@ export async function checkPagesCommand(options: CheckOptions, out: Output): End
   } finally {
     live.close();
   }
-}
-
-async function search(
-  live: LivePages,
-  { seed, seeds, ops }: CheckOptions,
-  out: Output,
-): Promise<{ readonly operations: number; readonly found: Found | undefined }> {
-  const progress = out.progress("check --pages");
-  let operations = 0;
-  let found: Found | undefined;
-  for (let done = 0; done < seeds && !found; done += BATCH) {
-    const batch = Array.from({ length: Math.min(BATCH, seeds - done) }, (_, i) => seed + done + i);
-    const compared = comparePages(live, batch, ops);
-    operations += compared.operations;
-    found = compared.differences[0];
-    const wait = progress.tick(() => `${counted(operations, "operation")}, seed ${count(seed + done)}`);
-    if (wait) await wait;
-  }
-  progress.end();
-  return { operations, found };
 }
 
 function* asText(options: CheckOptions, operations: number, found: Found | undefined): Generator<string> {

@@ -40,7 +40,9 @@ export async function checkCommand(options: CheckOptions, out: Output): Ending {
   try {
     if (!live.abis.has("i386"))
       out.note("without a 32-bit process: gcc -m32 does not work here (gcc-multilib has what it needs)");
-    const { operations, found } = await search(live, options, out);
+    const { operations, found } = await firstDifference("check", options, out, (seeds, ops) =>
+      compare(live, seeds, ops),
+    );
     const difference = found && { seed: found.seed, ...shrink(live, found) };
     if (options.json) out.document(asJson(options, operations, difference));
     else out.lines(asText(options, operations, difference));
@@ -50,17 +52,22 @@ export async function checkCommand(options: CheckOptions, out: Output): Ending {
   }
 }
 
-async function search(
-  live: LiveKernel,
+/** Puts the seeds to the kernel, some at once, up to the first difference; `label` is the progress's. */
+export async function firstDifference<F>(
+  label: string,
   { seed, seeds, ops }: CheckOptions,
   out: Output,
-): Promise<{ readonly operations: number; readonly found: Found | undefined }> {
-  const progress = out.progress("check");
+  compareSeeds: (
+    seeds: readonly number[],
+    ops: number,
+  ) => { readonly operations: number; readonly differences: readonly F[] },
+): Promise<{ readonly operations: number; readonly found: F | undefined }> {
+  const progress = out.progress(label);
   let operations = 0;
-  let found: Found | undefined;
-  for (let done = 0; done < seeds && !found; done += BATCH) {
+  let found: F | undefined;
+  for (let done = 0; done < seeds && found === undefined; done += BATCH) {
     const batch = Array.from({ length: Math.min(BATCH, seeds - done) }, (_, i) => seed + done + i);
-    const compared = compare(live, batch, ops);
+    const compared = compareSeeds(batch, ops);
     operations += compared.operations;
     found = compared.differences[0];
     const wait = progress.tick(() => `${counted(operations, "operation")}, seed ${count(seed + done)}`);

@@ -6,10 +6,11 @@ import { FileLogWriter } from "@pagetrail/store";
 import { LogSink } from "../log-sink.ts";
 import { logTarget } from "../log-target.ts";
 import type { Output } from "../output.ts";
-import { fileProblem, type Problem, refused } from "../problem.ts";
+import { fileProblem, type Problem, problemOf, refused } from "../problem.ts";
 import { MachineFiles } from "../system-files.ts";
 import { bytesSize, count, percent } from "../text/numbers.ts";
 import { summaryJson, summaryLines } from "../text/summary-text.ts";
+import type { TraceInput } from "../trace-input.ts";
 import { producer } from "../version.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
@@ -105,6 +106,36 @@ function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
   if (sysroot === undefined) return ok(new MachineFiles());
   if (statSync(sysroot, { throwIfNoEntry: false })?.isDirectory()) return ok(new MachineFiles({ sysroot }));
   return refused({ what: "there is no such folder", where: sysroot, advice: "name one with --sysroot DIR" });
+}
+
+/** An importer of one text, piece by piece. */
+interface TextImporter {
+  readonly refusal: string | undefined;
+  push(chunk: string): void;
+  end(): ImportSummary;
+}
+
+/** Puts a whole text into an importer, and the log's sink behind it to its end; `name` is the text's. */
+export async function importText(
+  importer: TextImporter,
+  sink: ImportInto["sink"],
+  { chunks, far }: TraceInput,
+  name: string,
+  out: Output,
+): Promise<Result<ImportSummary, Problem>> {
+  const progress = out.progress("import");
+  for await (const chunk of chunks) {
+    importer.push(chunk);
+    if (sink.refusal) return refused(problemOf(sink.refusal));
+    if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
+    const wait = progress.tick(() => farText(far(), sink.events));
+    if (wait) await wait;
+  }
+  const summary = importer.end();
+  if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
+  progress.end();
+  sink.finish();
+  return sink.refusal ? refused(problemOf(sink.refusal)) : ok(summary);
 }
 
 export const notModelled = (where: string, what: string): Problem => ({

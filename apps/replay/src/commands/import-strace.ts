@@ -4,7 +4,14 @@ import type { Output } from "../output.ts";
 import { type Problem, problemOf, refused } from "../problem.ts";
 import { openInput, openPerf, type TraceInput } from "../trace-input.ts";
 import type { Ending } from "./command.ts";
-import { farText, type ImportInto, type ImportOptions, importInto, notModelled } from "./import-into.ts";
+import {
+  farText,
+  type ImportInto,
+  type ImportOptions,
+  importInto,
+  importText,
+  notModelled,
+} from "./import-into.ts";
 
 export interface StraceOptions extends ImportOptions {
   /** Text of perf script that has the page faults of the same run. */
@@ -36,30 +43,10 @@ export async function importStraceCommand(
   );
 }
 
-async function importCalls(
-  { sink, ...machine }: ImportInto,
-  { defaultTid, chunks, far }: TraceInput,
-  name: string,
-  out: Output,
-): Promise<Result<ImportSummary, Problem>> {
-  const progress = out.progress("import");
-  const importer = new StraceImporter({
-    ...machine,
-    sink,
-    ...(defaultTid === undefined ? {} : { defaultTid }),
-  });
-  for await (const chunk of chunks) {
-    importer.push(chunk);
-    if (sink.refusal) return refused(problemOf(sink.refusal));
-    if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
-    const wait = progress.tick(() => farText(far(), sink.events));
-    if (wait) await wait;
-  }
-  const summary = importer.end();
-  if (importer.refusal !== undefined) return refused(notModelled(name, importer.refusal));
-  progress.end();
-  sink.finish();
-  return sink.refusal ? refused(problemOf(sink.refusal)) : ok(summary);
+function importCalls(into: ImportInto, input: TraceInput, name: string, out: Output) {
+  const { defaultTid } = input;
+  const importer = new StraceImporter({ ...into, ...(defaultTid === undefined ? {} : { defaultTid }) });
+  return importText(importer, into.sink, input, name, out);
 }
 
 /** Reads on in whichever of the two recordings the importer asks for. */
