@@ -18,13 +18,14 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
   } else {
     mm = tx.newMmId();
     const unmoved = { on: false, pages: 0 };
-    tx.addMm({
+    const empty = {
       ...emptyMm(mm, tx.layout),
       mmapBase: mmapBase(tx.layout, limits.stack.soft, unmoved),
       mmapLegacyBase: legacyBase(tx.layout, 0),
       mmapCompatBase: mmapBase(IA32, limits.stack.soft, unmoved),
       mmapCompatLegacyBase: legacyBase(IA32, 0),
-    });
+    };
+    tx.addMm(empty, r.pages === "unknown" ? "given" : "fresh");
     tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
   }
   tx.addTask({

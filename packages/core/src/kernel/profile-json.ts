@@ -36,6 +36,7 @@ const PROFILE: Shape<Profile> = {
     thp: ["always", "madvise", "never"],
     faultAround: "size",
     readAhead: "size",
+    fileCache: ["warm", "cold"],
     paging: ["2-level", "pae", "4-level", "5-level"],
   },
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
@@ -48,6 +49,7 @@ const PROFILE: Shape<Profile> = {
 const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["profile.capabilities.sysResource", true],
   ["profile.pages", UNKNOWN_PAGES],
+  ["profile.pages.fileCache", "cold"],
 ]);
 
 type Json = Readonly<Record<string, unknown>>;

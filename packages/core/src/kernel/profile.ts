@@ -36,7 +36,19 @@ export const UNKNOWN_PAGES: PageModel = {
   thp: "madvise",
   faultAround: 16,
   readAhead: 32,
+  fileCache: "cold",
   paging: "4-level",
+};
+
+/**
+ * A machine of whose programs a recording shows every fault. More frames than any has, since nothing tells when
+ * one ran out; and files are in the page cache, which a recording says nothing of.
+ */
+export const RECORDED_PAGES: PageModel = {
+  ...UNKNOWN_PAGES,
+  known: true,
+  frames: 2 ** 28,
+  fileCache: "warm",
 };
 
 /** The reference machine: Linux 6.18 on x86-64 with four-level page tables, started by root. */

@@ -225,9 +225,10 @@ export class Transaction implements World {
     return copy;
   }
 
-  addMm(mm: MmStruct): void {
+  addMm(mm: MmStruct, pages: "fresh" | "given" = "fresh"): void {
     const copy: MmDraft = { ...mm };
-    if (this.memory && !copy.pages) copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
+    if (this.memory && pages === "fresh" && !copy.pages)
+      copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
     this.noteSpace(mm.id, undefined, copy);
@@ -263,7 +264,7 @@ export class Transaction implements World {
   }
 
   putSpace(id: MmId, mm: MmStruct | undefined): void {
-    if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() });
+    if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() }, "given");
     else this.removeMm(id);
   }
 
@@ -295,7 +296,7 @@ export class Transaction implements World {
   }
 
   edit(mm: MmDraft, task: Task): MmEdit {
-    const edit = new MmEdit(mm, this.env(task), this.journal);
+    const edit = new MmEdit(mm, this.env(task, mm), this.journal);
     this.lastEdit = { task, edit };
     return edit;
   }
@@ -402,6 +403,7 @@ export class Transaction implements World {
   /** Address spaces that map a file, checked out: found by looking at all of them. */
   private mappersOf(mapping: FileId): readonly MmEdit[] {
     const maps = (mm: MmStruct): boolean => {
+      if (!mm.pages) return false;
       for (const v of mm.vmas.items()) {
         const file = v.file === 0 ? undefined : this.peekFile(v.file);
         if (file && mappingOf(file) === mapping) return true;
@@ -449,7 +451,7 @@ export class Transaction implements World {
     task.majFlt += major;
   }
 
-  private env(task: Task): MmEnv {
+  private env(task: Task, { pages }: MmStruct): MmEnv {
     const group = this.tables.groups.get(task.tgid);
     assert(group, `thread group ${task.tgid}`);
     return {
@@ -459,7 +461,7 @@ export class Transaction implements World {
       traits: this.traits,
       sysctl: this.sysctl,
       commitment: this.commitment,
-      memory: this.memory,
+      memory: pages && this.memory,
       file: (id) => this.fileOf(id),
       makeFile: (file) => this.makeFile(file),
       fileMapped: (id, count) => this.fileMapped(id, count),

@@ -17,7 +17,13 @@ import type { ElfImage } from "./elf-image.ts";
 import { elfLoad, maximumAlignment } from "./elf-load.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
 import { mmput } from "./mm-refs.ts";
-import { type ArgSizes, initialStackPointer, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
+import {
+  type ArgSizes,
+  belowStrings,
+  initialStackPointer,
+  placeStrings,
+  setupArgPages,
+} from "./setup-arg-pages.ts";
 import { isLive, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -34,6 +40,8 @@ export interface ExecChoices {
   /** The same of the base for calls through the other entry. */
   readonly compatPages?: number;
   readonly stackTop?: number;
+  /** By how much pointers and auxiliary vector lie lower than they would below the strings: arch_align_stack. */
+  readonly stackShift?: number;
   readonly programBase?: number;
   readonly startBrk?: number;
   /** Where vvar and vdso were asked to begin, in releases that ask for a place above the stack. */
@@ -167,8 +175,8 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   }
   const vdso = mapVdso(edit, world.vdso, vdsoHint(edit, choices));
   if (!vdso.ok) return vdso;
-  edit.set("startStack", initialStackPointer(edit, sizes));
-  writeStack(edit, top);
+  edit.set("startStack", initialStackPointer(edit, sizes, choices.stackShift));
+  writeStack(edit, top, choices.stackShift);
   // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
   const standsAlone = program.image.type === "DYN" && !interpreter;
   const { traits, sysctl } = edit.env;
@@ -182,11 +190,11 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
 }
 
 /** The strings were written before the program was mapped, pointers and auxiliary vector come last. */
-function writeStack(edit: MmEdit, top: number): void {
+function writeStack(edit: MmEdit, top: number, shift: number | undefined): void {
   const { argStart, startStack } = edit.mm;
   if (!edit.env.memory) return;
   access(edit, argStart, top - argStart, "write");
-  access(edit, startStack, argStart - startStack, "write");
+  access(edit, startStack, belowStrings(edit, shift) - startStack, "write");
 }
 
 /** arch_pick_mmap_layout, arch/x86/mm/mmap.c (6.18): bases for both entries of the kernel. */

@@ -65,6 +65,6 @@ function copyMm(world: World, parent: Task, flags: number): Result<Task["mm"]> {
   }
   const copy = dupMmap(world.edit(world.mm(parent.mm), parent), world.newMmId());
   if (!copy.ok) return refuse("ENOMEM", copy.error.why);
-  world.addMm(copy.value);
+  world.addMm(copy.value, "given");
   return ok(copy.value.id);
 }

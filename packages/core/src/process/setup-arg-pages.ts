@@ -58,18 +58,20 @@ export function setupArgPages(edit: MmEdit, top: number, executable: boolean): R
   return done;
 }
 
+/** The end of what the kernel writes below the strings: a random distance from them, arch_align_stack. */
+export const belowStrings = ({ mm }: MmEdit, shift = 0): number => alignDown(mm.argStart - shift, 16);
+
 /**
  * The first stack pointer, below pointers and auxiliary vector: recorded as start_stack.
  *
  * @kernel create_elf_tables, fs/binfmt_elf.c (6.18)
  */
-export function initialStackPointer(edit: MmEdit, sizes: ArgSizes): number {
-  const { layout, argStart } = edit.mm;
+export function initialStackPointer(edit: MmEdit, sizes: ArgSizes, shift?: number): number {
+  const { layout } = edit.mm;
   const platform = layout.platform.length + 1;
   // A 32-bit program is told of AT_SYSINFO besides.
   const entries = edit.env.traits.auxvEntries + (layout.bits === 32 ? 1 : 0);
   const auxv = entries * 2 * layout.wordSize;
-  const belowStrings = alignDown(argStart, 16) - platform - RANDOM_BYTES - auxv;
   const pointers = (sizes.argc + 1 + sizes.envc + 1 + 1) * layout.wordSize;
-  return alignDown(belowStrings - pointers, 16);
+  return alignDown(belowStrings(edit, shift) - platform - RANDOM_BYTES - auxv - pointers, 16);
 }
