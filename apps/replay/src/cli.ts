@@ -235,6 +235,7 @@ function addReading(program: Command, out: Output, settle: Settle): void {
       await settle(mapsCommand(path, options, out));
     });
   addProcessViews(program, out, settle);
+  addPageViews(program, out, settle);
   program
     .command("ps")
     .description("list the tasks of a moment and their address spaces")
@@ -262,13 +263,13 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
         "after",
         POSITIONS + example(`${name} my.ptlog --at line:31\n${name} my.ptlog --pid 4242`),
       );
-  view("smaps", "print a process's /proc/PID/smaps at a moment, without what counts resident pages").action(
-    async (path: string, options) => {
+  view("smaps", "print a process's /proc/PID/smaps at a moment")
+    .option("--rollup", "print /proc/PID/smaps_rollup instead: the sums over all mappings")
+    .action(async (path: string, options) => {
       const { smapsCommand } = await import("./commands/smaps.ts");
       await settle(smapsCommand(path, options, out));
-    },
-  );
-  view("status", "print the sizes that /proc/PID/status shows of an address space, at a moment").action(
+    });
+  view("status", "print what /proc/PID/status says of a process's address space, at a moment").action(
     async (path: string, options) => {
       const { statusCommand } = await import("./commands/status.ts");
       await settle(statusCommand(path, options, out));
@@ -278,6 +279,90 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
     const { statmCommand } = await import("./commands/statm.ts");
     await settle(statmCommand(path, options, out));
   });
+}
+
+const ADDRESSES = `
+ADDR is an address in hex, or the first of heap, stack, vdso or a mapped file's name; each also with +0x10.`;
+
+/** What needs a log that tells of every access to memory. */
+function addPageViews(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("pagemap")
+    .description("print /proc/PID/pagemap at a moment: a line for each page that is there")
+    .addArgument(log())
+    .argument(
+      "[range]",
+      "ADDR for its page, a name for all of its mappings, ADDR..ADDR, or 2000-3000 of maps",
+    )
+    .addOption(at())
+    .addOption(pid())
+    .option("--raw", "write the 8-byte entries of the range as the kernel's file has them")
+    .addOption(json())
+    .option("--jsonl", "print a JSON object a line")
+    .addHelpText(
+      "after",
+      POSITIONS +
+        ADDRESSES +
+        example(
+          "pagemap my.ptlog --at 50%\npagemap my.ptlog heap --pid 4242\npagemap my.ptlog 7ffff7fc0000-7ffff7fc4000 --raw",
+        ),
+    )
+    .action(async (path: string, range: string | undefined, options) => {
+      const { pagemapCommand } = await import("./commands/pagemap.ts");
+      await settle(pagemapCommand(path, range, options, out));
+    });
+  program
+    .command("vtop")
+    .description("walk the page tables to an address, as crash does: each level's entry, the frame, the VMA")
+    .addArgument(log())
+    .argument("<addr>", "the address")
+    .addOption(at())
+    .addOption(pid())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      POSITIONS +
+        ADDRESSES +
+        example(
+          "vtop my.ptlog 0x7ffff7fc0000 --at 50%\nvtop my.ptlog heap+0x10 --pid 4242\nvtop my.ptlog libc.so.6",
+        ),
+    )
+    .action(async (path: string, address: string, options) => {
+      const { vtopCommand } = await import("./commands/vtop.ts");
+      await settle(vtopCommand(path, address, options, out));
+    });
+  program
+    .command("frames")
+    .description("show what physical memory is used for at a moment, or a frame and who maps it")
+    .addArgument(log())
+    .addArgument(new Argument("[pfn]", "the frame's number, decimal or 0x and hex").argParser(frameNumber))
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("frames my.ptlog --at 50%\nframes my.ptlog 0xfffa"))
+    .action(async (path: string, pfn: number | undefined, options) => {
+      const { framesCommand } = await import("./commands/frames.ts");
+      await settle(framesCommand(path, pfn, options, out));
+    });
+  addKmap(program, out, settle);
+}
+
+function addKmap(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("kmap")
+    .description("show the kernel half of every address space: its regions, vmalloc areas and slots of kmap")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("kmap my.ptlog --at 50%"))
+    .action(async (path: string, options) => {
+      const { kmapCommand } = await import("./commands/kmap.ts");
+      await settle(kmapCommand(path, options, out));
+    });
+}
+
+function frameNumber(text: string): number {
+  if (/^(\d{1,15}|0x[0-9a-f]{1,12})$/i.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a frame's number, decimal or 0x and hex.");
 }
 
 const pid = (): Option =>

@@ -304,7 +304,8 @@ export class Generator {
     if (!features.guards && !features.large && !features.small && random.chance(0.1))
       return random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
     // Whether huge pages can be made depends on which pages are there.
-    if (!features.large && !features.huge && random.chance(0.02)) return MADV.COLLAPSE;
+    if (!features.large && !features.huge && random.chance(0.05))
+      return random.pick([MADV.COLLAPSE, MADV.HUGEPAGE, MADV.HUGEPAGE]);
     const advice = random.pick(ADVICE);
     // Holes cannot be punched at the offsets that such runs map.
     return features.large && advice === MADV.REMOVE ? MADV.NORMAL : advice;
@@ -340,7 +341,7 @@ export class Generator {
     return { request: { call: "io_setup", events, cpus: run.cpus } };
   }
 
-  /** A mapping of the pool, or something that happens to a part of one. */
+  /** A mapping of the pool, where the window is. */
   private hugePages(): Operation | undefined {
     const { random } = this;
     const addr = WINDOW + random.below(3) * HUGE + (random.chance(0.1) ? PAGE_SIZE : 0);

@@ -1,8 +1,20 @@
 export { cProgram } from "./c-program.ts";
 export { CHILDREN, type Child, childOf, possibleChildren } from "./child.ts";
 export { type Comparison, compare, type Difference, type MakeModel, textOf } from "./compare.ts";
+export { type Damaged, damage } from "./exec/damage.ts";
+export { type ElfFile, elfBytes } from "./exec/elf-file.ts";
+export { compareExecs, type ExecComparison, type ExecDifference } from "./exec/exec-compare.ts";
+export { type ExecCase, ExecProbe } from "./exec/exec-probe.ts";
+export { type SampleProgram, sampleInterpreters, samplePrograms } from "./exec/sample-programs.ts";
 export { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
-export { LiveKernel, type LiveMoment, type LiveRun, type LiveVma, whyNoLiveKernel } from "./live-kernel.ts";
+export {
+  LiveKernel,
+  type LiveMoment,
+  type LiveRun,
+  type LiveVma,
+  thisMachine,
+  whyNoLiveKernel,
+} from "./live-kernel.ts";
 export { ModelRun } from "./model-run.ts";
 export { commandOf, type Operation } from "./operation.ts";
 export {

@@ -136,11 +136,15 @@ export class LiveKernel implements Surroundings {
 
 /** What a program prints when it reads the file of commands: the text of each run. */
 export function runsOf(command: readonly string[], commands: string): readonly string[] {
-  const { stdout, status } = spawnSync("/bin/sh", ["-c", 'exec "$@" < "$0"', commands, ...command], {
-    encoding: "latin1",
-    maxBuffer: 2 ** 30,
-  });
-  if (status !== 0) throw new Error(`the program ended with ${status}`);
+  const { stdout, status, signal, error } = spawnSync(
+    "/bin/sh",
+    ["-c", 'exec "$@" < "$0"', commands, ...command],
+    {
+      encoding: "latin1",
+      maxBuffer: 2 ** 30,
+    },
+  );
+  if (status !== 0) throw new Error(`the program ended with ${error?.message ?? signal ?? status}`);
   return stdout.split(/^e$/m).slice(0, -1);
 }
 const overcommitMode = (mode: number): 0 | 1 | 2 => (mode === 1 || mode === 2 ? mode : 0);

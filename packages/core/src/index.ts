@@ -2,6 +2,7 @@ export * from "./arch/index.ts";
 export * from "./base/index.ts";
 export * from "./fault/index.ts";
 export * from "./kernel/index.ts";
+export * from "./kspace/index.ts";
 export * from "./log/index.ts";
 export * from "./mm/index.ts";
 export * from "./paging/index.ts";

@@ -1,4 +1,5 @@
 export * from "./elf/elf.ts";
+export * from "./elf/find-program.ts";
 export * from "./elf/shebang.ts";
 export * from "./perf/index.ts";
 export * from "./scenario/index.ts";

@@ -40,10 +40,11 @@ export const ANON_VMA = section("anon_vma: what a write leaves for later merges"
   ),
   rule(
     "a mapping takes the anon_vma of the next one before that of the previous",
-    map("AaA"),
-    write("A.A"),
+    ...written,
+    map(".A", { prot: 7 }),
+    write(".A"),
     protect(".A"),
-    shows("AA|A"),
+    shows("A|AA"),
   ),
   rule(
     "an untouched page between two written ones joins the lower when it becomes like both",

@@ -71,6 +71,12 @@ export const BRK = section("brk", [
     showsFrom(heap(-P), "A|A"),
   ),
   rule(
+    "the heap does not merge with new memory that ends where it starts either",
+    beside(-1),
+    changes({ VMAs: 1 }, brk(P)),
+    showsFrom(heap(-P), "A|A"),
+  ),
+  rule(
     "the heap shrinks by whole pages",
     brk(4 * P),
     changes({ VmSize: -2, VmData: -2 }, gives(heap(P + 1), brk(P + 1))),

@@ -74,6 +74,33 @@ export const OTHER_CALLS = section("Calls about all of a process's memory", [
     shows("AC"),
   ),
   rule(
+    "of ranges without length only the first is looked at",
+    map("AA"),
+    gives(
+      pages(2),
+      processMadvise(
+        [
+          [at(0), P],
+          [at(9, 8), 0],
+          [at(1), P],
+        ],
+        MADV.DONTFORK,
+      ),
+    ),
+    refused(
+      "EINVAL",
+      processMadvise(
+        [
+          [at(9, 8), 0],
+          [at(9, 8), 0],
+          [at(1), P],
+        ],
+        MADV.DOFORK,
+      ),
+    ),
+    shows("CC"),
+  ),
+  rule(
     "only ranges without length are granted, whatever the advice",
     gives(0, processMadvise([], 77)),
     gives(0, processMadvise([[at(0), 0]], 77)),

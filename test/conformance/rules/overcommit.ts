@@ -1,8 +1,19 @@
 import type { Operation } from "@pagetrail/conformance";
 import { MAP, type Sysctl } from "@pagetrail/core";
 import { at, pages } from "./draw.ts";
-import { changes, flags, gives, heap, refused, shows } from "./looks.ts";
-import { attach, map, mapped, mmap, mmapping, mprotect, munmap, request, touch } from "./operations.ts";
+import { flags, gives, heap, refused, shows } from "./looks.ts";
+import {
+  attach,
+  map,
+  mapped,
+  mmap,
+  mmapping,
+  mprotect,
+  munmap,
+  request,
+  shmdt,
+  touch,
+} from "./operations.ts";
 import { rule } from "./processes.ts";
 import { does, type Scene, type Step, section } from "./rule.ts";
 
@@ -165,6 +176,9 @@ const halfAndMore = does((scene) =>
   mmapping({ addr: at(0), length: pages(Math.ceil(left(scene) / 2) + NOISE), flags: ANON | MAP.FIXED }),
 );
 
+const mapLeftAt = (addr: number, more: number): Step =>
+  does((scene) => mmapping({ addr, length: pages(left(scene) + more), flags: ANON | MAP.FIXED }));
+
 /** Overcommit mode 2: the sum of all requests is bounded. */
 export const OVERCOMMIT_NEVER = section("Overcommit mode 2", [
   rule("a request for almost all that is left is granted", mapLeft(-NOISE)),
@@ -198,10 +212,11 @@ export const OVERCOMMIT_NEVER = section("Overcommit mode 2", [
     refused("ENOMEM", mapLeft(NOISE, MAP.SHARED | MAP.ANONYMOUS | MAP.NORESERVE, 1)),
   ),
   rule(
-    "a segment is charged when it is made",
-    mapLeft(-NOISE),
-    refused("ENOMEM", mmap({ length: pages(3 * NOISE) })),
-    changes({ VmSize: 2 }, attach(0, pages(2))),
+    "a segment is charged as a whole when it is made, and given back when it is gone",
+    attach(at(0), pages(3 * NOISE)),
+    refused("ENOMEM", mapLeftAt(2 ** 40, -NOISE)),
+    shmdt(at(0)),
+    mapLeftAt(2 ** 40, -NOISE),
   ),
   rule(
     "a child of more than is left twice is ENOMEM",

@@ -148,6 +148,17 @@ export class EventText {
         return `${r.key}, ${r.size}, segment ${r.shm}`;
       case "shmrm":
         return `segment ${r.shm}`;
+      case "vmalloc":
+        return `${size(r.bytes)}${r.caller === undefined ? "" : `, ${r.caller}`}`;
+      case "vfree":
+        return address(r.addr);
+      case "kmap":
+      case "kunmap":
+        return `frame ${r.pfn}`;
+      case "kmap_local":
+        return `frame ${r.pfn}, cpu ${r.cpu}`;
+      case "kunmap_local":
+        return `${address(r.addr)}, cpu ${r.cpu}`;
       case "unlink":
         return r.path;
       case "rename":

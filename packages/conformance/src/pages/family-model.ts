@@ -145,7 +145,7 @@ export class FamilyModel {
       if (!mm || !task) continue;
       members.set(member, {
         mappings: parseSmaps(smaps(this.state, mm)).map((m) => ({ ...m, ...this.#pagesOf(mm, m) })),
-        sizes: parseStatus(statusVm(mm)),
+        sizes: parseStatus(statusVm(this.state, mm)),
         minorFaults: task.minFlt,
         majorFaults: task.majFlt,
       });

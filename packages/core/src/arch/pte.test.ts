@@ -132,6 +132,13 @@ describe("an entry that is not present", () => {
     );
   });
 
+  test.each([
+    ["slot 1 of the first area", SWAP_TYPE.AREA, 1, 0x07fffffffffffc00n],
+    ["a guard region's marker", SWAP_TYPE.MARKER, MARKER_GUARD, 0xfffffffffffff600n],
+  ])("%s stands inverted in bits 9 to 58, below the type", (_, type, offset, entry) => {
+    expect((BigInt(swapHi(type, offset)) << 32n) | BigInt(swapLo(offset))).toBe(entry);
+  });
+
   test("is a guard's marker, or nothing at all", () => {
     const guard = [swapLo(MARKER_GUARD), swapHi(SWAP_TYPE.MARKER, MARKER_GUARD)] as const;
     expect([isGuard(...guard), isSwapEntry(...guard)]).toEqual([true, false]);

@@ -170,13 +170,14 @@ export const MARKER_GUARD = 4;
 /** In a swap entry: the page belongs to this address space alone (_PAGE_SWP_EXCLUSIVE). */
 export const SWAP_EXCLUSIVE = 0x8;
 
-const SWAP_OFFSET_SHIFT = 14;
+/** The offset's lowest bit, right above that of PROTNONE: SWP_OFFSET_FIRST_BIT. */
+const SWAP_OFFSET_SHIFT = 9;
 const SWAP_OFFSET_LOW = 2 ** (32 - SWAP_OFFSET_SHIFT);
 const SWAP_TYPE_SHIFT = 27;
 /** Bits of the high word below the type, which the offset's upper part fills. */
 const SWAP_HIGH = 2 ** SWAP_TYPE_SHIFT - 1;
 
-/** Low word of a swap entry; the offset is below 2^45. */
+/** Low word of a swap entry; the offset is below 2^50. */
 export const swapLo = (offset: number, bits = 0): number =>
   ((~((offset % SWAP_OFFSET_LOW) << SWAP_OFFSET_SHIFT) & ~(2 ** SWAP_OFFSET_SHIFT - 1)) | bits) >>> 0;
 

@@ -7,6 +7,9 @@ export type LaterAdvice =
   | "GUARD_INSTALL"
   | "GUARD_REMOVE";
 
+/** Entries of the auxiliary vector that not every release has, by the name after AT_. */
+export type LaterAuxv = "MINSIGSTKSZ" | "RSEQ_FEATURE_SIZE" | "RSEQ_ALIGN";
+
 /**
  * What one kernel release does otherwise than another, each difference under a name of its own. Rules ask for
  * a trait, never for a version; what no trait names is the same in all of them.
@@ -97,8 +100,8 @@ export interface KernelTraits {
   readonly wipedIsTouched: boolean;
   /** Which LOAD segments start_code may lie in. */
   readonly startCode: "executable" | "any";
-  /** Entries of a 64-bit program's auxiliary vector; a 32-bit one has AT_SYSINFO besides. */
-  readonly auxvEntries: number;
+  /** Entries of the auxiliary vector that the release does not have yet, by the name after AT_. */
+  readonly lacksAuxv: ReadonlySet<LaterAuxv>;
 
   // What /proc prints.
 
@@ -106,6 +109,14 @@ export interface KernelTraits {
   readonly heapTouches: boolean;
   /** smaps' THPeligible up to its digit. */
   readonly thpEligible: string;
+  /** smaps' FilePmdMapped up to its number. */
+  readonly filePmdMapped: string;
+  /** smaps tells which part of Pss is dirty. */
+  readonly pssDirty: boolean;
+  /** smaps counts the pages that KSM has merged. */
+  readonly smapsKsm: boolean;
+  /** status tells which bits of an address the hardware looks at. */
+  readonly untagMask: boolean;
 }
 
 /** Linux 6.18 as its stable release 6.18.44 behaves: the reference. */
@@ -146,9 +157,13 @@ export const LINUX_6_18: KernelTraits = {
   dontunmapKeepsLockedCount: true,
   wipedIsTouched: false,
   startCode: "executable",
-  auxvEntries: 23,
+  lacksAuxv: new Set(),
   heapTouches: false,
   thpEligible: "THPeligible:           ",
+  filePmdMapped: "FilePmdMapped:  ",
+  pssDirty: true,
+  smapsKsm: true,
+  untagMask: true,
 };
 
 /** Linux 6.1, the first long-term release with the maple tree, as its stable release 6.1.176 reads. */
@@ -174,9 +189,11 @@ export const LINUX_6_1: KernelTraits = {
   mremapUnmaps: "first",
   mapStackNoHuge: false,
   dontunmapKeepsLockedCount: false,
-  auxvEntries: 21,
+  lacksAuxv: new Set<LaterAuxv>(["RSEQ_FEATURE_SIZE", "RSEQ_ALIGN"]),
   heapTouches: true,
   thpEligible: "THPeligible:    ",
+  smapsKsm: false,
+  untagMask: false,
 };
 
 /** Linux 5.4, of the red-black tree and the linked list, as its stable release 5.4.214 reads. */
@@ -209,8 +226,10 @@ export const LINUX_5_4: KernelTraits = {
   specialSplits: true,
   wipedIsTouched: true,
   startCode: "any",
-  auxvEntries: 20,
+  lacksAuxv: new Set<LaterAuxv>(["MINSIGSTKSZ", "RSEQ_FEATURE_SIZE", "RSEQ_ALIGN"]),
   thpEligible: "THPeligible:\t\t",
+  filePmdMapped: "FilePmdMapped: ",
+  pssDirty: false,
 };
 
 /** Every release that the model knows, by its name, the oldest first. */

@@ -4,4 +4,5 @@ export * from "./journal.ts";
 export * from "./range.ts";
 export * from "./result.ts";
 export * from "./units.ts";
+export * from "./violation.ts";
 export * from "./word.ts";

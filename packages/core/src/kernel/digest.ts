@@ -1,3 +1,4 @@
+import { kspaceText } from "../kspace/index.ts";
 import { type MmStruct, NO_POLICY, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -55,6 +56,9 @@ export class StateDigest {
     if (state.memory) parts.push(this.#memoryText(state.memory));
     for (const table of [state.tasks, state.groups, state.files, state.shms])
       for (const record of table.values()) parts.push(this.record(record, () => recordText(record)));
+    // Nothing while nothing was mapped there: logs from before the kernel half keep their digests.
+    const kspace = this.record(state.kspace, () => kspaceText(state.kspace));
+    if (kspace !== "") parts.push(kspace);
     const { seq, committed, nextMm, nextAnonVma, nextFile } = state;
     parts.push(recordText({ seq, committed, nextMm, nextAnonVma, nextFile }));
     return this.hash(parts.join("\n"));
@@ -95,7 +99,8 @@ export class StateDigest {
   private record(record: object, text: () => string): string {
     const known = this.#known.get(record);
     if (known !== undefined) return known;
-    const digest = this.hash(text());
+    const content = text();
+    const digest = content === "" ? "" : this.hash(content);
     this.#known.set(record, digest);
     return digest;
   }

@@ -66,9 +66,15 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
   prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word", map: "words" },
   clone: { flags: "int", child: "int" },
-  execve: { path: "text", load: "record" },
+  execve: { path: "text", load: "record", refused: "record" },
   exit: { code: "int" },
   exit_group: { code: "int" },
+  vmalloc: { bytes: "word", caller: "text" },
+  vfree: { addr: "word" },
+  kmap: { pfn: "int" },
+  kunmap: { pfn: "int" },
+  kmap_local: { pfn: "int", cpu: "int" },
+  kunmap_local: { addr: "word", cpu: "int" },
   adopt: { comm: "text", tgid: "int", pages: "text" },
   reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
   layout: { mmapBase: "page", brk: "word" },
@@ -90,6 +96,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "mmap.entry",
   "mremap.entry",
   "execve.load",
+  "execve.refused",
   "prctl.arg3",
   "prctl.arg4",
   "prctl.arg5",
@@ -99,6 +106,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "access.value",
   "cached.dirty",
   "prctl.map",
+  "vmalloc.caller",
 ]);
 
 type Json = Readonly<Record<string, unknown>>;

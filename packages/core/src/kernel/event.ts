@@ -60,6 +60,6 @@ const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
 export function isDecided({ request, assumed }: Pick<Event, "request" | "assumed">): boolean {
   if (assumed?.includes("outcome")) return false;
   if (request.call === "clone") return request.child !== 0;
-  if (request.call === "execve") return request.load !== undefined;
+  if (request.call === "execve") return request.load !== undefined || request.refused !== undefined;
   return !UNDECIDED.has(request.call);
 }

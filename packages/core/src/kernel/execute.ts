@@ -33,6 +33,7 @@ import {
   execve,
   exitGroup,
   exitTask,
+  refusedExec,
   releaseTask,
   type Task,
 } from "../process/index.ts";
@@ -46,6 +47,7 @@ import {
   unlinkFiles,
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
+import { executeInKernel } from "./kspace.ts";
 import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
 import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
@@ -89,6 +91,8 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
       request.call === "access" ? accessMemory(edit, request, recorded) : executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
+  const inKernel = executeInKernel(tx, tid, request);
+  if (inKernel) return inKernel;
   const task = tx.peekTask(tid);
   if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
   return executeProcess(tx, task, request, recorded);
@@ -203,10 +207,11 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return made.ok ? valued(made.value) : refused(made.error);
     }
     case "execve": {
+      if (r.refused) return refused(refusedExec(tx, task, r.refused));
       if (!r.load) return recorded;
       const ended = execve(tx, task, r.load);
       if (!ended.ok) return refused(ended.error);
-      return ended.value.killed ? { gone: "SIGSEGV" } : valued(0);
+      return ended.value.killed !== undefined ? { gone: "SIGSEGV" } : valued(0);
     }
     case "exit":
       exitTask(tx, task.pid);

@@ -7,6 +7,7 @@ import {
   MREMAP,
   PROT_RWX,
   policyText,
+  ringAt,
   supposeTouched,
   supposeWritten,
   taskPages,
@@ -21,6 +22,7 @@ import {
 } from "../mm/index.ts";
 import { execve } from "../process/index.ts";
 import type { Asked } from "./execute.ts";
+import { followInKernel } from "./kspace.ts";
 import { isFileId, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -30,6 +32,7 @@ import type { Transaction } from "./transaction.ts";
  */
 export function follow(tx: Transaction, asked: Asked): void {
   const { tid, request: r, outcome: recorded } = asked;
+  if ("ret" in recorded) followInKernel(tx, r, recorded.ret);
   const task = tx.peekTask(tid);
   if (!task || task.mm === 0 || !("ret" in recorded)) return;
   if (r.call === "execve" && r.load) {
@@ -68,6 +71,12 @@ function followMemory(tx: Transaction, edit: MmEdit, r: Request, at: number): vo
     case "munlock":
       reflag(edit, r.addr, r.length, (v) => v.reflagged(v.flags & ~(VM.LOCKED | VM.LOCKONFAULT)));
       break;
+    case "io_setup": {
+      const { vma, adopt } = ringAt(edit, pageOf(at), r.events, r.cpus);
+      place(edit, vma.start, vma.pages, vma);
+      adopt();
+      break;
+    }
     case "mbind":
       reflag(edit, r.addr, r.length, (v) => v.withPolicy(policyText(r.mode, r.nodes)));
       break;

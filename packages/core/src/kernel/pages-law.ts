@@ -1,5 +1,7 @@
 import { isGuard, isLarge, isPresent, isSpecialEntry, isWritable, pfnOf, swapOffset } from "../arch/index.ts";
-import { HUGE_PAGES, isAnonymous, type MmStruct, type Violation, VM, type Vma } from "../mm/index.ts";
+import type { Violation } from "../base/index.ts";
+import type { Kspace } from "../kspace/index.ts";
+import { HUGE_PAGES, isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, MAX_ORDER_PAGES, ORDERS, PG, type PhysMemory } from "../phys/index.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -29,7 +31,7 @@ export function* pagesLaw(state: KernelState): Iterable<Violation> {
   if (!memory) return;
   const census: Census = { mapped: new Map(), entire: new Map(), slots: new Map(), tables: new Set() };
   for (const mm of state.mms.values()) yield* spaceLaw(memory.phys, mm, census);
-  yield* framesLaw(memory, census);
+  yield* framesLaw(memory, census, state.kspace);
   yield* zonesLaw(memory.phys);
 }
 
@@ -119,8 +121,14 @@ function grantLaw(phys: PhysMemory, vma: Vma, lo: number, pfn: number, where: st
   return found;
 }
 
-function* framesLaw({ phys, swap, pool, caches }: MemoryState, census: Census): Iterable<Violation> {
+function* framesLaw(
+  { phys, swap, pool, caches }: MemoryState,
+  census: Census,
+  { areas }: Kspace,
+): Iterable<Violation> {
   const held = new Map<number, number>();
+  for (const { kind, frames } of areas.items())
+    if (kind === "vmalloc") for (const pfn of frames) count(held, pfn);
   for (const cache of caches.values()) for (const [, pfn] of cache.range()) count(held, pfn);
   const free = new Set(pool.free);
   const found: Violation[] = [];

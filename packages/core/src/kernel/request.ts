@@ -1,7 +1,7 @@
 import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
 import type { AccessKind } from "../fault/index.ts";
 import type { Entry, OpenFile } from "../mm/index.ts";
-import type { ExecRequest } from "../process/index.ts";
+import type { ExecRequest, RefusedExec } from "../process/index.ts";
 
 /** No open file stands behind the descriptor. */
 export const BAD_FILE = -1;
@@ -121,10 +121,27 @@ export type Request =
       /** The new task's pid; 0 when none was made. */
       readonly child: Pid;
     }
-  | ({ readonly call: "execve"; readonly path: string } & { readonly load?: ExecRequest })
+  | {
+      readonly call: "execve";
+      readonly path: string;
+      readonly load?: ExecRequest;
+      /** Why it fails, where that follows from the files alone. */
+      readonly refused?: RefusedExec;
+    }
   | { readonly call: "exit"; readonly code: number }
   | { readonly call: "exit_group"; readonly code: number }
+  | InKernel
   | Bookkeeping;
+
+/** What kernel code asks for in its own half of the address space. */
+export type InKernel =
+  /** `caller` is the function that asks; absent where nobody knows. */
+  | { readonly call: "vmalloc"; readonly bytes: Word; readonly caller?: string }
+  | { readonly call: "vfree"; readonly addr: Word }
+  | { readonly call: "kmap"; readonly pfn: number }
+  | { readonly call: "kunmap"; readonly pfn: number }
+  | { readonly call: "kmap_local"; readonly pfn: number; readonly cpu: number }
+  | { readonly call: "kunmap_local"; readonly addr: Word; readonly cpu: number };
 
 /**
  * What is no call that changes an address space: what a recording knows from elsewhere, and calls of

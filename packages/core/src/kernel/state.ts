@@ -1,4 +1,5 @@
 import type { FileId, MmId, Pid } from "../base/index.ts";
+import { emptyKspace, type Kspace } from "../kspace/index.ts";
 import type { MmStruct, OpenFile, ShmSegment } from "../mm/index.ts";
 import type { Task, ThreadGroup } from "../process/index.ts";
 import { Table } from "../struct/index.ts";
@@ -29,6 +30,8 @@ export interface KernelState {
   readonly nextMm: number;
   readonly nextAnonVma: number;
   readonly nextFile: number;
+  /** What is mapped in the kernel half. */
+  readonly kspace: Kspace;
 }
 
 /** Ids of files that the kernel itself makes start here; a recording numbers its own from 1. */
@@ -47,6 +50,7 @@ export const initialState = (profile: Profile): KernelState => ({
   nextMm: 1,
   nextAnonVma: 1,
   nextFile: KERNEL_FILES,
+  kspace: emptyKspace(),
 });
 
 /** The address space of a process; undefined for one that has none or never was. */

@@ -1,4 +1,5 @@
 import type { MmId, Step } from "../base/index.ts";
+import type { Kspace } from "../kspace/index.ts";
 import type { MmPages, MmStep, MmStruct, VmaStep } from "../mm/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
@@ -47,8 +48,23 @@ export interface FrameStep extends Step {
   readonly after: MemoryState;
 }
 
+/** Something in the kernel half was mapped, or no longer is. */
+export interface KspaceStep extends Step {
+  readonly kind: "kspace";
+  readonly before: Kspace;
+  readonly after: Kspace;
+}
+
 /** Everything that a transaction can do to a state. */
-export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | CounterStep | PteStep | FrameStep;
+export type KernelStep =
+  | VmaStep
+  | MmStep
+  | SpaceStep
+  | RecordStep
+  | KspaceStep
+  | CounterStep
+  | PteStep
+  | FrameStep;
 
 export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
   tasks: "task",

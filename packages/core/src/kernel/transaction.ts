@@ -1,6 +1,7 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { KernelTraits, Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid, pagesOf } from "../base/index.ts";
+import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
   evictCache,
   type MmDraft,
@@ -36,6 +37,7 @@ import {
   type Counters,
   countersOf,
   type FrameStep,
+  type KspaceStep,
   type PteStep,
   RECORD_KINDS,
   type RecordStep,
@@ -75,6 +77,7 @@ export class Transaction implements World {
   /** Whose faults are being counted. */
   private faulting = 0 as Pid;
   private restoredMemory: MemoryState | undefined;
+  private kspaceDraft: KspaceDraft | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
@@ -106,6 +109,7 @@ export class Transaction implements World {
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
     const memory = this.restoredMemory ?? this.memoryDraft?.commit();
     if (memory) Object.assign(this.draft, { memory });
+    if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
     return state;
@@ -121,6 +125,10 @@ export class Transaction implements World {
       });
     }
     this.notePages(journal, state);
+    if (state.kspace !== this.base.kspace) {
+      const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
+      journal.note(step);
+    }
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
     journal.note(step);
   }
@@ -282,6 +290,16 @@ export class Transaction implements World {
     else records.delete(key);
   }
 
+  /** The kernel half, checked out. */
+  kspace(): KspaceDraft {
+    this.kspaceDraft ??= checkOutKspace(this.base.kspace);
+    return this.kspaceDraft;
+  }
+
+  putKspace(kspace: Kspace): void {
+    this.kspaceDraft = checkOutKspace(kspace);
+  }
+
   putCounters({ committed, nextMm, nextAnonVma, nextFile }: Counters): void {
     this.commitment.committed = committed;
     Object.assign(this.counters, { nextMm, nextAnonVma, nextFile });
@@ -327,13 +345,14 @@ export class Transaction implements World {
   }
 
   /**
-   * Introduces a System V segment, or names it again. It is charged as a whole while it lives (newseg, ipc/shm.c),
-   * and its pages have one home from the start, which every attachment shares.
+   * Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. Its pages have one
+   * home from the start, which every attachment shares. One that is there already stays as it was made; who finds
+   * it by its key may ask for less.
    */
   makeShm(segment: Omit<ShmSegment, "mapping">): void {
-    const known = this.peekShm(segment.id);
-    if (!known) this.commitment.committed += pagesOf(segment.size);
-    const home = this.base.memory && { mapping: known?.mapping ?? (this.counters.nextFile++ as FileId) };
+    if (this.peekShm(segment.id)) return;
+    this.commitment.committed += pagesOf(segment.size);
+    const home = this.base.memory && { mapping: this.counters.nextFile++ as FileId };
     this.own("shms").set(segment.id, freeze({ ...segment, ...home }));
   }
 

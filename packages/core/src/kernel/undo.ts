@@ -29,6 +29,9 @@ export function undoSteps(state: KernelState, steps: readonly KernelStep[]): Ker
       case "shm":
         tx.putRecord(step.table, step.key, step.before);
         break;
+      case "kspace":
+        tx.putKspace(step.before);
+        break;
       case "counters":
         tx.putCounters(step.before);
         seq = step.before.seq;

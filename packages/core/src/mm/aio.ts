@@ -15,7 +15,8 @@ import type { AioRing } from "./mm-struct.ts";
 import { MAP, PROT } from "./mman.ts";
 import { mmap } from "./mmap.ts";
 import { munmapRange } from "./munmap.ts";
-import { isAccessible, VM_OPS, type Vma } from "./vma.ts";
+import { VM } from "./vm-flags.ts";
+import { isAccessible, VM_OPS, Vma } from "./vma.ts";
 import { pageOfWord } from "./vma-walk.ts";
 
 /** Bytes of an event in a ring, and of the ring's head before the first. */
@@ -51,6 +52,25 @@ export function ioSetup(edit: MmEdit, events: number, cpus: number): Result<numb
   addRing(edit, pageOf(mapped.value), pages);
   return mapped;
 }
+
+/**
+ * Maps a ring where a recording has it, as long as `ioSetup` would make it.
+ *
+ * @returns the VMA, for the caller to put in its place, and then `adopt` to give the ring its context
+ */
+export function ringAt(
+  edit: MmEdit,
+  start: Vpn,
+  events: number,
+  cpus: number,
+): { readonly vma: Vma; adopt(): void } {
+  const pages = ringPages(Math.max(events, cpus * 4) * 2);
+  const file = edit.env.makeFile(RING_FILE);
+  const vma = new Vma(start, (start + pages) as Vpn, RING_FLAGS, 0, 0, file.id, VM_OPS.aio, 0, 0);
+  return { vma, adopt: () => addRing(edit, start, pages) };
+}
+
+const RING_FLAGS = VM.READ | VM.WRITE | VM.SHARED | VM.MAYREAD | VM.MAYWRITE | VM.MAYSHARE | VM.DONTEXPAND;
 
 const ringPages = (events: number): number => Math.ceil((EVENT + EVENT * (events + 2)) / PAGE_SIZE);
 
@@ -116,7 +136,7 @@ export function moveRing(edit: MmEdit, vma: Vma, to: number): Result<void> {
   const number = rings.findIndex((ring) => ring?.file === vma.file);
   const ring = rings[number];
   if (!ring) return refuse("EINVAL", "the context of this ring is gone");
-  setRing(edit, number, { ...ring, start: pageOf(to * PAGE_SIZE) });
+  setRing(edit, number, { ...ring, start: to as Vpn });
   return done;
 }
 

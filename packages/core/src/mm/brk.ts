@@ -56,11 +56,18 @@ function grow(edit: MmEdit, from: Vpn, to: Vpn): Result<void> {
  * Adds anonymous writable memory that continues the heap or a program's bss.
  *
  * @param extra VM_EXEC for a bss of an executable segment
+ * @param joins what it may become one with: the heap below it, or for exec any mapping that ends there
  * @refuses ENOMEM
- * @kernel do_brk_flags, mm/vma.c (6.18): merges only with the VMA below, and only above start_brk; mm/mmap.c
+ * @kernel do_brk_flags, mm/vma.c (6.18): merges only with the VMA below, brk only above start_brk; mm/mmap.c
  * (5.4): with both neighbours, wherever they lie
  */
-export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): Result<void> {
+export function doBrkFlags(
+  edit: MmEdit,
+  start: Vpn,
+  end: Vpn,
+  extra: number,
+  joins: "heap" | "any" = "heap",
+): Result<void> {
   const { mm } = edit;
   const implied = (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0 ? VM.EXEC : 0;
   const mergeable = mm.mergeAny ? VM.MERGEABLE : 0;
@@ -78,7 +85,7 @@ export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): R
   }
   const previous = edit.previous(x);
   const inHeap = previous !== undefined && previous.end * PAGE_SIZE > mm.startBrk && mm.startBrk > 0;
-  if (inHeap) mergeNew(edit, x, "before");
+  if (joins === "any" || inHeap) mergeNew(edit, x, "before");
   else edit.addVma(x);
   return done;
 }

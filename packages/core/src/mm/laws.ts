@@ -1,14 +1,8 @@
+import type { Violation } from "../base/index.ts";
 import { taskPages } from "./mm-edit.ts";
 import type { MmStruct } from "./mm-struct.ts";
 import { VM } from "./vm-flags.ts";
 import { statOf, type Vma } from "./vma.ts";
-
-/** A law that does not hold, and where. */
-export interface Violation {
-  readonly law: string;
-  readonly where: string;
-  readonly what: string;
-}
 
 /** VMAs are sorted, disjoint and inside user space. */
 export function* orderLaw(mm: MmStruct): Iterable<Violation> {

@@ -68,7 +68,9 @@ export function processMadvise(
     return refuse("EINVAL", `advice ${advice} is not for other processes`);
   if (ranges.every(([, length]) => length === 0)) return ok(0);
   let advised = 0;
-  for (const [address, length] of ranges) {
+  for (const [i, [address, length]] of ranges.entries()) {
+    // Only the first is looked at without a length: going on to the next range passes over all of none.
+    if (length === 0 && i > 0) continue;
     const given = madvise(edit, address, length, advice);
     if (!given.ok) return advised > 0 ? ok(advised) : given;
     advised += Number(length);

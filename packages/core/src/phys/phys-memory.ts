@@ -6,8 +6,8 @@ import { copyZone, MAX_ORDER_PAGES, minFreePages, ORDERS, type Zone, zonesOf } f
 /** What memory a page is for: the kernel's own has to be mapped for good, a program's need not. */
 export type Purpose = "kernel" | "user";
 
-/** Frames that hold the kernel's image and what boot allocated: never given out. */
-const RESERVED_FRAMES = MAX_ORDER_PAGES;
+/** Frames from the first on that hold the kernel's image and what boot allocated: never given out. */
+export const RESERVED_FRAMES = MAX_ORDER_PAGES;
 
 /** The frame of zeros that reads of untouched memory share: empty_zero_page. */
 export const ZERO_PFN = 1;

@@ -1,8 +1,13 @@
+export * from "./buddyinfo.ts";
+export * from "./frame.ts";
+export * from "./frame-census.ts";
 export { kbOfPages } from "./lines.ts";
 export * from "./maps.ts";
 export * from "./pagemap.ts";
 export * from "./resident.ts";
+export * from "./rmap.ts";
 export * from "./smaps.ts";
 export * from "./statm.ts";
 export * from "./status.ts";
 export * from "./vm-flag-codes.ts";
+export * from "./vtop.ts";

@@ -1,8 +1,18 @@
-import { isDirty, isGuard, isPresent, isSpecialEntry, isYoung, pfnOf, swapOffset } from "../arch/index.ts";
+import {
+  isDirty,
+  isGuard,
+  isPresent,
+  isSpecialEntry,
+  isYoung,
+  type KernelTraits,
+  pfnOf,
+  swapOffset,
+} from "../arch/index.ts";
 import type { KernelState, MemoryState } from "../kernel/index.ts";
 import { HUGE_PAGES, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
+import { inKilobytes } from "./lines.ts";
 
 /** Shifts of a page's share, so that a third of a page is not lost: PSS_SHIFT. */
 const PSS_SHIFT = 12;
@@ -128,25 +138,30 @@ function countPage(
   sum[kind] += PAGE_BYTES;
 }
 
-/** The lines of smaps that count pages, in the kernel's order: __show_smap. */
-export function residentLines(sum: Resident, rollup: boolean): string {
-  const kb = (name: string, bytes: number): string =>
-    `${`${name}:`.padEnd(name === "Private_Hugetlb" ? 17 : 16)}${String(Math.floor(bytes / 1024)).padStart(name === "Private_Hugetlb" ? 7 : 8)} kB\n`;
-  const share = (name: string, shifted: number): string => kb(name, Math.floor(shifted / 2 ** PSS_SHIFT));
+/** A count of smaps: its name, and kilobytes. */
+type Count = readonly [name: string, kb: number];
+
+/**
+ * What smaps counts, by the names and in the order of its lines; a rollup tells more of Pss.
+ *
+ * @kernel __show_smap, fs/proc/task_mmu.c (6.18)
+ */
+export function residentCounts(sum: Resident, traits: KernelTraits, rollup: boolean): readonly Count[] {
+  const kb = (name: string, bytes: number): Count => [name, Math.floor(bytes / 1024)];
+  const share = (name: string, shifted: number): Count => kb(name, Math.floor(shifted / 2 ** PSS_SHIFT));
+  const { pssAnon, pssFile, pssShmem } = sum;
   return [
     kb("Rss", sum.resident),
     share("Pss", sum.pss),
-    share("Pss_Dirty", sum.pssDirty),
-    ...(rollup
-      ? [share("Pss_Anon", sum.pssAnon), share("Pss_File", sum.pssFile), share("Pss_Shmem", sum.pssShmem)]
-      : []),
+    ...(traits.pssDirty ? [share("Pss_Dirty", sum.pssDirty)] : []),
+    ...(rollup ? [share("Pss_Anon", pssAnon), share("Pss_File", pssFile), share("Pss_Shmem", pssShmem)] : []),
     kb("Shared_Clean", sum.sharedClean),
     kb("Shared_Dirty", sum.sharedDirty),
     kb("Private_Clean", sum.privateClean),
     kb("Private_Dirty", sum.privateDirty),
     kb("Referenced", sum.referenced),
     kb("Anonymous", sum.anonymous),
-    kb("KSM", 0),
+    ...(traits.smapsKsm ? [kb("KSM", 0)] : []),
     kb("LazyFree", sum.lazyfree),
     kb("AnonHugePages", sum.anonymousThp),
     kb("ShmemPmdMapped", 0),
@@ -156,5 +171,15 @@ export function residentLines(sum: Resident, rollup: boolean): string {
     kb("Swap", sum.swap),
     share("SwapPss", sum.swapPss),
     share("Locked", sum.pssLocked),
-  ].join("");
+  ];
+}
+
+/** The lines of smaps that count pages. Numbers end in one column, which a name of the full width makes narrower. */
+export function residentLines(sum: Resident, traits: KernelTraits, rollup: boolean): string {
+  const line = ([name, kb]: Count): string => {
+    if (name === "FilePmdMapped") return traits.filePmdMapped + inKilobytes(kb);
+    const label = `${name}: `.padEnd(16);
+    return `${label}${String(kb).padStart(24 - label.length)} kB\n`;
+  };
+  return residentCounts(sum, traits, rollup).map(line).join("");
 }

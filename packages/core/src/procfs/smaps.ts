@@ -39,7 +39,7 @@ export function smapsEntry(state: KernelState, mm: MmStruct, v: Vma): string {
   return [
     `${mapsLine(state, mm, v)}\n`,
     ranges(v.pages, kbOfPages(huge ?? 1)),
-    resident ? residentLines(resident, false) : "",
+    resident ? residentLines(resident, traitsOf(state.profile), false) : "",
     thpEligible(state, isThpEligible(mm, v)),
     `VmFlags: ${vmFlagCodes(v, traitsOf(state.profile))}\n`,
   ].join("");
@@ -50,7 +50,7 @@ function vsyscallEntry(state: KernelState, mm: MmStruct): string {
   if (line === "") return "";
   const codes = state.profile.vsyscall === "xonly" ? "ex " : "rd ex ";
   const resident = residentIn(state, mm, []);
-  const counted = resident ? residentLines(resident, false) : "";
+  const counted = resident ? residentLines(resident, traitsOf(state.profile), false) : "";
   return `${line}${ranges(1, 4)}${counted}${thpEligible(state, false)}VmFlags: ${codes}\n`;
 }
 
@@ -78,5 +78,5 @@ export function smapsRollup(state: KernelState, mm: MmStruct | undefined): strin
   if (!mm || !resident) return "";
   const [first, last] = [mm.vmas.first(), mm.vmas.last()];
   const range = `${pageAddress(first?.start ?? 0)}-${pageAddress(last?.end ?? 0)} ---p 00000000 00:00 0 `;
-  return `${range.padEnd(mm.layout.nameColumn)}[rollup]\n${residentLines(resident, true)}`;
+  return `${range.padEnd(mm.layout.nameColumn)}[rollup]\n${residentLines(resident, traitsOf(state.profile), true)}`;
 }

@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from "../base/index.ts";
+import { type KernelState, traitsOf } from "../kernel/index.ts";
 import type { MmStruct } from "../mm/index.ts";
 import { inKilobytes, kbOfPages } from "./lines.ts";
 
@@ -84,15 +85,37 @@ const ORDER = [
   "HugetlbPages",
 ] as const;
 
-/**
- * The lines of /proc/PID/status about the sizes of an address space, byte for byte; where pages are not
- * modelled, those that count them are left out. A task without an address space has none.
- */
-export function statusVm(mm: MmStruct | undefined): string {
-  if (!mm) return "";
+/** The sizes of an address space by name, in the order of status, in pages; null where pages are not modelled. */
+export function statusSizes(mm: MmStruct): readonly (readonly [name: string, pages: number | null])[] {
   const sizes: Partial<VmSizes & RssSizes> = { ...vmSizes(mm), ...rssSizes(mm) };
-  return ORDER.flatMap((name) => {
-    const pages = sizes[name];
-    return pages === undefined ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`];
-  }).join("");
+  return ORDER.map((name) => [name, sizes[name] ?? null]);
+}
+
+/** Whether the process may have transparent huge pages without asking for them. */
+export const thpEnabled = ({ thpDisabled }: MmStruct): boolean => thpDisabled !== "completely";
+
+/**
+ * The bits of an address that the hardware looks at: all of them, as many as the kernel's own words have;
+ * undefined for a release that does not tell.
+ */
+export function untagMask({ profile }: KernelState): string | undefined {
+  if (!traitsOf(profile).untagMask) return undefined;
+  return profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
+}
+
+/**
+ * The lines of /proc/PID/status about an address space, byte for byte; where pages are not modelled, those that
+ * count them are left out. A task without an address space has none. Nobody dumps core at any moment of a log.
+ *
+ * @kernel task_core_dumping, task_thp_status, task_untag_mask, fs/proc/array.c (6.18)
+ */
+export function statusVm(state: KernelState, mm: MmStruct | undefined): string {
+  if (!mm) return "";
+  const lines = statusSizes(mm).flatMap(([name, pages]) =>
+    pages === null ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`],
+  );
+  lines.push("CoreDumping:\t0\n", `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
+  const mask = untagMask(state);
+  if (mask !== undefined) lines.push(`untag_mask:\t${mask}\n`);
+  return lines.join("");
 }

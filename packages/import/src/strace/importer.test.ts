@@ -1,5 +1,6 @@
-import { mmOf, type Pid } from "@pagetrail/core";
+import { isDecided, mmOf, type Pid } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
+import type { SystemFiles } from "../sink.ts";
 import { importText, NO_FILES } from "../testing/import-text.ts";
 import { StraceImporter } from "./importer.ts";
 
@@ -170,6 +171,18 @@ describe("calls whose answer or arguments stand in an argument", () => {
       "7f0000000000-7f0000001000 rw-s /[aio] (deleted)",
       "7f0000004000-7f0000008000 rw-p",
     ]);
+  });
+
+  test("a ring that the kernel put elsewhere is followed there, and taken away there", () => {
+    const { asked, maps } = calls(
+      "7 io_setup(128, [0x7f0000100000]) = 0",
+      "7 io_destroy(0x7f0000100000) = 0",
+    );
+    expect(asked).toMatchObject([
+      { outcome: { ret: 0x7f0000100000 }, divergence: { ret: 0x7f0000001000 } },
+      { outcome: { ret: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toEqual(["7f0000004000-7f0000008000 rw-p"]);
   });
 
   test("an io_setup that was handed no empty context is taken as given", () => {
@@ -370,5 +383,37 @@ describe("32-bit programs", () => {
       ),
     );
     expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
+  });
+});
+
+describe("an exec that failed", () => {
+  const text = (s: string): Uint8Array => Uint8Array.from(s, (c) => c.charCodeAt(0));
+  const files: SystemFiles = {
+    realpath: (path) => path,
+    read: (path, offset, length) =>
+      path === "/data" ? text("no program").slice(offset, offset + length) : undefined,
+  };
+
+  const decided = (result: string, path = "/data", args = '["data"]'): string => {
+    const line = `7 execve("${path}", ${args}, 0x7ffd00000000 /* 1 var */) = -1 ${result} (text)`;
+    const { events, summary } = importText(lines(line), files);
+    const [event] = events.filter(({ request }) => request.call === "execve");
+    if (!event || !isDecided(event)) return "given";
+    return summary.divergences.count === 0 ? "predicted" : `diverges: ${JSON.stringify(event.divergence)}`;
+  };
+
+  test("of a file that is known is predicted from what the file is", () => {
+    expect(decided("ENOEXEC")).toBe("predicted");
+    expect(decided("ELIBBAD")).toContain('"ENOEXEC"');
+  });
+
+  test("is taken as given where rights, memory or a missing file may have decided it", () => {
+    for (const errno of ["EACCES", "ENOENT", "ETXTBSY", "ENOMEM"]) expect(decided(errno)).toBe("given");
+    expect(decided("ENOEXEC", "/unknown")).toBe("given");
+  });
+
+  test("for its arguments is predicted only if all of their bytes were shown", () => {
+    expect(decided("E2BIG")).toBe("given");
+    expect(decided("E2BIG", "/data", '["data"...]')).toBe("given");
   });
 });

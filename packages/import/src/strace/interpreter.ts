@@ -18,7 +18,7 @@ import type { SystemFiles } from "../sink.ts";
 import type { Tally } from "../tally.ts";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
-import { translateExec } from "./exec/exec-request.ts";
+import { translateExec, translateFailedExec } from "./exec/exec-request.ts";
 import { Programs } from "./exec/programs.ts";
 import { joinPath } from "./files/index.ts";
 import { Learning } from "./learning.ts";
@@ -279,17 +279,16 @@ export class Interpreter {
   #exec(call: StraceCall): void {
     const tid = call.formerTid ?? call.tid;
     const outcome = outcomeOf(call.result);
+    const self = this.#programOf.get(tid);
     if (!("ret" in outcome)) {
-      if ("errno" in outcome)
-        this.session.emit(
-          tid,
-          { call: "execve", path: readExecCall(call)?.path ?? "" },
-          outcome,
-          this.#origin(call),
-        );
+      if (!("errno" in outcome)) return;
+      const here = { cwd: this.#files.descriptors.cwd(tid), self };
+      const known = translateFailedExec(call, outcome.errno, here, this.#programs);
+      const given: Request = { call: "execve", path: readExecCall(call)?.path ?? "" };
+      this.session.emit(tid, known ?? given, outcome, this.#origin(call));
       return;
     }
-    const place = { cwd: this.#directoryOf(call, tid), self: this.#programOf.get(tid) };
+    const place = { cwd: this.#directoryOf(call, tid), self };
     const translated = translateExec(
       this.session.state,
       call,

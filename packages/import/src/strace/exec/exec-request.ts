@@ -1,4 +1,4 @@
-import type { ExecRequest, KernelState, Pid, ProgramFile } from "@pagetrail/core";
+import type { Errno, ExecRequest, KernelState, Pid, ProgramFile, Request } from "@pagetrail/core";
 import { joinPath, mapsPath } from "../files/index.ts";
 import type { ShownFile, StraceCall } from "../text/index.ts";
 import { type ExecCall, environmentBytes, readExecCall, totalBytes } from "./exec-call.ts";
@@ -53,7 +53,8 @@ export function translateExec(
     program: identified(images.program, call.image?.program),
     ...(images.interpreter ? { interpreter: identified(images.interpreter, call.image?.interpreter) } : {}),
     comm: baseName(exec.path).slice(0, COMM_LENGTH),
-    sizes: { ...args, envc: exec.envc, envBytes: environment.bytes, nameBytes: exec.path.length + 1 },
+    sizes: { ...args, ...otherSizes(exec) },
+    ...askedArguments(exec, found),
     randomized: false,
     choices: {},
   };
@@ -92,6 +93,59 @@ function identified({ file, image }: ProgramFile, shown: ShownFile | undefined):
   if (shown?.path !== file.path || device === undefined || inode === undefined) return { file, image };
   return { file: { ...file, device, inode }, image };
 }
+/** What follows from the files and the arguments of an exec, rather than from rights or from memory. */
+const DECIDED_BY_FILES: ReadonlySet<string> = new Set<Errno>([
+  "ENOEXEC",
+  "ELIBBAD",
+  "ELOOP",
+  "EINVAL",
+  "E2BIG",
+]);
+
+/**
+ * A failed exec of files that are known, so that the model can say by itself how it ends; undefined where what a
+ * trace does not show may have decided it.
+ */
+export function translateFailedExec(
+  call: StraceCall,
+  errno: string,
+  place: ExecPlace,
+  programs: Programs,
+): (Request & { readonly call: "execve" }) | undefined {
+  const exec = readExecCall(call);
+  if (!exec || !DECIDED_BY_FILES.has(errno)) return undefined;
+  const environment = environmentBytes(exec);
+  if (errno === "E2BIG" && (exec.cut || environment.guessed)) return undefined;
+  const { path } = exec;
+  const found = programs.search(joinPath(place.cwd, path));
+  if (found.kind === "elf") {
+    const { program, interpreter } = found;
+    const load: ExecRequest = {
+      program,
+      ...(interpreter ? { interpreter } : {}),
+      comm: baseName(path).slice(0, COMM_LENGTH),
+      sizes: { ...scriptArguments(exec, found), ...otherSizes(exec) },
+      ...askedArguments(exec, found),
+      randomized: false,
+      choices: {},
+    };
+    return { call: "execve", path, load };
+  }
+  if (found.at === "open") return undefined;
+  const sizes = { argc: exec.args.length, argBytes: totalBytes(exec.args), ...otherSizes(exec) };
+  return { call: "execve", path, refused: { errno: found.errno, why: found.why, at: found.at, sizes } };
+}
+
+/** What an exec copies besides its arguments. */
+const otherSizes = (exec: ExecCall) => ({
+  envc: exec.envc,
+  envBytes: environmentBytes(exec).bytes,
+  nameBytes: exec.path.length + 1,
+});
+
+/** The count of a script's own arguments. */
+const askedArguments = (exec: ExecCall, found: FoundProgram): { readonly argcAsked?: number } =>
+  found.kind === "elf" && found.prepended.length > 0 ? { argcAsked: exec.args.length } : {};
 
 const UNREADABLE: ExecCall = {
   path: "",

@@ -161,7 +161,7 @@ function mmapPages(
 function shownBase(image: ElfImage, { image: shown }: ExecHints): number | undefined {
   const code = image.segments.find((s) => s.type === "LOAD" && s.flags.includes("x"));
   if (!shown?.code || !code || image.type !== "DYN" || !shown.interpreter) return undefined;
-  if (alignDown(code.offset, PAGE_SIZE) !== shown.code.offset) return undefined;
+  if (alignDown(Number(code.offset), PAGE_SIZE) !== shown.code.offset) return undefined;
   return shown.code.start - alignDown(code.vaddr, PAGE_SIZE);
 }
 
