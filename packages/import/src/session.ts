@@ -18,6 +18,7 @@ import {
   Transaction,
   wouldFault,
 } from "@pagetrail/core";
+import { Rivals } from "./rivals.ts";
 import type { ImportSink } from "./sink.ts";
 import type { Tally } from "./tally.ts";
 
@@ -63,6 +64,7 @@ export class Session {
   readonly #witnessed = new Set<MmId>();
   /** By address space: what its last mmap returned, while the program may not have written to it yet. */
   readonly #fresh = new Map<MmId, Bytes>();
+  readonly #rivals = new Rivals();
 
   constructor(
     profile: Profile,
@@ -121,7 +123,10 @@ export class Session {
     }
     const faults = wouldFault(pages, pageOf(addr), access);
     const { line } = origin;
-    this.tally.fault(faults !== ofExec ? undefined : { tid, addr, access, ...(line && { line }) });
+    const late = this.#rivals.another(this.#mmOf(tid), tid, pageOf(addr));
+    if (faults !== ofExec) this.tally.fault("predicted");
+    else if (late && !ofExec) this.tally.fault("late");
+    else this.tally.fault({ tid, addr, access, ...(line && { line }) });
     if (ofExec && !faults) return;
     const before = this.faultsOf(tid);
     this.emit(tid, request, NOTHING, origin);
@@ -148,6 +153,7 @@ export class Session {
     this.#ran.delete(mm);
     this.#fresh.delete(mm);
     this.#witnessed.delete(mm);
+    this.#rivals.forget(mm);
   }
 
   /** Whether the recording shows each fault of the task's address space from here on. */

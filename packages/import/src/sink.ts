@@ -33,7 +33,7 @@ export interface ClockFit {
   readonly matched: number;
 }
 
-/** A recorded fault at a page that the model has already, with the right to be used so. */
+/** A recorded fault that the model does not have: its page is there, with the right to be used so. */
 export interface UnforeseenFault {
   readonly line?: number;
   readonly tid: number;
@@ -46,6 +46,8 @@ export interface PageFit {
   /** Faults of processes whose pages are modelled, and those among them that the model would have had, too. */
   readonly faults: number;
   readonly predicted: number;
+  /** Faults at a page that another thread was just getting. */
+  readonly late: number;
   readonly unforeseen: readonly UnforeseenFault[];
   /** Faults that the model had where the recording shows none. */
   readonly unrecorded: number;

@@ -8,6 +8,7 @@ const SHOWN = 10;
 interface Counted {
   faults: number;
   predicted: number;
+  late: number;
   unrecorded: number;
 }
 
@@ -38,12 +39,13 @@ export class Tally {
     else this.#diverged(event.line, event, event.divergence);
   }
 
-  /** A recorded fault of a process whose pages are modelled; `unforeseen` where the model has none there. */
-  fault(unforeseen?: UnforeseenFault): void {
+  /** A recorded fault of a process whose pages are modelled. */
+  fault(how: "predicted" | "late" | UnforeseenFault): void {
     const pages = this.#fit();
     pages.faults += 1;
-    if (!unforeseen) pages.predicted += 1;
-    else if (this.#unforeseen.length < SHOWN) this.#unforeseen.push(unforeseen);
+    if (how === "predicted") pages.predicted += 1;
+    else if (how === "late") pages.late += 1;
+    else if (this.#unforeseen.length < SHOWN) this.#unforeseen.push(how);
   }
 
   /** Faults that the model had and the recording does not show. */
@@ -52,7 +54,7 @@ export class Tally {
   }
 
   #fit(): Counted {
-    this.#pages ??= { faults: 0, predicted: 0, unrecorded: 0 };
+    this.#pages ??= { faults: 0, predicted: 0, late: 0, unrecorded: 0 };
     return this.#pages;
   }
 

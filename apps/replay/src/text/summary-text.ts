@@ -32,12 +32,14 @@ export function* summaryLines(
 }
 
 /** How the model's page tables fit the recorded faults. */
-function* pagesText({ faults, predicted, unforeseen, unrecorded }: PageFit): Generator<string> {
-  const share = percent(predicted, faults);
-  yield `pages: ${count(predicted)} of ${counted(faults, "fault")} predicted (${share}), ${count(unrecorded)} besides`;
+function* pagesText({ faults, predicted, late, unforeseen, unrecorded }: PageFit): Generator<string> {
+  const alone = faults - late;
+  yield `pages modelled: ${count(predicted)} of ${counted(alone, "fault")} predicted (${percent(predicted, alone)})`;
+  if (late > 0) yield `  ${counted(late, "fault")} besides, at pages that another thread was just getting`;
+  if (unrecorded > 0) yield `  ${counted(unrecorded, "fault")} of the model that the recording does not show`;
   for (const { line, tid, addr, access } of unforeseen)
-    yield `  ${line === undefined ? "" : `line ${line}: `}process ${tid}: ${access} at ${hex(addr)}: not foreseen`;
-  yield* left(faults - predicted - unforeseen.length);
+    yield `  ${line === undefined ? "" : `line ${line}: `}process ${tid}: ${access} at ${hex(addr)}: not predicted`;
+  yield* left(alone - predicted - unforeseen.length);
 }
 
 /** How the clocks of the two recordings lie, as far as the calls that stand in both tell. */

@@ -184,12 +184,19 @@ export class Interpreter {
     if (this.#ended.has(tid) && line !== undefined) this.tally.disordered(line);
     if (!execs) {
       this.#learning.attach(tid);
-      this.tally.note(
-        "a process that was there before the trace: its mappings show only when something names them",
-      );
+      this.#noteAttached();
     }
     this.#adopt(tid, "", tid as Pid);
     this.tally.process(tid);
+  }
+
+  #noteAttached(): void {
+    const pages = this.session.hasPages
+      ? ", and what it had touched not at all, so that its pages are not modelled"
+      : "";
+    this.tally.note(
+      `a process that was there before the trace: its mappings show only when something names them${pages}`,
+    );
   }
 
   /** What a process touched before the recording is not known, and so none of its pages. */
@@ -227,9 +234,7 @@ export class Interpreter {
   #task({ tid, tgid, comm }: ShownTask): void {
     if (this.knows(tid)) return;
     this.#learning.attach(tid);
-    this.tally.note(
-      "a process that was there before the trace: its mappings show only when something names them",
-    );
+    this.#noteAttached();
     this.#adopt(tid, comm, tgid);
     if (tgid === tid) this.tally.process(tid);
   }
