@@ -422,7 +422,6 @@ export class Transaction implements World {
   /** Address spaces that map a file, checked out: found by looking at all of them. */
   private mappersOf(mapping: FileId): readonly MmEdit[] {
     const maps = (mm: MmStruct): boolean => {
-      if (!mm.pages) return false;
       for (const v of mm.vmas.items()) {
         const file = v.file === 0 ? undefined : this.peekFile(v.file);
         if (file && mappingOf(file) === mapping) return true;
