@@ -127,7 +127,10 @@ export class Session {
     if (faults !== ofExec) this.tally.fault("predicted");
     else if (late && !ofExec) this.tally.fault("late");
     else this.tally.fault({ tid, addr, access, ...(line && { line }) });
-    if (ofExec && !faults) return;
+    if (ofExec && !faults) {
+      this.tally.withoutEvent();
+      return;
+    }
     const before = this.faultsOf(tid);
     this.emit(tid, request, NOTHING, origin);
     this.tally.unrecorded(Math.max(0, this.faultsOf(tid) - before - 1));

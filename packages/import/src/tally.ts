@@ -48,6 +48,11 @@ export class Tally {
     else if (this.#unforeseen.length < SHOWN) this.#unforeseen.push(how);
   }
 
+  /** A recorded fault of which the log has no event of its own: an exec stands for it. */
+  withoutEvent(): void {
+    this.#faults += 1;
+  }
+
   /** Faults that the model had and the recording does not show. */
   unrecorded(count: number): void {
     this.#fit().unrecorded += count;
