@@ -1,4 +1,5 @@
 import {
+  alignDown,
   alignUp,
   type ExecRequest,
   execve,
@@ -104,8 +105,8 @@ function withPointers(
   const alone = shifted(load, shift);
   // A second page below tells the first stack pointer, and so how many pointers there are.
   if (!estimated || pageOf(lowest) === pageOf(first) || lowest % STACK_ALIGN !== 0) return alone;
-  const below = argStart - (argStart % STACK_ALIGN) - (named - (named % STACK_ALIGN));
-  const more = Math.floor((startStack - below - lowest) / layout.wordSize);
+  const lowered = alignDown(argStart, STACK_ALIGN) - named;
+  const more = Math.floor((startStack - lowered - lowest) / layout.wordSize);
   const { sizes } = alone;
   return { ...alone, sizes: { ...sizes, envc: Math.max(0, sizes.envc + more) } };
 }
