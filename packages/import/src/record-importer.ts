@@ -1,4 +1,4 @@
-import { profileOf, REFERENCE_PROFILE, type ReleaseName } from "@pagetrail/core";
+import { profileOf, RECORDED_PAGES, REFERENCE_PROFILE, type ReleaseName } from "@pagetrail/core";
 import { Session } from "./session.ts";
 import type { Sighting } from "./sightings.ts";
 import type { ImportSink, SystemFiles } from "./sink.ts";
@@ -28,6 +28,9 @@ export interface RecordImportOptions {
 /** Records that may wait for what comes after them. */
 const LOOK_AHEAD = 50_000;
 
+/** A recording that shows faults shows one within so many records. */
+const FAULTS_SHOW_WITHIN = 2000;
+
 /** Records within which a call returns that was made before another thread's returned. */
 const OVERLAP_REACH = 256;
 
@@ -38,31 +41,27 @@ const OVERLAP_REACH = 256;
  * return of the fork that made it, as far as `LOOK_AHEAD` records reach.
  */
 export class RecordImporter {
-  readonly #interpreter: Interpreter;
+  #interpreter: Interpreter | undefined;
   #queue: Recorded[] = [];
   #head = 0;
   readonly #forks = new Map<number, StraceCall>();
   readonly #hints = new Map<StraceCall, ExecHints>();
   readonly #learning = new Map<number, ExecHints>();
 
-  /** @param source what the log's header says that it was made from */
+  /**
+   * @param source what the log's header says that it was made from
+   * @param faults the recording may show every fault, so that pages can be modelled
+   */
   constructor(
-    { system, sink, cwd = "", release }: RecordImportOptions,
-    tally: Tally,
-    source: Readonly<Record<string, unknown>>,
-  ) {
-    const profile = release === undefined ? REFERENCE_PROFILE : profileOf(release);
-    sink.start(profile, source);
-    const session = new Session(profile, sink, tally);
-    this.#interpreter = new Interpreter({ system, cwd }, session, tally, {
-      forkOf: (tid) => this.#forks.get(tid),
-      hintsOf: (call) => this.#hints.get(call) ?? new ExecHints(),
-    });
-  }
+    private readonly options: RecordImportOptions,
+    private readonly tally: Tally,
+    private readonly source: Readonly<Record<string, unknown>>,
+    private readonly faults: boolean,
+  ) {}
 
   /** Why the recording as a whole cannot be modelled; undefined while it can. Nothing is imported after that. */
   get refusal(): string | undefined {
-    return this.#interpreter.refusal;
+    return this.#interpreter?.refusal;
   }
 
   /** Takes the next records, and imports what need not wait any longer. */
@@ -79,7 +78,7 @@ export class RecordImporter {
     this.#queue.push(record);
     if (record.kind === "exit") this.#learning.get(record.tid)?.close();
     if (record.kind === "note" && record.tid !== undefined) this.#learning.get(record.tid)?.mode(record.note);
-    if (record.kind === "touch") this.#learning.get(record.tid)?.point(record.addr);
+    if (record.kind === "touch") this.#learning.get(record.tid)?.point(record.addr, record.ofExec);
     if (record.kind !== "call") return;
     const { tid, name, result } = record;
     if (isFork(name) && result.kind === "value" && result.value) this.#forks.set(result.value, record);
@@ -92,15 +91,37 @@ export class RecordImporter {
     } else this.#learning.get(tid)?.feed(record);
   }
 
+  /**
+   * The log begins, once the first records tell whether the recording shows every fault; undefined while that
+   * may still come.
+   */
+  #begun(all: boolean): Interpreter | undefined {
+    if (this.#interpreter) return this.#interpreter;
+    const shown = this.faults && this.#queue.some((r) => r.kind === "touch" && r.complete);
+    if (this.faults && !shown && !all && this.#queue.length < FAULTS_SHOW_WITHIN) return undefined;
+    const { system, sink, cwd = "", release } = this.options;
+    const machine = release === undefined ? REFERENCE_PROFILE : profileOf(release);
+    const profile = shown ? { ...machine, pages: RECORDED_PAGES } : machine;
+    sink.start(profile, this.source);
+    const session = new Session(profile, sink, this.tally);
+    this.#interpreter = new Interpreter({ system, cwd }, session, this.tally, {
+      forkOf: (tid) => this.#forks.get(tid),
+      hintsOf: (call) => this.#hints.get(call) ?? new ExecHints(),
+    });
+    return this.#interpreter;
+  }
+
   #drain(all: boolean): void {
+    const interpreter = this.#begun(all);
+    if (!interpreter) return;
     while (this.#head < this.#queue.length) {
       const record = this.#queue[this.#head];
       if (!record || this.refusal !== undefined) break;
       const waiting = this.#queue.length - this.#head;
       if (!all && waiting < LOOK_AHEAD && !this.#isReady(record)) break;
       this.#head += 1;
-      const first = this.#firstInKernel(record);
-      this.#interpreter.record(first);
+      const first = this.#firstInKernel(interpreter, record);
+      interpreter.record(first);
       if (first.kind === "call") this.#forget(first);
     }
     if (this.#head === this.#queue.length || this.#head > LOOK_AHEAD) {
@@ -110,7 +131,7 @@ export class RecordImporter {
   }
 
   /** The record itself, or a call of another thread that the kernel took before it: that one is put in front. */
-  #firstInKernel(record: Recorded): Recorded {
+  #firstInKernel(interpreter: Interpreter, record: Recorded): Recorded {
     if (!this.#mayOverlap(record)) return record;
     const calls: StraceCall[] = [record];
     let overlapping = 1;
@@ -124,7 +145,7 @@ export class RecordImporter {
     // What returned behind the last call that overlaps says nothing about the order.
     calls.length = overlapping;
     if (overlapping === 1) return record;
-    const first = calls[this.#interpreter.firstInKernel(calls)] ?? record;
+    const first = calls[interpreter.firstInKernel(calls)] ?? record;
     if (first !== record) {
       this.#queue.splice(this.#queue.indexOf(first, this.#head), 1);
       this.#head -= 1;
@@ -133,7 +154,11 @@ export class RecordImporter {
   }
 
   #mayOverlap(record: Recorded): record is StraceCall {
-    return record.kind === "call" && isMemoryCall(record.name) && this.#interpreter.isThreaded(record.tid);
+    return (
+      record.kind === "call" &&
+      isMemoryCall(record.name) &&
+      this.#interpreter?.isThreaded(record.tid) === true
+    );
   }
 
   #isReady(record: Recorded): boolean {
@@ -145,7 +170,7 @@ export class RecordImporter {
   }
 
   #isBorn(tid: number): boolean {
-    return this.#interpreter.knows(tid) || this.#forks.has(tid);
+    return this.#interpreter?.knows(tid) || this.#forks.has(tid);
   }
 
   #forget(call: StraceCall): void {

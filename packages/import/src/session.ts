@@ -1,4 +1,5 @@
 import {
+  type AccessKind,
   advanceState,
   type Event,
   execute,
@@ -6,14 +7,18 @@ import {
   isLive,
   type KernelState,
   type MmId,
+  type MmPages,
   NO_MM,
   type Outcome,
   type Pid,
   type Profile,
+  pageOf,
   type Request,
   sameOutcome,
   Transaction,
+  wouldFault,
 } from "@pagetrail/core";
+import { Rivals } from "./rivals.ts";
 import type { ImportSink } from "./sink.ts";
 import type { Tally } from "./tally.ts";
 
@@ -24,6 +29,14 @@ export interface Origin {
   /** The call's name in the trace, where the request has another. */
   readonly as?: string;
   readonly assumed?: readonly string[];
+}
+
+/** A recorded fault. */
+interface Fault {
+  readonly addr: number;
+  readonly access: AccessKind;
+  /** It happened inside an exec. */
+  readonly ofExec?: boolean | undefined;
 }
 
 /** Bytes [start, end). */
@@ -51,6 +64,7 @@ export class Session {
   readonly #witnessed = new Set<MmId>();
   /** By address space: what its last mmap returned, while the program may not have written to it yet. */
   readonly #fresh = new Map<MmId, Bytes>();
+  readonly #rivals = new Rivals();
 
   constructor(
     profile: Profile,
@@ -78,9 +92,8 @@ export class Session {
       ...rest,
       ...(as === undefined || as === request.call ? {} : { as }),
     };
-    const { state, predicted } = advanceState(this.#state, event);
-    const told = sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted };
-    this.#state = state;
+    const told = this.#advance(event);
+    const { state } = this;
     this.#noteFresh(mm, request, outcome);
     if (request.call === "clone" && this.#witnessed.has(mm)) this.#witnessed.add(this.#mmOf(request.child));
     if (!state.mms.has(mm)) this.#forget(mm);
@@ -88,10 +101,62 @@ export class Session {
     this.sink.event(told, state);
   }
 
+  /** How an access ends no recording tells: there the model's own answer stands. */
+  #advance(event: Event): Event {
+    const { state, predicted } = advanceState(this.#state, event);
+    const same = sameOutcome(predicted, event.outcome);
+    if (!same && event.request.call === "access") return this.#advance({ ...event, outcome: predicted });
+    this.#state = state;
+    return same ? event : { ...event, divergence: predicted };
+  }
+
+  /**
+   * A fault that the recording shows. Where the model has pages, it says before whether this access would fault,
+   * and behind it how many faults it took. What an exec touched it has had as a part of that.
+   */
+  touch(tid: number, { addr, access, ofExec = false }: Fault, origin: Origin): void {
+    const request: Request = { call: "access", addr, kind: access };
+    const pages = this.pagesOf(tid);
+    if (!pages) {
+      this.emit(tid, request, NOTHING, origin);
+      return;
+    }
+    const faults = wouldFault(pages, pageOf(addr), access);
+    const { line } = origin;
+    const late = this.#rivals.another(this.#mmOf(tid), tid, pageOf(addr));
+    if (faults !== ofExec) this.tally.fault("predicted");
+    else if (late && !ofExec) this.tally.fault("late");
+    else this.tally.fault({ tid, addr, access, ...(line && { line }) });
+    if (ofExec && !faults) {
+      this.tally.withoutEvent();
+      return;
+    }
+    const before = this.faultsOf(tid);
+    this.emit(tid, request, NOTHING, origin);
+    this.tally.unrecorded(Math.max(0, this.faultsOf(tid) - before - 1));
+  }
+
+  /** The pages of a task's address space; undefined where they are not modelled. */
+  pagesOf(tid: number): MmPages | undefined {
+    return this.#state.mms.get(this.#mmOf(tid))?.pages;
+  }
+
+  /** Whether the log models pages at all. */
+  get hasPages(): boolean {
+    return this.#state.memory !== undefined;
+  }
+
+  /** Faults of a task so far. */
+  faultsOf(tid: number): number {
+    const task = this.#state.tasks.get(tid as Pid);
+    return (task?.minFlt ?? 0) + (task?.majFlt ?? 0);
+  }
+
   #forget(mm: MmId): void {
     this.#ran.delete(mm);
     this.#fresh.delete(mm);
     this.#witnessed.delete(mm);
+    this.#rivals.forget(mm);
   }
 
   /** Whether the recording shows each fault of the task's address space from here on. */

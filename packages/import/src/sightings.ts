@@ -13,6 +13,8 @@ export interface Touch {
   readonly access: AccessKind | undefined;
   /** The kernel touched it for the program, inside a call. */
   readonly inKernel: boolean;
+  /** It touched the memory of a program that it was putting into place: part of the exec before it. */
+  readonly ofExec?: true;
   /** The recording has every fault of this kind, so that memory without one was not touched. */
   readonly complete: boolean;
   /** Where it stands in the recording that the log's lines are about. */

@@ -1,4 +1,4 @@
-import type { Event, KernelState, Outcome, Profile } from "@pagetrail/core";
+import type { AccessKind, Event, KernelState, Outcome, Profile } from "@pagetrail/core";
 
 /** The file system of the machine that imports, as far as a recording may ask it. All paths absolute. */
 export interface SystemFiles {
@@ -33,6 +33,26 @@ export interface ClockFit {
   readonly matched: number;
 }
 
+/** A recorded fault that the model does not have: its page is there, with the right to be used so. */
+export interface UnforeseenFault {
+  readonly line?: number;
+  readonly tid: number;
+  readonly addr: number;
+  readonly access: AccessKind;
+}
+
+/** Recorded faults beside those of the model. */
+export interface PageFit {
+  /** Faults of processes whose pages are modelled, and those among them that the model would have had, too. */
+  readonly faults: number;
+  readonly predicted: number;
+  /** Faults at a page that another thread was just getting. */
+  readonly late: number;
+  readonly unforeseen: readonly UnforeseenFault[];
+  /** Faults that the model had where the recording shows none. */
+  readonly unrecorded: number;
+}
+
 /** What an import found, for the person who ran it. */
 export interface ImportSummary {
   readonly lines: number;
@@ -57,6 +77,8 @@ export interface ImportSummary {
   };
   /** Page faults that the recording shows of the processes in the log. */
   readonly faults: number;
+  /** How the model's pages fit these faults; only where pages are modelled. */
+  readonly pages?: PageFit;
   /** Only where faults came from a recording of their own. */
   readonly clock?: ClockFit;
   /** What the recording did not say and was estimated, each said once, with how often. */

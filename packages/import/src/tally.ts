@@ -1,13 +1,23 @@
 import { type Event, isDecided, type Outcome } from "@pagetrail/core";
-import type { ClockFit, ImportSummary, UnreadableLine } from "./sink.ts";
+import type { ClockFit, ImportSummary, UnforeseenFault, UnreadableLine } from "./sink.ts";
 
 /** How many of anything a summary shows in full. */
 const SHOWN = 10;
+
+/** Recorded faults beside the model's. */
+interface Counted {
+  faults: number;
+  predicted: number;
+  late: number;
+  unrecorded: number;
+}
 
 /** Counts what an import meets, for its summary. */
 export class Tally {
   #events = 0;
   #faults = 0;
+  #pages: Counted | undefined;
+  readonly #unforeseen: UnforeseenFault[] = [];
   #decided = 0;
   #predicted = 0;
   #divergences = 0;
@@ -27,6 +37,30 @@ export class Tally {
     this.#decided += 1;
     if (event.divergence === undefined) this.#predicted += 1;
     else this.#diverged(event.line, event, event.divergence);
+  }
+
+  /** A recorded fault of a process whose pages are modelled. */
+  fault(how: "predicted" | "late" | UnforeseenFault): void {
+    const pages = this.#fit();
+    pages.faults += 1;
+    if (how === "predicted") pages.predicted += 1;
+    else if (how === "late") pages.late += 1;
+    else if (this.#unforeseen.length < SHOWN) this.#unforeseen.push(how);
+  }
+
+  /** A recorded fault of which the log has no event of its own: an exec stands for it. */
+  withoutEvent(): void {
+    this.#faults += 1;
+  }
+
+  /** Faults that the model had and the recording does not show. */
+  unrecorded(count: number): void {
+    this.#fit().unrecorded += count;
+  }
+
+  #fit(): Counted {
+    this.#pages ??= { faults: 0, predicted: 0, late: 0, unrecorded: 0 };
+    return this.#pages;
   }
 
   process(tgid: number): void {
@@ -65,6 +99,7 @@ export class Tally {
       decided: this.#decided,
       predicted: this.#predicted,
       faults: this.#faults,
+      ...(this.#pages ? { pages: { ...this.#pages, unforeseen: this.#unforeseen } } : {}),
       divergences: { count: this.#divergences, first: this.#firstDivergences },
       ...(clock === undefined ? {} : { clock }),
       notes: [...this.#notes].map(([note, count]) => ({ note, count })),

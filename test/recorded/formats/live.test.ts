@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mmOf, type Pid, type RssSizes, rssSizes } from "@pagetrail/core";
 import { afterAll, describe, expect, test } from "vitest";
 import { sysrootFiles } from "../system-files.ts";
 import { importBoth, importPerf } from "./recordings.ts";
@@ -42,9 +43,9 @@ const reason = whyNot();
 describe.skipIf(reason !== undefined)(
   `a program recorded now${reason === undefined ? "" : ` (skipped: ${reason})`}`,
   () => {
-    const build = (): void => {
-      const source = join(import.meta.dirname, "touch-pages.c");
-      execFileSync("gcc", ["-O1", "-o", join(folder, "touch-pages"), source]);
+    const build = (name = "touch-pages"): void => {
+      const source = join(import.meta.dirname, `${name}.c`);
+      execFileSync("gcc", ["-O1", "-Wl,-z,now", "-o", join(folder, name), source]);
     };
 
     test("by strace and perf at once: the log's accesses are its pages in their order", () => {
@@ -73,6 +74,47 @@ describe.skipIf(reason !== undefined)(
       expect(summary.unreadable.count).toBe(0);
       const [exec] = events.filter(({ request }) => request.call === "execve" && request.load !== undefined);
       expect(exec?.assumed ?? []).not.toContain("stackTop");
+    });
+
+    test("its private and shared pages and its page tables at its end are those that the kernel counts", () => {
+      build("resident-pages");
+      const recorded = perf(
+        "record",
+        "-o",
+        "pages.data",
+        "-m",
+        "1024",
+        "-c",
+        "1",
+        "-d",
+        "-e",
+        EVENTS,
+        "./resident-pages",
+      );
+      expect(recorded).toMatchObject({ ok: true });
+      const text = perf("script", "-i", "pages.data", "--show-mmap-events", "--show-task-events").out;
+      const counts: (RssSizes | undefined)[] = [];
+      let first: Pid | undefined;
+      const { summary } = importPerf(text, {
+        system: MACHINE,
+        watch: (state) => {
+          first ??= [...state.tasks.keys()][0];
+          const mm = first && mmOf(state, first);
+          if (mm) counts.push(rssSizes(mm));
+        },
+      });
+      const last = counts.at(-1);
+      const kernel = (name: string): number =>
+        Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(recorded.out)?.[1]) / 4;
+      expect(last).toMatchObject({
+        RssAnon: kernel("RssAnon"),
+        RssShmem: kernel("RssShmem"),
+        VmPTE: kernel("VmPTE"),
+      });
+      const { faults = 0, predicted = 0, unrecorded } = summary.pages ?? {};
+      expect(unrecorded).toBe(0);
+      // Which pages of libc are cached is the machine's business, and costs a fault here and there.
+      expect(faults - predicted).toBeLessThan(faults / 50);
     });
   },
 );

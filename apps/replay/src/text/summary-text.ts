@@ -1,4 +1,5 @@
-import type { ClockFit, ImportSummary } from "@pagetrail/import";
+import { hex } from "@pagetrail/core";
+import type { ClockFit, ImportSummary, PageFit } from "@pagetrail/import";
 import { count, counted, percent } from "./numbers.ts";
 import { outcomeHex, outcomeText } from "./outcome.ts";
 import type { Style } from "./style.ts";
@@ -16,6 +17,7 @@ export function* summaryLines(
   yield `${style.bold(log)}: ${counted(events, "event")} of ${counted(processes, "process", "processes")} from ${counted(lines, "line")}`;
   yield `predicted ${count(predicted)} of ${counted(decided, "decided call")} right (${percent(predicted, decided)})`;
   if (summary.faults > 0) yield counted(summary.faults, "page fault");
+  if (summary.pages) yield* pagesText(summary.pages);
   if (summary.clock) yield clockText(summary.clock);
   if (divergences.count > 0) yield `${counted(divergences.count, "divergence")}:`;
   for (const { line, call, recorded, predicted: model } of divergences.first)
@@ -27,6 +29,17 @@ export function* summaryLines(
   yield* left(unreadable.count - unreadable.first.length);
   if (notes.length > 0) yield "notes:";
   for (const { note, count: times } of notes) yield `  ${note}${times > 1 ? ` (${count(times)} times)` : ""}`;
+}
+
+/** How the model's page tables fit the recorded faults. */
+function* pagesText({ faults, predicted, late, unforeseen, unrecorded }: PageFit): Generator<string> {
+  const alone = faults - late;
+  yield `pages modelled: ${count(predicted)} of ${counted(alone, "fault")} predicted (${percent(predicted, alone)})`;
+  if (late > 0) yield `  ${counted(late, "fault")} besides, at pages that another thread was just getting`;
+  if (unrecorded > 0) yield `  ${counted(unrecorded, "fault")} of the model that the recording does not show`;
+  for (const { line, tid, addr, access } of unforeseen)
+    yield `  ${line === undefined ? "" : `line ${line}: `}process ${tid}: ${access} at ${hex(addr)}: not predicted`;
+  yield* left(alone - predicted - unforeseen.length);
 }
 
 /** How the clocks of the two recordings lie, as far as the calls that stand in both tell. */

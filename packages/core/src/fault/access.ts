@@ -1,6 +1,14 @@
 import { isDirty, isYoung, mkdirty, mkyoung, PTE, PTE_HI } from "../arch/index.ts";
 import { addressOf, pageOf, type Word } from "../base/index.ts";
-import { type FaultEnd, findOrExpand, isAccessible, type MmEdit, VM, type Vma } from "../mm/index.ts";
+import {
+  type FaultEnd,
+  findOrExpand,
+  isAccessible,
+  type MmEdit,
+  type MmPages,
+  VM,
+  type Vma,
+} from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import type { AccessKind } from "./fault.ts";
 import { handleMmFault, isError } from "./handle-mm-fault.ts";
@@ -69,28 +77,44 @@ function accessPage(edit: MmEdit, addr: number, kind: AccessKind): AccessSignal 
   throw new Error(`the ${kind} at ${addr.toString(16)} faults for ever`);
 }
 
-/** What the hardware makes of an access: it sets accessed and dirty bits where it is granted. */
-function translate(edit: MmEdit, page: number, kind: AccessKind): "granted" | "refused" | "absent" {
-  const { pages } = edit.mm;
-  if (!pages) return "absent";
-  let table: TablePage | undefined = pages.table.find(0, page);
-  if (!table) {
-    const last = pages.table.walk(page).at(-1);
-    if (!last || last.table.isEmpty(last.index)) return "absent";
-    table = last.table;
-  }
-  const { level } = table;
-  const at = 2 * pages.table.index(level, page);
+/** What the hardware makes of an access. */
+type Verdict = "granted" | "refused" | "absent";
+
+/** The access that the page tables grant sets accessed and dirty bits. */
+function translate({ mm: { pages } }: MmEdit, page: number, kind: AccessKind): Verdict {
+  const table = pages && lastTable(pages, page);
+  if (!table) return "absent";
+  const at = 2 * pages.table.index(table.level, page);
   const [lo, hi] = [table.words[at] as number, table.words[at + 1] as number];
-  if ((lo & PTE.PRESENT) === 0) return "absent";
-  if (kind === "write" && (lo & PTE.RW) === 0) return "refused";
-  if (kind === "exec" && (hi & PTE_HI.NX) !== 0) return "refused";
-  if (!isYoung(lo) || (kind === "write" && !isDirty(lo, hi))) {
-    const own = pages.table.own(level, page);
+  const verdict = verdictOf(lo, hi, kind);
+  if (verdict === "granted" && (!isYoung(lo) || (kind === "write" && !isDirty(lo, hi)))) {
+    const own = pages.table.own(table.level, page);
     if (own) mkyoung(own.words, at);
     if (own && kind === "write") mkdirty(own.words, at, pages.table.mode.savedDirty);
   }
-  return "granted";
+  return verdict;
+}
+
+/** Whether an access to a page would fault, as the page tables stand. */
+export function wouldFault(pages: MmPages, page: number, kind: AccessKind): boolean {
+  const table = lastTable(pages, page);
+  if (!table) return true;
+  const at = 2 * pages.table.index(table.level, page);
+  return verdictOf(table.words[at] as number, table.words[at + 1] as number, kind) !== "granted";
+}
+
+/** The table whose entry decides about a page; undefined where a table above it says that there is none. */
+function lastTable({ table }: MmPages, page: number): TablePage | undefined {
+  const lowest = table.find(0, page);
+  if (lowest) return lowest;
+  const last = table.walk(page).at(-1);
+  return !last || last.table.isEmpty(last.index) ? undefined : last.table;
+}
+
+function verdictOf(lo: number, hi: number, kind: AccessKind): Verdict {
+  if ((lo & PTE.PRESENT) === 0) return "absent";
+  if (kind === "write" && (lo & PTE.RW) === 0) return "refused";
+  return kind === "exec" && (hi & PTE_HI.NX) !== 0 ? "refused" : "granted";
 }
 
 type Refused = Pick<AccessSignal, "signal" | "code"> | "oom";

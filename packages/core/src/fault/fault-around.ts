@@ -1,8 +1,8 @@
 import { PAGE_SIZE } from "../base/index.ts";
-import { mappingOf, VM_OPS } from "../mm/index.ts";
+import { VM_OPS } from "../mm/index.ts";
 import { PG } from "../phys/index.ts";
 import { type Fault, fileOf, pageIndex, pteIndex, pteTable } from "./fault.ts";
-import { isMemoryBacked, mapFilePage } from "./map-file-page.ts";
+import { cachedPage, isMemoryBacked, mapFilePage } from "./map-file-page.ts";
 
 /**
  * Maps the cached pages around a read fault, so that they need no faults of their own. The window is aligned
@@ -21,11 +21,10 @@ export function mapAround(fault: Fault): boolean {
   const to = Math.min(from + faultAround, entries, at + (vma.end - page));
   const file = fileOf(fault);
   const end = file.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(file.size / PAGE_SIZE);
-  const cache = memory.peekCache(mappingOf(file));
   const cached: (readonly [entry: number, pfn: number, index: number])[] = [];
   for (let i = from; i < to; i++) {
     const index = pageIndex(fault, page - at + i);
-    const pfn = index < end ? cache?.get(index) : undefined;
+    const pfn = index < end ? cachedPage(fault, file, index) : undefined;
     if (pfn !== undefined && !memory.phys.has(pfn, PG.READAHEAD)) cached.push([i, pfn, index]);
   }
   const [first] = cached;

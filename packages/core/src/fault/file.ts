@@ -5,7 +5,7 @@ import { PG } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
 import { type Fault, fileOf, pageIndex, pteIndex, pteTable } from "./fault.ts";
 import { mapAround } from "./fault-around.ts";
-import { isMemoryBacked, mapFilePage } from "./map-file-page.ts";
+import { cachedPage, isMemoryBacked, mapFilePage } from "./map-file-page.ts";
 import { readAround } from "./read-ahead.ts";
 
 /**
@@ -79,7 +79,7 @@ function filemapFault(fault: Fault): Found {
   const index = pageIndex(fault);
   if (file.size !== undefined && index >= Math.ceil(file.size / PAGE_SIZE)) return { end: "sigbus" };
   const mapping = mappingOf(file);
-  const cached = memory.peekCache(mapping)?.get(index);
+  const cached = cachedPage(fault, file, index);
   if (cached !== undefined) {
     memory.phys.flag(cached, 0, PG.READAHEAD);
     return { pfn: cached, end: "done" };

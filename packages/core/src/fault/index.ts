@@ -1,4 +1,4 @@
-export { type AccessSignal, access, type OutOfMemory } from "./access.ts";
+export { type AccessSignal, access, type OutOfMemory, wouldFault } from "./access.ts";
 export { frameBehind, readBytes, writeBytes } from "./contents.ts";
 export type { AccessKind } from "./fault.ts";
 export { handleMmFault } from "./handle-mm-fault.ts";

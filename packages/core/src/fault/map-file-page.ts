@@ -1,5 +1,5 @@
 import { isWritable, mkdirty } from "../arch/index.ts";
-import { VM, VM_OPS, type Vma, vmPageProt } from "../mm/index.ts";
+import { cachePage, mappingOf, type OpenFile, VM, VM_OPS, type Vma, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
 import { type Fault, setEntry } from "./fault.ts";
@@ -18,6 +18,20 @@ export function mapFilePage(
   phys.add(pfn, FRAME.MAPCOUNT, 1);
   phys.add(pfn, FRAME.REFCOUNT, 1);
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]++;
+}
+
+/**
+ * The frame of a file's page, if it is in the page cache. A warm cache has whatever is asked for, but for files
+ * that are memory: there a page is made by its first use.
+ *
+ * @param index within the file's size
+ * @kernel next_uptodate_folio, filemap_get_folio, mm/filemap.c (6.18)
+ */
+export function cachedPage({ memory, vma }: Fault, file: OpenFile, index: number): number | undefined {
+  const mapping = mappingOf(file);
+  const there = memory.peekCache(mapping)?.get(index);
+  if (there !== undefined || memory.model.fileCache === "cold" || isMemoryBacked(vma)) return there;
+  return cachePage(memory, mapping, index, 0);
 }
 
 /** Whether the file is memory and nothing else: shmem_mapping. */

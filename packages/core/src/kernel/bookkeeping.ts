@@ -41,7 +41,7 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
     tx.group(leader.tgid).live += 1;
     mmget(tx, mm, { kind: "task", pid });
   } else {
-    tx.addMm(unknownMm(tx, mm));
+    tx.addMm(unknownMm(tx, mm), r.pages === "unknown" ? "given" : "fresh");
     publishMm(tx, mm, pid);
     tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
   }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UNLIMITED } from "../arch/index.ts";
 import { RELEASE_NAMES } from "../testing/releases.ts";
-import { type Profile, profileOf, REFERENCE_PROFILE, traitsOf } from "./profile.ts";
+import { type Profile, profileOf, RECORDED_PAGES, REFERENCE_PROFILE, traitsOf } from "./profile.ts";
 import { decodeProfile, encodeProfile } from "./profile-json.ts";
 
 const throughText = (profile: Profile): unknown =>
@@ -44,6 +44,15 @@ describe("a profile as JSON", () => {
     const { sysResource, ...capabilities } = REFERENCE_PROFILE.capabilities;
     expect(sysResource).toBe(true);
     const old = { ...encodeProfile(REFERENCE_PROFILE), capabilities };
+    expect(decodeProfile(old)).toEqual({ ok: true, value: REFERENCE_PROFILE });
+  });
+
+  test("from before the page cache could be warm has a cold one", () => {
+    const { fileCache, ...pages } = REFERENCE_PROFILE.pages;
+    expect(fileCache).toBe("cold");
+    const warm = { ...REFERENCE_PROFILE, pages: RECORDED_PAGES };
+    expect(throughText(warm)).toEqual({ ok: true, value: warm });
+    const old = { ...encodeProfile(REFERENCE_PROFILE), pages };
     expect(decodeProfile(old)).toEqual({ ok: true, value: REFERENCE_PROFILE });
   });
 

@@ -36,6 +36,7 @@ const PROFILE: Shape<Profile> = {
     thp: ["always", "madvise", "never"],
     faultAround: "size",
     readAhead: "size",
+    fileCache: ["warm", "cold"],
     paging: ["2-level", "pae", "4-level", "5-level"],
   },
   scheduling: { cpus: "size", lazyTlb: ["refcount", "shootdown"] },
@@ -49,6 +50,7 @@ const PROFILE: Shape<Profile> = {
 const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["profile.capabilities.sysResource", true],
   ["profile.pages", UNKNOWN_PAGES],
+  ["profile.pages.fileCache", "cold"],
   ["profile.scheduling", UNKNOWN_SCHEDULING],
 ]);
 

@@ -38,7 +38,19 @@ export const UNKNOWN_PAGES: PageModel = {
   thp: "madvise",
   faultAround: 16,
   readAhead: 32,
+  fileCache: "cold",
   paging: "4-level",
+};
+
+/**
+ * A machine of whose programs a recording shows every fault. More frames than any has, since nothing tells when
+ * one ran out; and files are in the page cache, which a recording says nothing of.
+ */
+export const RECORDED_PAGES: PageModel = {
+  ...UNKNOWN_PAGES,
+  known: true,
+  frames: 2 ** 28,
+  fileCache: "warm",
 };
 
 /** A log that does not tell which task runs on which CPU, as an strace does. */

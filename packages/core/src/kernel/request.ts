@@ -182,7 +182,13 @@ export type Scheduled =
  */
 export type Bookkeeping =
   /** A process that was there before the recording, with nothing known of its mappings. */
-  | { readonly call: "adopt"; readonly comm: string; readonly tgid: Pid }
+  | {
+      readonly call: "adopt";
+      readonly comm: string;
+      readonly tgid: Pid;
+      /** What it touched before is not known, so that its pages are not modelled. */
+      readonly pages?: "unknown";
+    }
   /** A mapping that was there before the recording, found because something named it. */
   | {
       readonly call: "reveal";

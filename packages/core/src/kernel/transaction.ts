@@ -329,9 +329,10 @@ export class Transaction implements World {
     return copy;
   }
 
-  addMm(mm: MmStruct): void {
+  addMm(mm: MmStruct, pages: "fresh" | "given" = "fresh"): void {
     const copy: MmDraft = { ...mm };
-    if (this.memory && !copy.pages) copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
+    if (this.memory && pages === "fresh" && !copy.pages)
+      copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
     this.noteSpace(mm.id, undefined, copy);
@@ -367,7 +368,7 @@ export class Transaction implements World {
   }
 
   putSpace(id: MmId, mm: MmStruct | undefined): void {
-    if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() });
+    if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() }, "given");
     else this.removeMm(id);
   }
 
@@ -410,7 +411,7 @@ export class Transaction implements World {
   }
 
   edit(mm: MmDraft, task: Task): MmEdit {
-    const edit = new MmEdit(mm, this.env(task), this.journal);
+    const edit = new MmEdit(mm, this.env(task, mm), this.journal);
     this.lastEdit = { task, edit };
     return edit;
   }
@@ -571,7 +572,7 @@ export class Transaction implements World {
     task.majFlt += major;
   }
 
-  private env(task: Task): MmEnv {
+  private env(task: Task, { pages }: MmStruct): MmEnv {
     const group = this.tables.groups.get(task.tgid);
     assert(group, `thread group ${task.tgid}`);
     return {
@@ -581,7 +582,7 @@ export class Transaction implements World {
       traits: this.traits,
       sysctl: this.sysctl,
       commitment: this.commitment,
-      memory: this.memory,
+      memory: pages && this.memory,
       file: (id) => this.fileOf(id),
       makeFile: (file) => this.makeFile(file),
       fileMapped: (id, count) => this.fileMapped(id, count),

@@ -20,6 +20,11 @@ export interface PageModel {
   readonly faultAround: number;
   /** ra_pages: pages of a read-ahead window. */
   readonly readAhead: number;
+  /**
+   * What the page cache has of a file that the log says nothing about: "warm" every page, read long before the
+   * log begins, or "cold" none.
+   */
+  readonly fileCache: "warm" | "cold";
   readonly paging: PagingMode["name"];
 }
 

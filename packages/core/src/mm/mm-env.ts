@@ -52,7 +52,7 @@ export interface MmEnv {
   readonly traits: KernelTraits;
   readonly sysctl: Sysctl;
   readonly commitment: Commitment;
-  /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
+  /** Frames, page cache and swap; absent where the log does not tell of all accesses. */
   readonly memory?: Memory | undefined;
   file(id: FileId): OpenFile;
   /** Makes the kernel's own file behind shared anonymous memory and the like. */

@@ -84,7 +84,10 @@ export interface MmStruct {
    */
   readonly untouched: readonly number[];
 
-  /** Page tables and resident pages; absent in a log that does not tell of accesses. */
+  /**
+   * Page tables and resident pages; absent in a log that does not tell of accesses, and of a process that was
+   * there before its log.
+   */
   readonly pages?: MmPages | undefined;
 }
 

@@ -142,6 +142,14 @@ describe("the stack of a new program", () => {
     expect(exec(m, fixed, { sizes })).toBe("E2BIG");
     expect(m.mm().vmas.size).toBe(0);
   });
+
+  test("has its pointers lower by what was drawn at random, and the strings where they were", () => {
+    const m = new Machine();
+    exec(m, fixed);
+    const { argStart, startStack } = m.mm();
+    exec(m, fixed, { choices: { stackShift: 0x1230 } });
+    expect(m.mm()).toMatchObject({ argStart, startStack: startStack - 0x1230 });
+  });
 });
 
 describe("an exec that cannot be", () => {

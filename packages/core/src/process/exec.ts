@@ -33,7 +33,7 @@ import { advanceExec, execLife } from "./exec-life.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
 import { mmdropLazyTlb, mmput, publishMm, renameUser } from "./mm-refs.ts";
 import { finishTaskSwitch } from "./sched.ts";
-import { type ArgSizes, elfTables, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
+import { type ArgSizes, type ElfTables, elfTables, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
 import { isLive, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -50,6 +50,8 @@ export interface ExecChoices {
   /** The same of the base for calls through the other entry. */
   readonly compatPages?: number;
   readonly stackTop?: number;
+  /** By how much pointers and auxiliary vector lie lower than they would below the strings: arch_align_stack. */
+  readonly stackShift?: number;
   readonly programBase?: number;
   readonly startBrk?: number;
   /** Where vvar and vdso were asked to begin, in releases that ask for a place above the stack. */
@@ -240,11 +242,11 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   if (!entry.ok) return entry;
   const vdso = mapVdso(edit, world.vdso, vdsoHint(edit, choices));
   if (!vdso.ok) return vdso;
-  const tables = elfTables(edit, sizes);
+  const tables = elfTables(edit, sizes, choices.stackShift);
   edit.set("startStack", tables.stackPointer);
   const grown = findOrExpand(edit, pageOf(tables.stackPointer));
   if (!grown.ok) return grown;
-  const written = writeStack(edit, top);
+  const written = writeStack(edit, top, tables);
   if (!written.ok) return written;
   const loaded = { image: program.image, program: image.value, interpreter: loader.value };
   const auxv = auxiliaryVector(edit, loaded, tables);
@@ -292,12 +294,12 @@ function setUpBrk(
  * The strings were written before the program was mapped, pointers and auxiliary vector come last: where a
  * segment has taken the place of the stack, they find something else there.
  */
-function writeStack(edit: MmEdit, top: number): Result<void> {
+function writeStack(edit: MmEdit, top: number, { platform }: ElfTables): Result<void> {
   const { argStart, startStack } = edit.mm;
   const refused = refuse("EFAULT", "a segment has taken the stack's place");
   if (edit.env.memory) {
     access(edit, argStart, top - argStart, "write");
-    return access(edit, startStack, argStart - startStack, "write") ? refused : done;
+    return access(edit, startStack, platform + 1 - startStack, "write") ? refused : done;
   }
   for (let page: number = pageOf(startStack); page * PAGE_SIZE < argStart; page++)
     if (((edit.lookup(page)?.flags ?? 0) & VM.WRITE) === 0) return refused;

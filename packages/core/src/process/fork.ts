@@ -90,7 +90,7 @@ function copyMm(world: World, parent: Task, flags: number, child: Pid): Result<T
   }
   const copy = dupMmap(world.edit(world.mm(parent.mm), parent), world.newMmId());
   if (!copy.ok) return refuse("ENOMEM", copy.error.why);
-  world.addMm(copy.value);
+  world.addMm(copy.value, "given");
   publishMm(world, copy.value.id, child);
   return ok(copy.value.id);
 }

@@ -72,11 +72,12 @@ export interface ElfTables {
 /**
  * Lays out what the kernel writes below the strings.
  *
+ * @param shift bytes that arch_align_stack leaves free at random between the two
  * @kernel create_elf_tables, fs/binfmt_elf.c (6.18)
  */
-export function elfTables(edit: MmEdit, sizes: ArgSizes): ElfTables {
+export function elfTables(edit: MmEdit, sizes: ArgSizes, shift = 0): ElfTables {
   const { layout, argStart } = edit.mm;
-  const platform = alignDown(argStart, 16) - (layout.platform.length + 1);
+  const platform = alignDown(argStart - shift, 16) - (layout.platform.length + 1);
   const random = platform - RANDOM_BYTES;
   return { platform, random, stackPointer: initialStackPointer(edit, sizes, random) };
 }

@@ -43,7 +43,8 @@ export interface World {
   mm(id: MmId): MmDraft;
   /** Sets a field of an address space, with a step. */
   setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void;
-  addMm(mm: MmStruct): void;
+  /** @param pages where pages are modelled: a new top table, or what `mm` has, none where they are not known */
+  addMm(mm: MmStruct, pages?: "fresh" | "given"): void;
   removeMm(id: MmId): void;
   /** Frees the top table of an address space that nobody refers to any more: mm_free_pgd. */
   freePgd(id: MmId): void;

@@ -265,7 +265,7 @@ export class PerfAssembler {
     task.bits = (call.image?.vdso ?? 2 ** 32) < 2 ** 32 ? 32 : 64;
     this.#before.forget(tid);
     this.#outbox.add(call);
-    for (const touch of exec.touches) this.#outbox.add(touch);
+    for (const touch of exec.touches) this.#outbox.add({ ...touch, ofExec: true });
   }
 
   #fork({ tid, line, time, child, parent, ...moment }: PerfFork): void {

@@ -12,7 +12,7 @@ export class PerfImporter {
   readonly #importer: RecordImporter;
 
   constructor(options: RecordImportOptions) {
-    this.#importer = new RecordImporter(options, this.#tally, { format: "perf" });
+    this.#importer = new RecordImporter(options, this.#tally, { format: "perf" }, true);
   }
 
   /** Why the recording as a whole cannot be modelled; undefined while it can. */

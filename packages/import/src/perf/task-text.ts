@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from "@pagetrail/core";
 import type { Touch } from "../sightings.ts";
 import type { ShownFile, ShownImage } from "../strace/text/index.ts";
 import type { OpenCall } from "./calls.ts";
@@ -64,7 +65,9 @@ export function imageOf(mappings: readonly PerfMapping[]): ShownImage {
       ? {}
       : { code: { start: program.start, offset: program.offset }, program: program.file }),
     ...(loader === undefined ? {} : { interpreter: loader.file }),
-    ...(stack === undefined ? {} : { stackTop: stack.start + stack.length }),
+    ...(stack === undefined
+      ? {}
+      : { stackTop: stack.start + stack.length, stackPages: stack.length / PAGE_SIZE }),
     ...(vdso === undefined ? {} : { vdso: vdso.start }),
   };
 }

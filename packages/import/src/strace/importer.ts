@@ -11,7 +11,7 @@ export class StraceImporter {
 
   constructor({ defaultTid, ...options }: ImportOptions) {
     this.#reader = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
-    this.#importer = new RecordImporter(options, this.#tally, { format: "strace" });
+    this.#importer = new RecordImporter(options, this.#tally, { format: "strace" }, false);
   }
 
   /** Why the trace as a whole cannot be modelled; undefined while it can. Nothing is imported after that. */

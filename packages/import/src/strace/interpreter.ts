@@ -184,31 +184,41 @@ export class Interpreter {
     if (this.#ended.has(tid) && line !== undefined) this.tally.disordered(line);
     if (!execs) {
       this.#learning.attach(tid);
-      this.tally.note(
-        "a process that was there before the trace: its mappings show only when something names them",
-      );
+      this.#noteAttached();
     }
-    this.session.emit(tid, { call: "adopt", comm: "", tgid: tid as Pid });
+    this.#adopt(tid, "", tid as Pid);
     this.tally.process(tid);
   }
 
+  #noteAttached(): void {
+    const pages = this.session.hasPages
+      ? ", and what it had touched not at all, so that its pages are not modelled"
+      : "";
+    this.tally.note(
+      `a process that was there before the trace: its mappings show only when something names them${pages}`,
+    );
+  }
+
+  /** What a process touched before the recording is not known, and so none of its pages. */
+  #adopt(tid: number, comm: string, tgid: Pid): void {
+    const pages = this.session.hasPages ? ({ pages: "unknown" } as const) : {};
+    this.session.emit(tid, { call: "adopt", comm, tgid, ...pages });
+  }
+
   /** A fault: what the recording does not tell of it is taken from what the memory is for. */
-  #touch({ tid, addr, access, complete, line, time }: Touch): void {
+  #touch({ tid, addr, access, complete, ofExec, line, time }: Touch): void {
     const over = this.#ended.has(tid) || this.#leaving.has(tid) || this.session.state.tasks.has(tid as Pid);
     if (this.#abandoned.has(tid) || (over && !this.session.isLive(tid))) return;
     this.#ensureTask(tid, line);
     this.session.witness(tid, complete);
     const kind = access ?? this.#likelyAccess(tid, addr);
-    this.session.emit(
-      tid,
-      { call: "access", addr, kind },
-      { ret: 0 },
-      {
-        ...(line === undefined ? {} : { line }),
-        ...(time === undefined ? {} : { time }),
-        ...(access === undefined ? { assumed: ["kind"] } : {}),
-      },
-    );
+    const origin = {
+      ...(line === undefined ? {} : { line }),
+      ...(time === undefined ? {} : { time }),
+      ...(access === undefined ? { assumed: ["kind"] } : {}),
+    };
+    this.#files.reaches(tid, pageOf(addr));
+    this.session.touch(tid, { addr, access: kind, ofExec }, origin);
   }
 
   /** Private memory that may be written to is taken for written to. */
@@ -224,10 +234,8 @@ export class Interpreter {
   #task({ tid, tgid, comm }: ShownTask): void {
     if (this.knows(tid)) return;
     this.#learning.attach(tid);
-    this.tally.note(
-      "a process that was there before the trace: its mappings show only when something names them",
-    );
-    this.session.emit(tid, { call: "adopt", comm, tgid });
+    this.#noteAttached();
+    this.#adopt(tid, comm, tgid);
     if (tgid === tid) this.tally.process(tid);
   }
 
@@ -301,10 +309,23 @@ export class Interpreter {
     this.#learning.forget(tid);
     this.#loaded += 1;
     if (translated.note !== undefined) this.tally.note(translated.note);
-    const { path, load, assumed } = translated;
+    const { path, assumed } = translated;
+    const load = this.#files.cachedWith(translated.load);
     this.#programOf.set(call.tid, load.program.file.path);
     this.#learning.fromLayout(tid, load.randomized);
+    const before = this.session.faultsOf(tid);
     this.session.emit(tid, { call: "execve", path, load }, outcome, this.#origin(call, assumed));
+    this.#compareExec(call, this.session.faultsOf(call.tid) - before);
+  }
+
+  /** What exec wrote to, but for the strings, which it had put into pages by itself, are faults in the recording. */
+  #compareExec(call: StraceCall, faults: number): void {
+    const { touches } = this.ahead.hintsOf(call);
+    const mm = mmOf(this.session.state, call.tid as Pid);
+    const stack = mm?.pages && mm.vmas.find(pageOf(mm.argStart));
+    if (!stack || touches.length === 0) return;
+    const strings = stack.end - pageOf(mm.argStart);
+    this.tally.unrecorded(Math.max(0, faults - strings - touches.length));
   }
 
   /** The task's directory; for the first relative program the likely one, if the program is there. */

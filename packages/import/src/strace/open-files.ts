@@ -1,4 +1,16 @@
-import { BAD_FILE, type FileId, type FileKind, fileId, type OpenFile, type Request } from "@pagetrail/core";
+import {
+  BAD_FILE,
+  type ExecRequest,
+  type FileId,
+  type FileKind,
+  fileId,
+  mmOf,
+  type OpenFile,
+  type Pid,
+  type ProgramFile,
+  pagesOf,
+  type Request,
+} from "@pagetrail/core";
 import type { Session } from "../session.ts";
 import type { SystemFiles } from "../sink.ts";
 import type { Tally } from "../tally.ts";
@@ -11,6 +23,7 @@ import {
   type OpenFileInfo,
   type FileKind as TracedKind,
 } from "./files/index.ts";
+import { NamedCaches } from "./named-caches.ts";
 import { parseFd, type ShownFile, type StraceCall } from "./text/index.ts";
 
 const KINDS: Readonly<Record<TracedKind, FileKind>> = {
@@ -42,6 +55,7 @@ export class OpenFiles {
   readonly #changes: NameChange[] = [];
   #unseen = UNSEEN_FILES;
   readonly #shown = new Map<string, FileId>();
+  readonly #caches = new NamedCaches();
 
   constructor(
     system: SystemFiles,
@@ -58,7 +72,30 @@ export class OpenFiles {
   observe(call: StraceCall): readonly NameChange[] {
     this.#changes.length = 0;
     this.descriptors.observe(call);
+    for (const change of this.#changes) this.#caches.follow(change);
     return [...this.#changes];
+  }
+
+  /** A program and its interpreter with the page caches that all who open these files share. */
+  cachedWith(load: ExecRequest): ExecRequest {
+    if (!this.session.hasPages) return load;
+    const cached = ({ file, image }: ProgramFile): ProgramFile => ({
+      file: { ...file, mapping: this.#caches.of(file) },
+      image,
+    });
+    const { program, interpreter } = load;
+    return { ...load, program: cached(program), ...(interpreter && { interpreter: cached(interpreter) }) };
+  }
+
+  /** A page of a file was touched: if that is behind its end, the file has grown since. */
+  reaches(tid: number, page: number): void {
+    const { state } = this.session;
+    const vma = mmOf(state, tid as Pid)?.vmas.find(page);
+    const file = vma && state.files.get(vma.file)?.file;
+    if (!vma || !this.session.pagesOf(tid) || file?.size === undefined || !isOnDisk(file)) return;
+    if (vma.pgoff + (page - vma.start) < pagesOf(file.size)) return;
+    const { size: _, ...unmeasured } = file;
+    this.session.emit(tid, { call: "file", file: unmeasured });
   }
 
   /** The file id behind a descriptor argument of mmap, known to the model from now on. */
@@ -97,10 +134,19 @@ export class OpenFiles {
   #define(tid: number, file: OpenFile): FileId {
     const known = this.session.state.files.get(file.id)?.file;
     const same = known && known.deleted === file.deleted && known.writeSealed === file.writeSealed;
-    if (!same) this.session.emit(tid, { call: "file", file });
+    if (!same) this.session.emit(tid, { call: "file", file: this.#withCache(file, known) });
     return file.id;
   }
+
+  /** The file, if it has a name, with the page cache that all who open it by that share. */
+  #withCache(file: OpenFile, known: OpenFile | undefined): OpenFile {
+    const named = !file.deleted && (isOnDisk(file) || file.kind === "shmem");
+    const mapping = known ? known.mapping : named ? this.#caches.of(file) : undefined;
+    return this.session.hasPages && mapping !== undefined ? { ...file, mapping } : file;
+  }
 }
+
+const isOnDisk = ({ kind }: OpenFile): boolean => kind === "disk" || kind === "plain";
 
 function openFile(info: OpenFileInfo): OpenFile {
   const { access, device, inode, size, seals } = info;

@@ -22,7 +22,7 @@ export class FaultedStraceImporter {
 
   constructor({ defaultTid, ...options }: ImportOptions) {
     this.#calls = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
-    this.#importer = new RecordImporter(options, this.#tally, { format: "strace", faults: "perf" });
+    this.#importer = new RecordImporter(options, this.#tally, { format: "strace", faults: "perf" }, true);
   }
 
   /** Why the trace as a whole cannot be modelled; undefined while it can. */

@@ -1,4 +1,4 @@
-import type { Event } from "@pagetrail/core";
+import { type Event, fileId } from "@pagetrail/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { importBoth } from "../../testing/import-text.ts";
@@ -301,6 +301,46 @@ test("an exec of the trace has the stack where perf saw it", () => {
   const [exec] = importBoth(strace, perf.text).events.filter(({ request }) => request.call === "execve");
   expect(exec?.request).toMatchObject({ load: { choices: { stackTop: 0x7ffe06510000 } } });
   expect(exec?.assumed).not.toContain("stackTop");
+});
+
+describe("files and the pages that are read of them", () => {
+  const strace = `42 ${START}.000100 execve("/bin/demo", ["demo"], 0x7ffe /* 1 var */) = 0
+42 ${START}.000300 openat(AT_FDCWD, "/srv/data", O_RDWR) = 3
+42 ${START}.000400 fstat(3, {st_mode=S_IFREG|0644, st_size=4096, ...}) = 0
+42 ${START}.000500 mmap(0x20000000, 65536, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_FIXED, 3, 0) = 0x20000000
+42 ${START}.000600 openat(AT_FDCWD, "/srv/data", O_RDONLY) = 4
+42 ${START}.000700 mmap(0x30000000, 65536, PROT_READ, MAP_SHARED|MAP_FIXED, 4, 0) = 0x30000000
+42 ${START}.000900 munmap(0x40000000, 4096) = 0
+`;
+  const perf = (fault: number): string =>
+    new PerfText(START - 100)
+      .wait(130)
+      .exec(42, "/bin/demo")
+      .wait(370)
+      .call(42, 9, [], ARENA)
+      .wait(195)
+      .call(42, 9, [], 0x30000000)
+      .fault(42, ARENA, 4)
+      .fault(42, 0x30000000, 4)
+      .fault(42, fault, 6)
+      .wait(190)
+      .call(42, 11, [], 0).text;
+
+  test("who opens a path twice has one page cache of it", () => {
+    const { state, events } = importBoth(strace, perf(ARENA));
+    const caches = events.flatMap(({ request: r }) => (r.call === "file" ? [r.file.mapping] : []));
+    expect(new Set(caches).size).toBe(1);
+    expect(caches).toHaveLength(2);
+    expect(state.memory?.caches.get(caches[0] ?? fileId(0))?.count).toBe(1);
+  });
+
+  test("a page that is touched behind a file's known end tells that it has grown", () => {
+    const { events } = importBoth(strace, perf(ARENA + 0x5000));
+    const [touch] = events.filter(({ request: r }) => r.call === "access" && r.addr === ARENA + 0x5000);
+    expect(touch?.outcome).toEqual({ ret: 0 });
+    const files = events.flatMap(({ request: r }) => (r.call === "file" ? [r.file.size] : []));
+    expect(files).toEqual([4096, 4096, undefined]);
+  });
 });
 
 describe("recordings that do not fit", () => {

@@ -45,6 +45,8 @@ export class ExecHints {
   #calls = 0;
   #askedForLibraries = false;
   readonly #mapped: Span[] = [];
+  /** What the kernel touched of the new address space before exec returned, in order. */
+  readonly touches: number[] = [];
 
   /** The dynamic loader looked for its configuration, or protected the program's RELRO and its own. */
   get looksDynamic(): boolean {
@@ -117,8 +119,9 @@ export class ExecHints {
     }
   }
 
-  /** Memory was touched there. */
-  point(address: number): void {
+  /** Memory was touched there, inside the exec or by the program. */
+  point(address: number, ofExec = false): void {
+    if (ofExec) this.touches.push(address);
     if (!this.complete && isInStackRegion(address)) this.#pointer(address);
   }
 

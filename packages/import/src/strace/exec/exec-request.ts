@@ -6,6 +6,7 @@ import type { ExecHints } from "./exec-hints.ts";
 import { guessProgram } from "./guess-program.ts";
 import { inferLayout } from "./layout-inference.ts";
 import type { FoundProgram, Programs } from "./programs.ts";
+import { inferStack } from "./stack-inference.ts";
 
 /** A successful exec as the model takes it, or why the model cannot follow it. */
 export type TranslatedExec =
@@ -65,6 +66,8 @@ export function translateExec(
     ...(found.kind === "missing" ? ["program"] : []),
   ];
   const { randomized, choices } = layout;
+  const estimated = exec.cut || environment.guessed;
+  const load = inferStack(state, tid, { ...open, randomized, choices }, hints, estimated);
   const note =
     found.kind === "missing"
       ? `the headers of ${found.path} were not to be had (${found.why}); its segments are guessed`
@@ -72,7 +75,7 @@ export function translateExec(
   return {
     kind: "load",
     path: exec.path,
-    load: { ...open, randomized, choices },
+    load,
     assumed,
     ...(note === undefined ? {} : { note }),
   };

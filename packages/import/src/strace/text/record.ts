@@ -59,8 +59,9 @@ export interface ShownImage {
   readonly program?: ShownFile;
   /** The dynamic loader. */
   readonly interpreter?: ShownFile;
-  /** Where the stack ends. */
+  /** Where the stack ends, and how many pages of it exec mapped. */
   readonly stackTop?: number;
+  readonly stackPages?: number;
   readonly vdso?: number;
 }
 
