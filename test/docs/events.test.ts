@@ -44,6 +44,12 @@ const CALLS: Readonly<Record<Call, true>> = {
   unlink: true,
   rename: true,
   given: true,
+  vmalloc: true,
+  vfree: true,
+  kmap: true,
+  kunmap: true,
+  kmap_local: true,
+  kunmap_local: true,
 };
 
 const page = readFileSync(join(root, "docs/FORMATS.md"), "utf8");

@@ -169,6 +169,20 @@ function addReading(program: Command, out: Output, settle: Settle): void {
       const { psCommand } = await import("./commands/ps.ts");
       await settle(psCommand(path, options, out));
     });
+  program
+    .command("kmap")
+    .description("print the kernel half at a moment: its ranges, vmalloc areas, kmap and fixmap slots")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nThe kernel half is the same for all processes. An strace shows nothing of what is mapped there.\n${POSITIONS}${example("kmap my.ptlog\nkmap my.ptlog --at 50%")}`,
+    )
+    .action(async (path: string, options) => {
+      const { kmapCommand } = await import("./commands/kmap.ts");
+      await settle(kmapCommand(path, options, out));
+    });
 }
 
 /** The smaller files of /proc/PID, each one line or a few. */

@@ -105,6 +105,17 @@ export class EventText {
 
   #others(r: Request): string {
     switch (r.call) {
+      case "vmalloc":
+        return `${size(r.bytes)}${r.caller ? `, ${r.caller}` : ""}`;
+      case "vfree":
+        return address(r.addr);
+      case "kmap":
+      case "kunmap":
+        return `frame ${hex(r.pfn)}`;
+      case "kmap_local":
+        return `frame ${hex(r.pfn)}, CPU ${r.cpu}`;
+      case "kunmap_local":
+        return `${address(r.addr)}, CPU ${r.cpu}`;
       case "personality":
         return hex(r.persona);
       case "setrlimit": {

@@ -1,6 +1,5 @@
-import type { Violation } from "../base/index.ts";
 import { kmapLaw, vmallocLaw } from "../kspace/index.ts";
-import { accountingLaw, orderLaw } from "../mm/index.ts";
+import { accountingLaw, orderLaw, type Violation } from "../mm/index.ts";
 import { ownershipLaw } from "../process/index.ts";
 import { kernelHalf } from "./kspace.ts";
 import type { KernelState } from "./state.ts";

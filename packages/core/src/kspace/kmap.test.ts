@@ -34,7 +34,7 @@ class Slots extends KspaceTestMachine {
   }
 
   /** Slot by slot, `.` for a free one, else frame and pkmap_count. */
-  row(): string {
+  slots(): string {
     const slots = Array.from({ length: this.half.pkmap?.slots ?? 0 }, (_, slot) =>
       this.draft.pkmap.get(slot),
     );
@@ -68,7 +68,7 @@ describe("kmap", () => {
   test("gives slots in turn, beginning behind the one handed out last, and one frame one slot", () => {
     const machine = new Slots();
     expect([machine.kmap(10), machine.kmap(11), machine.kmap(10)]).toEqual([1, 2, 1]);
-    expect(machine.row()).toBe(". 10:3 11:2 .");
+    expect(machine.slots()).toBe(". 10:3 11:2 .");
   });
 
   test("leaves a slot without users mapped until the search comes round, and then flushes all of them", () => {
@@ -76,9 +76,9 @@ describe("kmap", () => {
     for (const frame of [1, 2, 3]) machine.kmap(frame);
     machine.kunmap(1);
     machine.kunmap(2);
-    expect(machine.row()).toBe(". 1:1 2:1 3:2");
+    expect(machine.slots()).toBe(". 1:1 2:1 3:2");
     expect(machine.kmap(4)).toBe(0);
-    expect(machine.row()).toBe("4:2 . . 3:2");
+    expect(machine.slots()).toBe("4:2 . . 3:2");
     expect(machine.draft.pkmapFlushes).toBe(1);
   });
 
@@ -87,19 +87,19 @@ describe("kmap", () => {
     machine.kmap(1);
     machine.kunmap(1);
     expect(machine.kmap(1)).toBe(1);
-    expect(machine.row()).toBe(". 1:2 . .");
+    expect(machine.slots()).toBe(". 1:2 . .");
   });
 
   test("lets a task wait when all slots are in use, and a kunmap gives it the slot", () => {
     const machine = new Slots();
     for (const frame of [1, 2, 3, 4]) machine.kmap(frame);
-    expect(machine.row()).toBe("4:2 1:2 2:2 3:2");
+    expect(machine.slots()).toBe("4:2 1:2 2:2 3:2");
     expect([machine.kmap(5, 50), machine.kmap(6, 60)]).toEqual(["EAGAIN", "EAGAIN"]);
     expect(machine.kmap(2)).toBe(2);
     machine.kunmap(2);
     expect(machine.draft.waiters).toHaveLength(2);
     machine.kunmap(2);
-    expect(machine.row()).toBe("4:2 1:2 5:2 3:2");
+    expect(machine.slots()).toBe("4:2 1:2 5:2 3:2");
     expect(machine.draft.waiters).toEqual([{ tid: 60, pfn: HIGH + 6 }]);
     expect(machine.violations()).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe("kmap", () => {
     for (const frame of [1, 2]) machine.kmap(frame);
     for (const tid of [50, 60]) machine.kmap(3, tid);
     machine.kunmap(1);
-    expect(machine.row()).toBe("2:2 3:3");
+    expect(machine.slots()).toBe("2:2 3:3");
     expect(machine.draft.waiters).toEqual([]);
   });
 
