@@ -16,7 +16,7 @@ import { undoSteps } from "./undo.ts";
 
 const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
 
-/** A 32-bit kernel with high memory, and one whose log does not say how much memory there is. */
+/** A 32-bit kernel with high memory, and one of 256 MiB, which has none. */
 const I386: Profile = { ...MACHINE, layout: "i386", sysctl: { ...MACHINE.sysctl, totalPages: 2 ** 20 } };
 const SMALL: Profile = { ...I386, sysctl: { ...I386.sysctl, totalPages: 2 ** 16 } };
 
