@@ -46,7 +46,11 @@ export const PACKAGES: readonly PackageRule[] = [
   },
   { root: "packages/import/src", imports: ["@pagetrail/core"], pure: true },
   { root: "packages/store/src", imports: ["@pagetrail/core", "node:*"], pure: false },
-  { root: "packages/conformance/src", imports: ["@pagetrail/core", "fast-check", "node:*"], pure: false },
+  {
+    root: "packages/conformance/src",
+    imports: ["@pagetrail/core", "@pagetrail/import", "fast-check", "node:*"],
+    pure: false,
+  },
   {
     root: "apps/replay/src",
     imports: ["@pagetrail/*", "commander", "node:*"],

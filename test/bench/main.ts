@@ -1,3 +1,4 @@
+import { FAULTS } from "./faults.ts";
 import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
 import { KERNEL } from "./kernel.ts";
@@ -6,7 +7,7 @@ import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
 
-const MEASURES: readonly Measure[] = [...REPLAY, KERNEL, ...IMPORT, ...LOG, ROOT_BYTES, GAP_SEARCH];
+const MEASURES: readonly Measure[] = [...REPLAY, KERNEL, FAULTS, ...IMPORT, ...LOG, ROOT_BYTES, GAP_SEARCH];
 
 const usage = (): string =>
   [

@@ -35,7 +35,7 @@ function filesBelow(folder: string, ending: string): readonly string[] {
 export const inlineCode = (text: string): readonly string[] =>
   [...text.replaceAll(/^```.*?^```/gms, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
 
-const FOLDERS = "apps|docs|packages|scripts|test";
+const FOLDERS = "apps|docs|examples|packages|scripts|test";
 
 /** Files and folders of the repository that a page names in backquotes. */
 export const namedPaths = (text: string): readonly string[] =>

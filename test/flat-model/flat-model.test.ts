@@ -206,7 +206,7 @@ class Pair {
     const outcome: Outcome = execute(tx, { tid: this.pid, request, outcome: { ret: 0 } });
     this.state = tx.commit(this.state.seq + 1);
     if ("ret" in outcome) return Number(outcome.ret) / PAGE_SIZE;
-    return ("errno" in outcome ? outcome.errno : outcome.gone) as FlatAnswer;
+    return ("errno" in outcome ? outcome.errno : "gone") as FlatAnswer;
   }
 }
 

@@ -4,7 +4,8 @@ import type { SystemFiles } from "@pagetrail/import";
 
 /** The files of a recording's machine, as far as `root` holds them; no other file is looked at. */
 export function sysrootFiles(root: string): SystemFiles {
-  const realRoot = realpathSync(root);
+  // Without a slash at its end, also where it is the machine's own.
+  const realRoot = realpathSync(root).replace(/\/$/, "");
   return {
     realpath(path) {
       try {

@@ -63,6 +63,7 @@ function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void)
     })
     .addHelpText("after", EXAMPLES);
   addImport(program, out, settle);
+  addRun(program, out, settle);
   addReading(program, out, settle);
   addChecks(program, out, settle);
   for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])])
@@ -76,6 +77,9 @@ const POSITIONS = `
 POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
 each also with +N or -N.`;
 
+/** The releases that core knows, written out so that --help need not load it. */
+export const KERNELS: readonly string[] = ["5.4", "6.1", "6.18"];
+
 const EXAMPLES = `
 Examples:
   pagetrail tour                                 see what it does, on a bundled recording
@@ -88,30 +92,103 @@ const at = (): Option => new Option("--at <pos>", "the moment: behind this event
 const json = (): Option => new Option("--json", "print one JSON document");
 const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
 
+const OVERWRITES =
+  "\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n";
+
+const FAULTS = `
+With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
+strace with -ttt or -r. Their clocks are compared by the calls that stand in both:
+  perf record -o perf.data -e 'exceptions:*,raw_syscalls:*' -c 1 strace -f -ttt -o strace.txt COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events > perf.txt
+`;
+
+const RECORD_PERF = `
+Record with at least system calls, faults and tasks:
+  perf record -o perf.data -e 'raw_syscalls:*,exceptions:*,task:task_newtask,sched:sched_process_*' -c 1 -d COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events --show-lost-events > perf.txt
+`;
+
 function addImport(program: Command, out: Output, settle: Settle): void {
-  program
+  const importing = program
     .command("import")
     .description("make a log from a recording")
-    .addHelpText("after", example("import strace strace.txt -o my.ptlog"))
-    .command("strace")
-    .description("make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
-    .argument("<files...>", "recordings, also gzipped; - is standard input")
-    .option(
-      "-o, --output <log>",
-      "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
-    )
-    .option("--sysroot <dir>", "look up the programs that were run under this folder first")
-    .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
-    .addOption(json())
     .addHelpText(
       "after",
-      `\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n${example(
-        "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog",
-      )}`,
+      example(
+        "import strace strace.txt -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog\nimport perf perf.txt -o my.ptlog",
+      ),
+    );
+  const format = (name: string, description: string): Command =>
+    importing
+      .command(name)
+      .description(description)
+      .option(
+        "-o, --output <log>",
+        "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+      )
+      .option("--sysroot <dir>", "look up the programs that were run under this folder first")
+      .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
+      .addOption(
+        new Option("--kernel <release>", "the Linux release that comes nearest to the recorded kernel")
+          .choices(KERNELS)
+          .default("6.18"),
+      )
+      .addOption(json());
+  format("strace", "make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
+    .argument("<files...>", "recordings, also gzipped; - is standard input")
+    .option("--faults <perf>", "text of perf script with the page faults of the same run")
+    .addHelpText(
+      "after",
+      OVERWRITES +
+        FAULTS +
+        example(
+          "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog",
+        ),
     )
     .action(async (files: string[], options) => {
       const { importStraceCommand } = await import("./commands/import-strace.ts");
       await settle(importStraceCommand(files, options, out));
+    });
+  format("perf", "make a log from the text of perf script: system calls, page faults, tasks")
+    .argument("<file>", "the text, also gzipped; - is standard input")
+    .addHelpText("after", OVERWRITES + RECORD_PERF + example("import perf perf.txt -o my.ptlog"))
+    .action(async (file: string, options) => {
+      const { importPerfCommand } = await import("./commands/import-perf.ts");
+      await settle(importPerfCommand(file, options, out));
+    });
+}
+
+function addRun(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("run")
+    .description(
+      "run a scenario, check what it expects, and make a log of it; exit 1 if something is otherwise",
+    )
+    .argument("<scenario>", "a file of requests, one a line; - is standard input")
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise SCENARIO with .ptlog for its ending, in this folder",
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nA scenario says, line by line, what processes ask of the kernel and how they use their memory:
+
+  process A
+  A: mmap p 16K rw private anon
+  A: write p "hello"              -> 1 fault
+  A: fork B
+  expect A B share p
+  B: write p "world"              -> 1 fault
+  expect A content p "hello"
+
+docs/SCENARIOS.md has the language, examples/scenarios a score of scenarios.\n${example(
+        "run examples/scenarios/fork-and-copy.scenario -o fork.ptlog\nmaps fork.ptlog --at end",
+      )}`,
+    )
+    .action(async (path: string, options) => {
+      const { runCommand } = await import("./commands/run.ts");
+      await settle(runCommand(path, options, out));
     });
 }
 
@@ -158,6 +235,7 @@ function addReading(program: Command, out: Output, settle: Settle): void {
       await settle(mapsCommand(path, options, out));
     });
   addProcessViews(program, out, settle);
+  addPageViews(program, out, settle);
   program
     .command("ps")
     .description("list the tasks of a moment and their address spaces")
@@ -168,20 +246,6 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .action(async (path: string, options) => {
       const { psCommand } = await import("./commands/ps.ts");
       await settle(psCommand(path, options, out));
-    });
-  program
-    .command("kmap")
-    .description("print the kernel half at a moment: its ranges, vmalloc areas, kmap and fixmap slots")
-    .addArgument(log())
-    .addOption(at())
-    .addOption(json())
-    .addHelpText(
-      "after",
-      `\nThe kernel half is the same for all processes. An strace shows nothing of what is mapped there.\n${POSITIONS}${example("kmap my.ptlog\nkmap my.ptlog --at 50%")}`,
-    )
-    .action(async (path: string, options) => {
-      const { kmapCommand } = await import("./commands/kmap.ts");
-      await settle(kmapCommand(path, options, out));
     });
 }
 
@@ -199,13 +263,13 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
         "after",
         POSITIONS + example(`${name} my.ptlog --at line:31\n${name} my.ptlog --pid 4242`),
       );
-  view("smaps", "print a process's /proc/PID/smaps at a moment, without what counts resident pages").action(
-    async (path: string, options) => {
+  view("smaps", "print a process's /proc/PID/smaps at a moment")
+    .option("--rollup", "print /proc/PID/smaps_rollup instead: the sums over all mappings")
+    .action(async (path: string, options) => {
       const { smapsCommand } = await import("./commands/smaps.ts");
       await settle(smapsCommand(path, options, out));
-    },
-  );
-  view("status", "print the sizes that /proc/PID/status shows of an address space, at a moment").action(
+    });
+  view("status", "print what /proc/PID/status says of a process's address space, at a moment").action(
     async (path: string, options) => {
       const { statusCommand } = await import("./commands/status.ts");
       await settle(statusCommand(path, options, out));
@@ -215,6 +279,90 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
     const { statmCommand } = await import("./commands/statm.ts");
     await settle(statmCommand(path, options, out));
   });
+}
+
+const ADDRESSES = `
+ADDR is an address in hex, or the first of heap, stack, vdso or a mapped file's name; each also with +0x10.`;
+
+/** What needs a log that tells of every access to memory. */
+function addPageViews(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("pagemap")
+    .description("print /proc/PID/pagemap at a moment: a line for each page that is there")
+    .addArgument(log())
+    .argument(
+      "[range]",
+      "ADDR for its page, a name for all of its mappings, ADDR..ADDR, or 2000-3000 of maps",
+    )
+    .addOption(at())
+    .addOption(pid())
+    .option("--raw", "write the 8-byte entries of the range as the kernel's file has them")
+    .addOption(json())
+    .option("--jsonl", "print a JSON object a line")
+    .addHelpText(
+      "after",
+      POSITIONS +
+        ADDRESSES +
+        example(
+          "pagemap my.ptlog --at 50%\npagemap my.ptlog heap --pid 4242\npagemap my.ptlog 7ffff7fc0000-7ffff7fc4000 --raw",
+        ),
+    )
+    .action(async (path: string, range: string | undefined, options) => {
+      const { pagemapCommand } = await import("./commands/pagemap.ts");
+      await settle(pagemapCommand(path, range, options, out));
+    });
+  program
+    .command("vtop")
+    .description("walk the page tables to an address, as crash does: each level's entry, the frame, the VMA")
+    .addArgument(log())
+    .argument("<addr>", "the address")
+    .addOption(at())
+    .addOption(pid())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      POSITIONS +
+        ADDRESSES +
+        example(
+          "vtop my.ptlog 0x7ffff7fc0000 --at 50%\nvtop my.ptlog heap+0x10 --pid 4242\nvtop my.ptlog libc.so.6",
+        ),
+    )
+    .action(async (path: string, address: string, options) => {
+      const { vtopCommand } = await import("./commands/vtop.ts");
+      await settle(vtopCommand(path, address, options, out));
+    });
+  program
+    .command("frames")
+    .description("show what physical memory is used for at a moment, or a frame and who maps it")
+    .addArgument(log())
+    .addArgument(new Argument("[pfn]", "the frame's number, decimal or 0x and hex").argParser(frameNumber))
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("frames my.ptlog --at 50%\nframes my.ptlog 0xfffa"))
+    .action(async (path: string, pfn: number | undefined, options) => {
+      const { framesCommand } = await import("./commands/frames.ts");
+      await settle(framesCommand(path, pfn, options, out));
+    });
+  addKmap(program, out, settle);
+}
+
+function addKmap(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("kmap")
+    .description("show the kernel half of every address space: its regions, vmalloc areas and slots of kmap")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("kmap my.ptlog --at 50%"))
+    .action(async (path: string, options) => {
+      const { kmapCommand } = await import("./commands/kmap.ts");
+      await settle(kmapCommand(path, options, out));
+    });
+}
+
+function frameNumber(text: string): number {
+  if (/^(\d{1,15}|0x[0-9a-f]{1,12})$/i.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a frame's number, decimal or 0x and hex.");
 }
 
 const pid = (): Option =>

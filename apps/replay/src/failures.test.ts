@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { ClosedPipe } from "./io.ts";
+import { ClosedPipe, type DataSink } from "./io.ts";
 import { collecting, demoLog, pagetrail, testFolder } from "./testing/log-fixture.ts";
 
 function file(name: string, content: string | Uint8Array): string {
@@ -18,7 +18,17 @@ const altered = (change: (text: string) => string): string => {
 };
 
 /** Every command that reads a log. */
-const READERS = [["info"], ["events"], ["maps"], ["ps"], ["replay"], ["verify"], ["tour"]];
+const READERS = [
+  ["info"],
+  ["events"],
+  ["maps"],
+  ["pagemap"],
+  ["frames"],
+  ["ps"],
+  ["replay"],
+  ["verify"],
+  ["tour"],
+];
 
 describe("a file that is no log", () => {
   const cases: readonly (readonly [string, () => string, string])[] = [
@@ -109,7 +119,8 @@ describe("a wrong command line", () => {
     [["verify", "LOG", "--every", "0"], "argument '0' is invalid. It is at least 1"],
     [["--color=loud", "ps", "LOG"], "Allowed choices are auto, always, never"],
     [["ps", "LOG", "extra"], "too many arguments for 'ps'"],
-    [["import", "perf", "LOG"], "unknown command 'perf'"],
+    [["import", "gdb", "LOG"], "unknown command 'gdb'"],
+    [["import", "perf", "LOG"], "this is not the text of perf script"],
     [
       ["maps", "LOG", "--at", "99"],
       "'99' is event 99, and the log has events 1 to 12 (LOG): see pagetrail events",
@@ -155,6 +166,12 @@ describe("help", () => {
     "events",
     "replay",
     "maps",
+    "smaps",
+    "status",
+    "statm",
+    "pagemap",
+    "vtop",
+    "frames",
     "ps",
     "diff",
     "verify",
@@ -195,23 +212,20 @@ describe("colour", () => {
 });
 
 describe("an end from outside", () => {
-  test("a closed pipe is quiet", async () => {
-    const stdout = {
-      isTTY: false,
-      write: () => {
-        throw new ClosedPipe();
-      },
+  const failing = (error: Error): DataSink => {
+    const write = (): never => {
+      throw error;
     };
+    return { isTTY: false, write, writeBytes: write };
+  };
+
+  test("a closed pipe is quiet", async () => {
+    const stdout = failing(new ClosedPipe());
     expect(await pagetrail(["events", demoLog()], { stdout })).toEqual({ code: 0, out: "", err: "" });
   });
 
   test("a mistake of ours shows where it happened", async () => {
-    const stdout = {
-      isTTY: false,
-      write: () => {
-        throw new TypeError("oops");
-      },
-    };
+    const stdout = failing(new TypeError("oops"));
     const { code, err } = await pagetrail(["events", demoLog()], { stdout });
     expect(code).toBe(2);
     expect(err).toContain("this is a bug of pagetrail");

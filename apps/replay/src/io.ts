@@ -5,9 +5,15 @@ export interface TextSink {
   write(text: string): void;
 }
 
+/** A stream that takes data which is no text as well. */
+export interface DataSink extends TextSink {
+  /** Writes the bytes before it returns; throws ClosedPipe when nobody reads any more. */
+  writeBytes(bytes: Uint8Array): void;
+}
+
 /** The world outside a command: what main gives, and what a test gives instead. */
 export interface Io {
-  readonly stdout: TextSink;
+  readonly stdout: DataSink;
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on Ctrl-C; from the first time that it is asked for, Ctrl-C does nothing else. */

@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 import { writeSync } from "node:fs";
 import { run } from "./cli.ts";
-import { ClosedPipe, type Io, type TextSink } from "./io.ts";
+import { ClosedPipe, type DataSink, type Io } from "./io.ts";
 import { errorCode } from "./problem.ts";
 
-/** Writes all of a text to a descriptor, waiting where a pipe is full. */
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text, "utf8");
+/** Writes all bytes to a descriptor, waiting where a pipe is full. */
+function writeAll(fd: number, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) {
     try {
@@ -20,7 +19,11 @@ function writeAll(fd: number, text: string): void {
   }
 }
 
-const sink = (fd: number, isTTY: boolean): TextSink => ({ isTTY, write: (text) => writeAll(fd, text) });
+const sink = (fd: number, isTTY: boolean): DataSink => ({
+  isTTY,
+  write: (text) => writeAll(fd, Buffer.from(text, "utf8")),
+  writeBytes: (bytes) => writeAll(fd, bytes),
+});
 
 const controller = new AbortController();
 let listening = false;

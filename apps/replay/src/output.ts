@@ -44,6 +44,12 @@ export class Output {
     this.line(JSON.stringify({ schema: 1, ...members }, null, 2));
   }
 
+  /** Data that is no text, behind what was written before it. */
+  bytes(bytes: Uint8Array): void {
+    this.flush();
+    this.#io.stdout.writeBytes(bytes);
+  }
+
   flush(): void {
     if (this.#length === 0) return;
     const text = this.#pieces.join("");

@@ -1,9 +1,10 @@
-import { type KernelState, type MmStruct, ok } from "@pagetrail/core";
+import { type KernelState, type MemoryState, type MmStruct, ok, type Result } from "@pagetrail/core";
 import type { CommonOptions, Ending } from "./commands/command.ts";
 import { describeMoment, stateOf } from "./moment.ts";
 import { type LoadedLog, openLog } from "./open-log.ts";
 import type { Output } from "./output.ts";
-import { chooseProcess } from "./process-choice.ts";
+import { type Problem, refused } from "./problem.ts";
+import { type ChosenProcess, chooseProcess } from "./process-choice.ts";
 import { listProcesses } from "./process-list.ts";
 
 export interface ProcessViewOptions extends CommonOptions {
@@ -16,8 +17,40 @@ export interface ProcessView {
   /** `mm` is undefined for a task that has left its address space. */
   text(state: KernelState, mm: MmStruct | undefined): string;
   json(state: KernelState, mm: MmStruct | undefined): Readonly<Record<string, unknown>>;
-  /** What to tell the reader about lines that the view leaves out. */
+  /** What the view leaves out of a log that does not tell of accesses, to tell its reader. */
   readonly missing?: string;
+}
+
+/** A process of a log at one moment, as a command was asked for it. */
+export interface ShownProcess extends ChosenProcess {
+  readonly log: LoadedLog;
+  readonly state: KernelState;
+}
+
+/** Opens a log and finds the process that a command shows. */
+export async function openProcess(
+  path: string,
+  options: ProcessViewOptions,
+  out: Output,
+): Promise<Result<ShownProcess, Problem>> {
+  const log = await openLog(path, out);
+  if (!log.ok) return log;
+  const state = stateOf(log.value, options.at, out);
+  if (!state.ok) return state;
+  const chosen = chooseProcess(log.value, state.value, options.pid);
+  return chosen.ok ? ok({ ...chosen.value, log: log.value, state: state.value }) : chosen;
+}
+
+/** What a JSON document about a process says of the moment. */
+export function momentJson({ log, state: { seq }, task }: ShownProcess): Readonly<Record<string, unknown>> {
+  const line = log.timeline.eventAt(seq)?.line ?? null;
+  return { log: log.name, event: seq, line, pid: task.pid, comm: task.comm };
+}
+
+/** Says on stderr what is shown. */
+export function introduce({ log, state, task, mm, label }: ShownProcess, out: Output): void {
+  out.note(`${label} in ${log.name} behind ${describeMoment(log, state.seq)}`);
+  if (!mm) out.note(`it has left its address space (${task.state}): ${lastMaps(log, task.tgid)}`);
 }
 
 /** Shows one process of a log at one moment. */
@@ -27,25 +60,26 @@ export async function showProcess(
   out: Output,
   view: ProcessView,
 ): Ending {
-  const log = await openLog(path, out);
-  if (!log.ok) return log;
-  const state = stateOf(log.value, options.at, out);
-  if (!state.ok) return state;
-  const chosen = chooseProcess(log.value, state.value, options.pid);
-  if (!chosen.ok) return chosen;
-  const { task, mm, label } = chosen.value;
-  const { seq } = state.value;
+  const shown = await openProcess(path, options, out);
+  if (!shown.ok) return shown;
+  const { state, mm } = shown.value;
   if (options.json) {
-    const line = log.value.timeline.eventAt(seq)?.line ?? null;
-    const moment = { log: log.value.name, event: seq, line, pid: task.pid, comm: task.comm };
-    out.document({ ...moment, ...view.json(state.value, mm) });
+    out.document({ ...momentJson(shown.value), ...view.json(state, mm) });
     return ok(0);
   }
-  out.note(`${label} in ${log.value.name} behind ${describeMoment(log.value, seq)}`);
-  if (!mm) out.note(`it has left its address space (${task.state}): ${lastMaps(log.value, task.tgid)}`);
-  else if (view.missing) out.note(view.missing);
-  out.write(view.text(state.value, mm));
+  introduce(shown.value, out);
+  if (mm && !state.memory && view.missing) out.note(`${NO_ACCESSES}: ${view.missing}`);
+  out.write(view.text(state, mm));
   return ok(0);
+}
+
+const NO_ACCESSES = "this log does not tell of accesses to memory";
+
+/** Refuses a log of whose pages nothing is known. */
+export function requirePages({ name }: LoadedLog, state: KernelState): Result<MemoryState, Problem> {
+  if (state.memory) return ok(state.memory);
+  const advice = "see maps and smaps for what address ranges decide";
+  return refused({ what: `${NO_ACCESSES}, so that its pages are not known`, where: name, advice });
 }
 
 /** Where a process that has no maps any more had its last. */

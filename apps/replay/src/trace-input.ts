@@ -1,5 +1,5 @@
 import { ok, type Result } from "@pagetrail/core";
-import { looksLikeStrace } from "@pagetrail/import";
+import { looksLikePerfScript, looksLikeStrace } from "@pagetrail/import";
 import { chainTraces, mergeTraces, timeOf } from "./merge-traces.ts";
 import type { Output } from "./output.ts";
 import { fileProblem, type Problem, refused } from "./problem.ts";
@@ -35,7 +35,9 @@ export async function openInput(paths: readonly string[], out: Output): Promise<
       return refused({
         what: `this is not the output of strace: it is ${guess.why}`,
         where: opened.value.name,
-        advice: "record with strace -f -ttt -o FILE COMMAND",
+        advice: guess.why.includes("perf script")
+          ? "import it with pagetrail import perf FILE"
+          : "record with strace -f -ttt -o FILE COMMAND",
       });
     files.push({ ...opened.value, chunks: head.all });
     heads.push(head.text);
@@ -53,6 +55,25 @@ export async function openInput(paths: readonly string[], out: Output): Promise<
   if (heads.every(hasTimes)) return ok({ chunks: mergeTraces(files), defaultTid: undefined, far });
   out.note("the recordings have no times and are taken one after the other: record with strace -ff -ttt");
   return ok({ chunks: chainTraces(files), defaultTid: undefined, far });
+}
+
+/** Opens the text of perf script, and checks that it is such. */
+export async function openPerf(path: string): Promise<Result<TraceInput, Problem>> {
+  const opened = await openTrace(path);
+  if (!opened.ok) return opened;
+  const head = await readHead(opened.value);
+  if (!head.ok) return head;
+  const guess = looksLikePerfScript(head.value.text);
+  if (!guess.ok)
+    return refused({
+      what: `this is not the text of perf script: it is ${guess.why}`,
+      where: opened.value.name,
+      advice: guess.why.includes("of strace")
+        ? "import it with pagetrail import strace FILE"
+        : "write it with perf script --show-mmap-events --show-task-events > FILE",
+    });
+  const file = { ...opened.value, chunks: head.value.all };
+  return ok({ chunks: iterate(file.chunks), defaultTid: undefined, far: () => progressOf([file]) });
 }
 
 /** Whether the first lines have times that can be compared with those of another file. */

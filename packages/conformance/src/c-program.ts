@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Word } from "@pagetrail/core";
 import type { Difference } from "./compare.ts";
 import { BUILD } from "./live-kernel.ts";
-import { hexOf, type Operation, RESOURCES, systemCall } from "./operation.ts";
+import { hexOf, limitHex, type Operation, RESOURCES, systemCall } from "./operation.ts";
 import { describeOperation, scenarioText } from "./scenario.ts";
 
 const RUNTIME = new URL("../src/program.h", import.meta.url);
@@ -48,7 +48,7 @@ ${calls.join("\n")}
 
 __attribute__((used)) static void start(word *stack) {
   char **argv = (char **)(stack + 1);
-  settle(0x${child.personality.toString(16)}, argv, argv + stack[0] + 1);
+  settle(0x${child.personality.toString(16)}, 0x${limitHex(child.stackLimit)}, argv, argv + stack[0] + 1);
   catch_faults();
   long child = call(FORK, 0, 0, 0);
   if (child == 0) scenario((word)call(BRK, 0, 0, 0));
@@ -67,9 +67,10 @@ function expression(operation: Operation, { child, heap }: Difference): string {
     return Number(value) < 0 ? String(value) : `0x${hexOf(value)}`;
   };
   if ("touch" in operation) return `touch(${arg(operation.touch)}, ${operation.write ? 1 : 0})`;
-  if ("fork" in operation) return operation.fork === "go on" ? "branch(1) - 1" : "branch(0)";
+  if ("fork" in operation) return operation.fork === "go on" ? "branch(1)" : "branch(0)";
   if ("drop" in operation) return "drop_capabilities()";
   if ("batch" in operation) throw new Error("a batch is for timing");
+  if ("fill" in operation) return `fill(0x${hexOf(operation.fill.addr)}, ${operation.fill.count})`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `attach(${arg(addr)}, ${flags}, ${size})`;
@@ -79,9 +80,13 @@ function expression(operation: Operation, { child, heap }: Difference): string {
     return `limit(${RESOURCES[r.resource]}, ${limitText(r.soft)}, ${limitText(r.hard)})`;
   const call = systemCall(operation, child.abi);
   if (!call) throw new Error(`${r.call} is no system call of the program`);
-  if (call.name === "mincore") return `mincore(${call.args.map(arg).join(", ")})`;
+  if (r.call === "io_setup") return `setup_ring(${r.events})`;
+  const words = (call.data ?? []).map((word) => `(word)${arg(word)}`).join(", ");
+  const pointer = `(long)(word[64]){${words}}`;
+  if (call.name === "mincore")
+    return `mincore(${call.args.map((one) => (one === "@" ? pointer : arg(one))).join(", ")})`;
   const args = [...call.args, 0, 0, 0, 0, 0, 0].slice(0, 6);
-  return `sys(${call.number}, ${args.map(arg).join(", ")})`;
+  return `sys(${call.number}, ${args.map((one) => (one === "@" ? pointer : arg(one))).join(", ")})`;
 }
 
 const limitText = (n: number): string => (n === Number.POSITIVE_INFINITY ? "~0ull" : String(n));

@@ -44,7 +44,7 @@ export function compare(
   let operations = 0;
   const differences: Comparison["differences"][number][] = [];
   for (const child of CHILDREN) {
-    const mine = seeds.filter((seed) => childOf(seed, live.abis) === child);
+    const mine = seeds.filter((seed) => childOf(seed, live) === child);
     if (mine.length === 0) continue;
     const start = startOf(live, child);
     const planned = mine.map((seed) => plan(makeModel(live, start, child), child, seed, length));
@@ -116,13 +116,15 @@ function plan(model: ModelRun, child: Child, seed: number, length: number): read
   while (planned.length < length) {
     const operation = child.begins[planned.length] ?? generator.next();
     planned.push({ operation, moment: model.step(operation) });
+    // Tens of thousands of mappings are looked through only now and then.
+    if (child.name === "many mappings" && planned.length % 50 !== 0) continue;
     for (const v of violations(model.state)) throw new Error(`seed ${seed}: ${v.law}, ${v.where}: ${v.what}`);
   }
   return planned;
 }
 
 /** A moment as text, in what both sides know. */
-function textOf(moment: LiveMoment | undefined): string {
+export function textOf(moment: LiveMoment | undefined): string {
   if (!moment) return "the process is gone";
   const { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib } = moment.sizes;
   const sizes = { VmPeak, VmSize, VmLck, VmPin, VmData, VmStk, VmExe, VmLib };

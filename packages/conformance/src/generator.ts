@@ -1,5 +1,4 @@
 import {
-  IA32,
   MADV,
   MAP,
   MCL,
@@ -12,11 +11,12 @@ import {
   PROT,
   SHM,
   type Word,
-  X86_64,
 } from "@pagetrail/core";
 import { fileOf, type ModelRun } from "./model-run.ts";
+import { drawMrelease, drawPolicy, drawPrctl } from "./more-calls.ts";
 import type { Abi, Operation } from "./operation.ts";
 import type { Random } from "./random.ts";
+import { ADVICE, FDS, WORDS, type Words } from "./words.ts";
 
 /** What a run is about: each feature makes some operations possible. */
 export interface Features {
@@ -31,6 +31,12 @@ export interface Features {
   readonly special: boolean;
   readonly stacks: boolean;
   readonly persona: boolean;
+  /** Huge pages of a pool that is empty: what is mapped of them cannot be used. */
+  readonly huge: boolean;
+  readonly policies: boolean;
+  readonly rings: boolean;
+  /** A file that ends inside the window; memory behind it cannot be locked. */
+  readonly small: boolean;
 }
 
 export function someFeatures(random: Random): Features {
@@ -44,12 +50,17 @@ export function someFeatures(random: Random): Features {
     large: !locks && random.chance(0.4),
     special: random.chance(0.15),
     stacks: random.chance(0.4),
-    persona: random.chance(0.15),
+    persona: random.chance(0.2),
+    huge: random.chance(0.15),
+    policies: random.chance(0.25),
+    rings: random.chance(0.2),
+    small: !locks && random.chance(0.3),
   };
 }
 
 const WINDOW = 0x20000000;
 const WINDOW_PAGES = 24;
+const HUGE = 2 ** 21;
 
 /** One more than the largest word of the kernel. */
 const SPAN = 1n << 64n;
@@ -68,7 +79,7 @@ export class Generator {
   }
 
   next(): Operation {
-    const f = this.features;
+    const { features: f, random } = this;
     const kinds: (readonly [number, () => Operation | undefined])[] = [
       [22, () => this.mmap()],
       [12, () => this.munmap()],
@@ -86,6 +97,11 @@ export class Generator {
       [f.limits ? 5 : 0, () => this.limit()],
       [f.forks ? 3 : 0, () => this.fork()],
       [f.persona ? 2 : 0, () => this.persona()],
+      [f.huge ? 5 : 0, () => this.hugePages()],
+      [f.policies ? 8 : 0, () => this.policy()],
+      [f.rings ? 4 : 0, () => this.ring()],
+      [2, () => this.processMadvise()],
+      [f.persona ? 1 : 0, () => ({ request: drawMrelease(random) })],
     ];
     const total = kinds.reduce((sum, [weight]) => sum + weight, 0);
     for (;;) {
@@ -177,7 +193,7 @@ export class Generator {
     if (anonymous) flags |= MAP.ANONYMOUS;
     const populates = BigInt(length) <= 64 * PAGE_SIZE && !features.guards;
     flags |= random.bits([MAP.NORESERVE, MAP.STACK], 0.06);
-    flags |= random.bits([MAP["32BIT"], MAP.ABOVE4G, MAP.DENYWRITE, MAP.NONBLOCK], 0.03);
+    flags |= random.bits([MAP["32BIT"], MAP.ABOVE4G, MAP.DENYWRITE, MAP.NONBLOCK, MAP.SYNC], 0.03);
     if (populates) flags |= random.bits([MAP.POPULATE], 0.08);
     if (populates && features.locks) flags |= random.bits([MAP.LOCKED], 0.15);
     if (features.stacks) flags |= random.bits([MAP.GROWSDOWN], 0.2);
@@ -189,7 +205,7 @@ export class Generator {
     }
     const fixed = (flags & (MAP.FIXED | MAP.FIXED_NOREPLACE)) !== 0;
     if (fixed && !this.isSafe(addr, length)) return undefined;
-    const fd = anonymous ? -1 : random.pick(FDS);
+    const fd = anonymous ? -1 : this.descriptor();
     const prot = this.prot();
     // Mostly one file mapped in parallel to the window, so that neighbours can merge.
     const parallel = Math.max(0, Number(addr) - WINDOW) % 2 ** 26;
@@ -202,6 +218,12 @@ export class Generator {
           : random.pick(features.large ? this.words.farOffsets : this.words.offsets);
     const file = fd < 0 ? 0 : fileOf(fd);
     return { request: { call: "mmap", addr, length, prot, flags, offset, file }, fd };
+  }
+
+  private descriptor(): number {
+    const { random, features } = this;
+    if (features.small && random.chance(0.3)) return 32;
+    return random.chance(0.1) ? random.pick([31, 33]) : random.pick(FDS);
   }
 
   private prot(): number {
@@ -270,16 +292,66 @@ export class Generator {
   }
 
   private madvise(): Operation | undefined {
-    const { random, features } = this;
     const { addr, length } = this.range();
-    let advice = random.pick(ADVICE);
-    if (features.guards && random.chance(0.3)) advice = random.pick([MADV.GUARD_INSTALL, MADV.GUARD_REMOVE]);
-    if (!features.guards && !features.large && random.chance(0.1))
-      advice = random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
-    // Holes cannot be punched at the offsets that such runs map.
-    if (features.large && advice === MADV.REMOVE) return undefined;
+    const advice = this.advice();
     if (!this.isSafe(addr, length)) return undefined;
     return { request: { call: "madvise", addr, length, advice } };
+  }
+
+  private advice(): number {
+    const { random, features } = this;
+    if (features.guards && random.chance(0.3)) return random.pick([MADV.GUARD_INSTALL, MADV.GUARD_REMOVE]);
+    if (!features.guards && !features.large && !features.small && random.chance(0.1))
+      return random.pick([MADV.POPULATE_READ, MADV.POPULATE_WRITE]);
+    // Whether huge pages can be made depends on which pages are there.
+    if (!features.large && !features.huge && random.chance(0.05))
+      return random.pick([MADV.COLLAPSE, MADV.HUGEPAGE, MADV.HUGEPAGE]);
+    const advice = random.pick(ADVICE);
+    // Holes cannot be punched at the offsets that such runs map.
+    return features.large && advice === MADV.REMOVE ? MADV.NORMAL : advice;
+  }
+
+  private processMadvise(): Operation | undefined {
+    const ranges = Array.from({ length: this.random.below(4) }, (): readonly [Word, Word] => {
+      const { addr, length } = this.range();
+      return [addr, length];
+    });
+    if (!ranges.every(([addr, length]) => this.isSafe(addr, length))) return undefined;
+    const flags = this.random.chance(0.05) ? 1 : 0;
+    const target = this.random.chance(0.05) ? -1 : 0;
+    return { request: { call: "process_madvise", target, ranges, advice: this.advice(), flags } };
+  }
+
+  private policy(): Operation | undefined {
+    const { addr, length } = this.range();
+    if (!this.isSafe(addr, length)) return undefined;
+    return { request: { call: "mbind", addr, length, ...drawPolicy(this.random) } };
+  }
+
+  private ring(): Operation {
+    const { random, mm, run } = this;
+    // Other memory at a ring's place may hold any number.
+    const isThere = (page: number): boolean => [undefined, "aio"].includes(mm.vmas.find(page)?.ops.name);
+    const rings = (mm.rings ?? []).flatMap((ring) =>
+      ring && isThere(ring.start) ? [ring.start * PAGE_SIZE] : [],
+    );
+    if (rings.length > 0 && random.chance(0.5))
+      return { request: { call: "io_destroy", ctx: random.pick([...rings, WINDOW - PAGE_SIZE]) } };
+    const events = random.pick([1, 10, 64, 100, 200, 0, 70_000, 2 ** 24]);
+    return { request: { call: "io_setup", events, cpus: run.cpus } };
+  }
+
+  /** A mapping of the pool, where the window is. */
+  private hugePages(): Operation | undefined {
+    const { random } = this;
+    const addr = WINDOW + random.below(3) * HUGE + (random.chance(0.1) ? PAGE_SIZE : 0);
+    const length = random.pick([1, 1, 2]) * HUGE - (random.chance(0.2) ? random.below(HUGE) : 0);
+    const type = random.chance(0.7) ? MAP.PRIVATE : MAP.SHARED;
+    const reserved = random.chance(0.1) ? 0 : MAP.NORESERVE;
+    const fixed = random.chance(0.7) ? MAP.FIXED : 0;
+    if (!this.isSafe(addr, 2 * HUGE)) return undefined;
+    const flags = type | MAP.ANONYMOUS | MAP.HUGETLB | reserved | fixed;
+    return { request: { call: "mmap", addr, length, prot: this.prot(), flags, offset: 0, file: 0 }, fd: -1 };
   }
 
   private touch(): Operation | undefined {
@@ -288,6 +360,8 @@ export class Generator {
     if (addr > this.mm.layout.taskSize) return undefined;
     const vma = this.mm.vmas.findFrom(addr / PAGE_SIZE);
     if (vma && vma.start * PAGE_SIZE <= addr && vma.ops.label !== undefined) return undefined;
+    // A ring says in its first page which it is.
+    if (vma?.ops.name === "aio") return undefined;
     // A page of these may hold a guard marker.
     if (this.features.guards && vma && vma.flags & 0x800) return undefined;
     if (!this.isSafe(addr, PAGE_SIZE)) return undefined;
@@ -392,7 +466,7 @@ export class Generator {
 
   private persona(): Operation {
     const { random } = this;
-    if (random.chance(0.3)) return { request: this.prctlOfMm() };
+    if (random.chance(0.4)) return { request: drawPrctl(random, this.mm) };
     if (random.chance(0.2)) {
       const arg = random.pick([0, 1, 1, 2, 3, 4]);
       return { request: { call: "prctl", option: 65, arg } };
@@ -401,72 +475,4 @@ export class Generator {
     const persona = random.chance(0.2) ? 0xffffffff : PERSONALITY.ADDR_NO_RANDOMIZE | implied;
     return { request: { call: "personality", persona } };
   }
-
-  private prctlOfMm(): Extract<Operation, { request: unknown }>["request"] {
-    const { random, mm } = this;
-    const option = random.pick([PR_SET_MM, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE]);
-    const arg5 = random.chance(0.1) ? 1 : 0;
-    if (option !== PR_SET_MM)
-      return { call: "prctl", option, arg: random.below(2), arg3: random.pick([0, 0, 1, 2]), arg4: 0, arg5 };
-    const arg3 = random.pick([0, mm.startCode, mm.brk, mm.startStack, this.mm.layout.taskSize, mm.startBrk]);
-    return { call: "prctl", option, arg: random.below(14), arg3, arg4: 0, arg5 };
-  }
 }
-
-const PR_SET_MM = 35;
-const PR_SET_THP_DISABLE = 41;
-const PR_GET_THP_DISABLE = 42;
-
-const FDS = [20, 20, 20, 20, 21, 21, 22, 23, 24, 25, 25, 26, 27, 28, 28, 29, 30, 99];
-
-/** Numbers at the edges of what a kind of program can say. */
-interface Words {
-  /** Where the program itself is linked; it ends where the heap begins. */
-  readonly program: number;
-  readonly addresses: readonly number[];
-  readonly lengths: readonly Word[];
-  readonly large: readonly number[];
-  readonly offsets: readonly Word[];
-  /** Beyond the end of every file: runs that use them populate nothing. */
-  readonly farOffsets: readonly Word[];
-}
-
-const MIB = 2 ** 20;
-const OFFSETS: readonly Word[] = [0, PAGE_SIZE, 2 * MIB, 2 * MIB - PAGE_SIZE];
-const LARGE: readonly number[] = [
-  ...[2, 4, 3, 1, 1024].map((mib) => mib * MIB),
-  ...[513, 511].map((pages) => pages * PAGE_SIZE),
-  2 ** 31,
-];
-
-const words = (span: bigint, taskSize: number, more: Partial<Words>): Words => ({
-  program: 0x400000,
-  addresses: [
-    ...[0, 1, PAGE_SIZE, 0xf000, 0x10000, 0x40000000, 0x7fffe000],
-    ...[-PAGE_SIZE, 0, PAGE_SIZE, -3 * PAGE_SIZE].map((beyond) => taskSize + beyond),
-  ],
-  lengths: [0, 1, span - 1n, span - 4096n, span - 4095n, taskSize, taskSize + PAGE_SIZE, span / 2n],
-  large: LARGE,
-  offsets: OFFSETS,
-  farOffsets: OFFSETS,
-  ...more,
-});
-
-const WORDS: Readonly<Record<Abi, Words>> = {
-  "x86-64": words(1n << 64n, X86_64.taskSize, {
-    large: [...LARGE, 2 ** 42, 100 * 2 ** 40],
-    offsets: [...OFFSETS, 1],
-    farOffsets: [...OFFSETS, 1, 2n ** 63n - 4096n, 2n ** 64n - 4096n],
-  }),
-  // Its offsets are counted in pages, so that they may pass 32 bits.
-  i386: words(1n << 32n, IA32.taskSize, {
-    program: 0x8048000,
-    farOffsets: [...OFFSETS, 2 ** 44 - PAGE_SIZE],
-  }),
-};
-
-const ADVICE: readonly number[] = [
-  ...[MADV.NORMAL, MADV.RANDOM, MADV.SEQUENTIAL, MADV.WILLNEED, MADV.DONTNEED, MADV.FREE, MADV.REMOVE],
-  ...[MADV.DONTFORK, MADV.DOFORK, MADV.MERGEABLE, MADV.UNMERGEABLE, MADV.NOHUGEPAGE, MADV.DONTDUMP],
-  ...[MADV.DODUMP, MADV.WIPEONFORK, MADV.KEEPONFORK, MADV.COLD, MADV.PAGEOUT, MADV.DONTNEED_LOCKED, 5, 77],
-];

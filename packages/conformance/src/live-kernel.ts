@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileS
 import { arch, platform, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ERRNO, type FileKind } from "@pagetrail/core";
+import { ERRNO, type FileKind, type Profile, REFERENCE_PROFILE } from "@pagetrail/core";
 import type { Child } from "./child.ts";
-import { type Abi, commandOf, type Operation } from "./operation.ts";
+import { type Abi, commandOf, limitHex, type Operation } from "./operation.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** The address space after one command: a line for every mapping, and the sizes in kilobytes. */
 export interface LiveMoment {
@@ -34,6 +35,10 @@ export interface LiveRun {
   readonly endData: number;
   /** Soft and hard, in the order as, data, stack, memlock. */
   readonly limits: readonly number[];
+  /** Whether descriptor 31 could be made append-only. */
+  readonly appendOnly: boolean;
+  /** Whether there is secret memory behind descriptor 33. */
+  readonly secret: boolean;
   readonly moments: readonly LiveMoment[];
 }
 
@@ -51,6 +56,15 @@ export const BUILD = [
   ..."-fcf-protection=none -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack".split(" "),
 ];
 
+/** Compiles one of the programs here; what gcc complained of, empty when the program is built. */
+export function build(name: string, program: string, flags: readonly string[] = []): string {
+  const source = fileURLToPath(new URL(`../src/${name}`, import.meta.url));
+  const { stderr, status } = spawnSync("gcc", [...flags, ...BUILD, "-o", program, source], {
+    encoding: "utf8",
+  });
+  return status === 0 ? "" : stderr;
+}
+
 const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
   61267: "disk",
   1481003842: "disk",
@@ -58,16 +72,31 @@ const KIND_OF_MAGIC: Readonly<Record<number, FileKind>> = {
   16914836: "shmem",
 };
 
+export const fileKindOf = (path: string): FileKind => KIND_OF_MAGIC[statfsSync(path).type] ?? "plain";
+
 /** Size of the file on disk and of the memfds; they are sparse. */
 export const FILE_BYTES = 2 ** 30;
 
 /** The compiled programs in a folder of their own, with the file that runs map. */
-export class LiveKernel {
+export class LiveKernel implements Surroundings {
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-live-"));
   /** The entries for which the program could be built. */
   readonly abis: ReadonlySet<Abi>;
   readonly file = join(this.folder, "file");
   readonly fileKind: FileKind;
+  profile = thisMachine();
+
+  /** Reads the machine's settings again, when somebody has changed them. */
+  look(): void {
+    this.profile = thisMachine();
+  }
+
+  /** Processors that the machine may have: the last of a list such as 0-3. */
+  readonly cpus = Number(/\d+\s*$/.exec(readFileSync("/sys/devices/system/cpu/possible", "utf8"))?.[0]) + 1;
+
+  get committed(): number {
+    return procNumber("/proc/meminfo", "Committed_AS") / 4;
+  }
 
   constructor() {
     const built = this.#build("x86-64");
@@ -75,16 +104,11 @@ export class LiveKernel {
     this.abis = new Set<Abi>(this.#build("i386") === "" ? ["x86-64", "i386"] : ["x86-64"]);
     writeFileSync(this.file, "");
     truncateSync(this.file, FILE_BYTES);
-    this.fileKind = KIND_OF_MAGIC[statfsSync(this.file).type] ?? "plain";
+    this.fileKind = fileKindOf(this.file);
   }
 
-  /** What gcc complained of; empty when the program is built. */
   #build(abi: Abi): string {
-    const source = fileURLToPath(new URL("../src/live.c", import.meta.url));
-    const width = abi === "i386" ? ["-m32"] : [];
-    const args = [...width, ...BUILD, "-o", this.program(abi), source];
-    const { stderr, status } = spawnSync("gcc", args, { encoding: "utf8" });
-    return status === 0 ? "" : stderr;
+    return build("live.c", this.program(abi), abi === "i386" ? ["-m32"] : []);
   }
 
   program(abi: Abi): string {
@@ -92,22 +116,17 @@ export class LiveKernel {
   }
 
   /** Executes the runs, each a list of operations, in fresh processes of the given kind. */
-  execute(runs: readonly (readonly Operation[])[], { abi, personality }: Child): readonly LiveRun[] {
+  execute(
+    runs: readonly (readonly Operation[])[],
+    { abi, personality, stackLimit }: Child,
+  ): readonly LiveRun[] {
     const input = runs
       .map((operations) => ["b", ...operations.map((o) => commandOf(o, abi)), "e", ""].join("\n"))
       .join("");
     const commands = join(this.folder, "commands");
     writeFileSync(commands, input);
-    const { stdout, status } = spawnSync(
-      "/bin/sh",
-      ["-c", 'exec "$0" "$1" "$2" < "$3"', this.program(abi), this.file, personality.toString(16), commands],
-      { encoding: "latin1", maxBuffer: 2 ** 30 },
-    );
-    if (status !== 0) throw new Error(`the program ended with ${status}`);
-    return stdout
-      .split(/^e$/m)
-      .slice(0, -1)
-      .map((run) => parseRun(run, BITS[abi]));
+    const args = [this.program(abi), this.file, personality.toString(16), limitHex(stackLimit)];
+    return runsOf(args, commands).map((run) => parseRun(run, BITS[abi]));
   }
 
   close(): void {
@@ -115,11 +134,50 @@ export class LiveKernel {
   }
 }
 
+/** What a program prints when it reads the file of commands: the text of each run. */
+export function runsOf(command: readonly string[], commands: string): readonly string[] {
+  const { stdout, status, signal, error } = spawnSync(
+    "/bin/sh",
+    ["-c", 'exec "$@" < "$0"', commands, ...command],
+    {
+      encoding: "latin1",
+      maxBuffer: 2 ** 30,
+    },
+  );
+  if (status !== 0) throw new Error(`the program ended with ${error?.message ?? signal ?? status}`);
+  return stdout.split(/^e$/m).slice(0, -1);
+}
+const overcommitMode = (mode: number): 0 | 1 | 2 => (mode === 1 || mode === 2 ? mode : 0);
+
 /** A number of /proc/sys or of a line "Name: n kB" of a /proc file. */
-export function procNumber(path: string, name?: string): number {
+function procNumber(path: string, name?: string): number {
   const text = readFileSync(path, "utf8");
   return Number(name === undefined ? text : new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1]);
 }
+
+/** The reference profile with this machine's numbers, and with what this process may do. */
+export const thisMachine = (): Profile => ({
+  ...REFERENCE_PROFILE,
+  sysctl: {
+    ...REFERENCE_PROFILE.sysctl,
+    maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
+    mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
+    overcommitMemory: overcommitMode(procNumber("/proc/sys/vm/overcommit_memory")),
+    overcommitRatio: procNumber("/proc/sys/vm/overcommit_ratio"),
+    overcommitKbytes: procNumber("/proc/sys/vm/overcommit_kbytes"),
+    adminReserveKbytes: procNumber("/proc/sys/vm/admin_reserve_kbytes"),
+    userReserveKbytes: procNumber("/proc/sys/vm/user_reserve_kbytes"),
+    totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
+    swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
+    hugePages: procNumber("/proc/meminfo", "HugePages_Free"),
+  },
+  capabilities: {
+    ipcLock: hasCapability(14),
+    sysRawio: hasCapability(17),
+    sysAdmin: hasCapability(21),
+    sysResource: hasCapability(24),
+  },
+});
 
 /** Whether this process, and so the program, has the capability of that number. */
 export function hasCapability(bit: number): boolean {
@@ -132,7 +190,7 @@ const BITS: Readonly<Record<Abi, 32 | 64>> = { "x86-64": 64, i386: 32 };
 function parseRun(text: string, bits: 32 | 64): LiveRun {
   const [head = "", ...moments] = text.trimStart().split(/^= /m);
   const [first = "", stat = ""] = head.split("\n");
-  const [stackPointer = 0, brk = 0, ...limits] = first.split(" ").slice(1).map(parseLimit);
+  const [stackPointer = 0, brk = 0, ...more] = first.split(" ").slice(1).map(parseLimit);
   const field = (number: number): number => Number(stat.split(" ")[number - 1]);
   const [startCode, endCode, startData, endData] = [field(26), field(27), field(45), field(46)];
   return {
@@ -142,7 +200,9 @@ function parseRun(text: string, bits: 32 | 64): LiveRun {
     endCode,
     startData,
     endData,
-    limits,
+    limits: more.slice(0, 8),
+    appendOnly: more[8] === 1,
+    secret: more[9] === 1,
     moments: moments.map((moment) => parseMoment(moment, bits)),
   };
 }
@@ -177,13 +237,14 @@ function parseMoment(text: string, bits: 32 | 64): LiveMoment {
   return { result: answerOf(BigInt(`0x${result.trim()}`), bits), vmas, sizes };
 }
 
-const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
+export const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(ERRNO).map(([name, number]) => [number, name]),
 );
 
 const SIGNALS: Readonly<Record<string, string>> = {
   "11 1": "SIGSEGV MAPERR",
   "11 2": "SIGSEGV ACCERR",
+  "11 128": "SIGSEGV KERNEL",
   "7 2": "SIGBUS ADRERR",
 };
 

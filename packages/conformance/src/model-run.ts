@@ -15,13 +15,12 @@ import {
   PAGE_SIZE,
   PERSONALITY,
   type Pid,
-  type Profile,
   pageOf,
   pagesOf,
   permissions,
-  REFERENCE_PROFILE,
   type Request,
   Transaction,
+  traitsOf,
   VM,
   VM_OPS,
   Vma,
@@ -33,20 +32,18 @@ import {
   X86_64,
 } from "@pagetrail/core";
 import type { Child } from "./child.ts";
-import {
-  FILE_BYTES,
-  hasCapability,
-  type LiveKernel,
-  type LiveMoment,
-  type LiveRun,
-  type LiveVma,
-  procNumber,
-  signalName,
-} from "./live-kernel.ts";
+import { FILE_BYTES, type LiveMoment, type LiveRun, type LiveVma, signalName } from "./live-kernel.ts";
 import type { Operation } from "./operation.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** Size of the small file on disk: some pages and a bit. */
+const SMALL_BYTES = 5 * PAGE_SIZE + 100;
 
 /** The program's descriptors as the model's open files; the others are not open. */
-export function openFiles(live: LiveKernel): readonly OpenFile[] {
+export function openFiles(
+  live: Surroundings,
+  { appendOnly, secret }: Pick<LiveRun, "appendOnly" | "secret">,
+): readonly OpenFile[] {
   const memfd = {
     path: "/memfd:live",
     kind: "shmem",
@@ -76,36 +73,33 @@ export function openFiles(live: LiveKernel): readonly OpenFile[] {
     { ...disk, id: id(28) },
     { ...disk, id: id(29), writable: false },
     { ...memfd, id: id(30), path: "/memfd:sealed", writeSealed: true },
+    { ...disk, id: id(31), path: `${live.file}a`, deleted: true, appendOnly },
+    { ...disk, id: id(32), path: `${live.file}s`, deleted: true, size: SMALL_BYTES },
+    ...(secret ? [{ ...memfd, id: id(33), path: "/secretmem", kind: "secret", noexec: true } as const] : []),
   ];
 }
 
 /** The model's file behind a descriptor: a dup stands for the description that it shares. */
-export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 30 ? fd : -1);
-
-const machine = (): Profile => ({
-  ...REFERENCE_PROFILE,
-  sysctl: {
-    ...REFERENCE_PROFILE.sysctl,
-    maxMapCount: procNumber("/proc/sys/vm/max_map_count"),
-    mmapMinAddr: procNumber("/proc/sys/vm/mmap_min_addr"),
-    totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
-    swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
-  },
-});
+export const fileOf = (fd: number): number => (fd === 21 ? 20 : fd >= 20 && fd <= 33 ? fd : -1);
 
 /** A model that has what the program's process had when its run began, and goes along with it. */
 export class ModelRun {
   state: KernelState;
   tid = 1 as Pid;
+  /** Processors that the machine may have. */
+  readonly cpus: number;
   private nextPid = 2;
   private nextShm = 1;
+  /** The first page of a fill, from which on mappings are left out of moments. */
+  private toldBelow = Number.POSITIVE_INFINITY;
   private readonly files: ReadonlyMap<number, OpenFile>;
 
-  constructor(live: LiveKernel, start: LiveRun, child: Child) {
+  constructor(live: Surroundings, start: LiveRun, child: Child) {
     const { personality } = child;
     const layout = child.abi === "i386" ? IA32 : X86_64;
-    const tx = new Transaction(initialState(machine()));
-    this.files = new Map(openFiles(live).map((file) => [file.id, file]));
+    const tx = new Transaction(initialState(live.profile));
+    this.cpus = live.cpus;
+    this.files = new Map(openFiles(live, start).map((file) => [file.id, file]));
     execute(tx, {
       tid: this.tid,
       request: { call: "adopt", comm: "live", tgid: this.tid },
@@ -123,7 +117,7 @@ export class ModelRun {
     const legacy = legacyBase(layout, 0);
     edit.set("mmapLegacyBase", legacy);
     edit.set("bottomUp", bottomUp);
-    edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, 8 * 2 ** 20, { on: false, pages: 0 }));
+    edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, child.stackLimit, { on: false, pages: 0 }));
     edit.set("startBrk", start.brk);
     edit.set("brk", start.brk);
     edit.set("startCode", start.startCode);
@@ -132,6 +126,7 @@ export class ModelRun {
     edit.set("endData", start.endData);
     edit.set("startStack", start.stackPointer);
     edit.set("hiwaterVm", (first?.sizes.VmPeak ?? 0) / 4);
+    tx.commitment.committed += live.committed;
     this.state = tx.commit(0);
   }
 
@@ -146,14 +141,14 @@ export class ModelRun {
   moment(outcome: Outcome): LiveMoment {
     const mm = mmOf(this.state, this.tid);
     if (!mm) return { result: answerOf(outcome), vmas: [], sizes: {} };
-    const vmas = mm.vmas.toArray().map(
+    const vmas = mm.vmas.collect(0, this.toldBelow).map(
       (v): LiveVma => ({
         start: v.start * PAGE_SIZE,
         end: v.end * PAGE_SIZE,
         permissions: permissions(v),
         offset: v.file === 0 ? 0 : v.pgoff * PAGE_SIZE,
         name: vmaName(this.state, mm, v),
-        codes: vmFlagCodes(v).trimEnd(),
+        codes: vmFlagCodes(v, traitsOf(this.state.profile)).trimEnd(),
       }),
     );
     const sizes = Object.fromEntries(Object.entries(vmSizes(mm)).map(([name, pages]) => [name, 4 * pages]));
@@ -165,6 +160,7 @@ export class ModelRun {
     if ("touch" in operation) return touch(tx, this.tid, pageOf(operation.touch), operation.write);
     if ("fork" in operation) return this.fork(tx, operation.fork === "go on");
     if ("attach" in operation) return this.attach(tx, operation.attach);
+    if ("fill" in operation) return this.fill(tx, operation.fill);
     if ("batch" in operation) {
       for (const one of operation.batch) this.perform(tx, one);
       return { ret: 0 };
@@ -194,6 +190,16 @@ export class ModelRun {
     if (goOn) this.tid = child;
     else execute(tx, { tid: this.tid, request: { call: "reap", child }, outcome: { ret: 0 } });
     return { ret: 0 };
+  }
+
+  private fill(tx: Transaction, { addr, count }: { addr: number; count: number }): Outcome {
+    const ask = (request: Request): Outcome => execute(tx, { tid: this.tid, request, outcome: { ret: 0 } });
+    const length = count * PAGE_SIZE;
+    const made = ask({ call: "mmap", addr, length, prot: 0, flags: 0x32, offset: 0, file: 0 });
+    for (let i = 1; i < count; i += 2)
+      ask({ call: "mprotect", addr: addr + i * PAGE_SIZE, length: PAGE_SIZE, prot: 1 });
+    this.toldBelow = pageOf(addr);
+    return made;
   }
 
   private attach(tx: Transaction, r: { addr: number; flags: number; size: number }): Outcome {
@@ -230,6 +236,7 @@ function touch(tx: Transaction, tid: Pid, page: number, write: boolean): Outcome
   if (write ? (vma.flags & VM.WRITE) === 0 : !isAccessible(vma)) return signal(SIGSEGV, ACCERR);
   const size = vma.file === 0 || vma.ops.name === "anon" ? undefined : edit.env.file(vma.file).size;
   if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  if (vma.ops === VM_OPS.hugetlb && edit.env.sysctl.hugePages === 0) return signal(SIGBUS, ADRERR);
   if (size !== undefined && vma.pgoff + (page - vma.start) >= pagesOf(size)) return signal(SIGBUS, ADRERR);
   return { ret: 1 };
 }
@@ -241,12 +248,6 @@ function setLimits(tx: Transaction, pid: Pid, numbers: readonly number[]): void 
   });
   const group = tx.group(pid);
   group.limits = { as: limit(0), data: limit(1), stack: limit(2), memlock: limit(3) };
-  group.capabilities = {
-    ipcLock: hasCapability(14),
-    sysRawio: hasCapability(17),
-    sysAdmin: hasCapability(21),
-    sysResource: hasCapability(24),
-  };
 }
 
 function initialVma(tx: Transaction, files: Map<string, FileId>, v: LiveVma): Vma {
@@ -267,7 +268,8 @@ const program = (tx: Transaction, path: string): FileId =>
   tx.makeFile({ path, kind: "disk", readable: true, writable: false, deleted: false }).id;
 
 /** The outcome as the program's answer says it. */
-function answerOf(outcome: Outcome): string {
+export function answerOf(outcome: Outcome): string {
   if ("gone" in outcome) return outcome.gone;
+  if ("signal" in outcome) return `${outcome.signal} ${outcome.code}`;
   return "ret" in outcome ? `0x${BigInt(outcome.ret).toString(16)}` : `-${outcome.errno}`;
 }

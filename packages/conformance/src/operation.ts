@@ -14,6 +14,11 @@ export type Operation =
   | { readonly attach: { readonly addr: number; readonly flags: number; readonly size: number } }
   /** Gives up CAP_IPC_LOCK and CAP_SYS_RAWIO. */
   | { readonly drop: "capabilities" }
+  /**
+   * So many mappings of a page each from an address on, for what happens near max_map_count. Mappings from
+   * there on are left out of every moment from then on.
+   */
+  | { readonly fill: { readonly addr: number; readonly count: number } }
   /** System calls one after the other; the program answers the nanoseconds that they took. */
   | { readonly batch: readonly Operation[] };
 
@@ -24,7 +29,10 @@ export type Abi = "x86-64" | "i386";
 export interface SystemCall {
   readonly name: string;
   readonly number: number;
-  readonly args: readonly Word[];
+  /** `@` is the address of the words in `data`. */
+  readonly args: readonly (Word | "@")[];
+  /** Machine words that an argument points to. */
+  readonly data?: readonly Word[];
 }
 
 /** Numbers of the calls, as arch/x86/entry/syscalls has them: 64-bit, 32-bit. */
@@ -47,6 +55,11 @@ const NUMBERS = {
   remap_file_pages: [216, 257],
   pkey_mprotect: [329, 380],
   mlock2: [325, 376],
+  io_setup: [206, 245],
+  io_destroy: [207, 246],
+  mbind: [237, 274],
+  process_madvise: [440, 440],
+  process_mrelease: [448, 448],
   mseal: [462, 462],
 } as const;
 
@@ -58,7 +71,7 @@ type Name = keyof typeof NUMBERS;
 export function systemCall(operation: Operation, abi: Abi): SystemCall | undefined {
   if (!("request" in operation)) return undefined;
   const { request: r } = operation;
-  const call = (name: Name, ...args: readonly Word[]): SystemCall => ({
+  const call = (name: Name, ...args: SystemCall["args"]): SystemCall => ({
     name: name === "mmap" && abi === "i386" ? "mmap2" : name,
     number: NUMBERS[name][abi === "x86-64" ? 0 : 1],
     args,
@@ -94,14 +107,49 @@ export function systemCall(operation: Operation, abi: Abi): SystemCall | undefin
     case "msync":
     case "mseal":
       return call(r.call, r.addr, r.length, r.flags);
-    case "prctl":
-      return call("prctl", r.option, r.arg, r.arg3 ?? 0, r.arg4 ?? 0, r.arg5 ?? 0);
+    case "prctl": {
+      const pointer = r.option === PR_SET_MM && (r.arg === MM_MAP || r.arg === MM_MAP_SIZE);
+      const arg3 = pointer ? "@" : (r.arg3 ?? 0);
+      const data = abi === "x86-64" ? r.map : r.map?.flatMap(halves);
+      const made = call("prctl", r.option, r.arg, arg3, r.arg4 ?? 0, r.arg5 ?? 0);
+      return data ? { ...made, data } : made;
+    }
+    case "io_setup":
+      return call("io_setup", r.events, "@");
+    case "io_destroy":
+      return call("io_destroy", r.ctx);
+    case "process_mrelease":
+      return call("process_mrelease", descriptorOf(r.target), r.flags);
+    case "process_madvise": {
+      const args = [descriptorOf(r.target), "@", r.ranges.length, r.advice, r.flags] as const;
+      return { ...call("process_madvise", ...args), data: r.ranges.flat() };
+    }
+    case "mbind": {
+      const bits = abi === "x86-64" ? 64 : 32;
+      return { ...call("mbind", r.addr, r.length, r.mode, "@", bits, r.flags), data: [r.nodes] };
+    }
     case "personality":
       return call("personality", r.persona);
     default:
       return undefined;
   }
 }
+
+const PR_SET_MM = 35;
+const MM_MAP = 14;
+const MM_MAP_SIZE = 15;
+
+/** A word of 64 bits as two of 32, the lower first. */
+const halves = (word: Word): readonly Word[] => [
+  Number(BigInt.asUintN(32, BigInt(word))),
+  Number(BigInt(word) >> 32n),
+];
+
+/** PIDFD_SELF_THREAD_GROUP: the caller's own process without a descriptor. */
+const PIDFD_SELF = -10001;
+
+/** What stands for the process of a request: its own, or a descriptor that is not open. */
+const descriptorOf = (target: number): number => (target === 0 ? PIDFD_SELF : 99);
 
 /** A number as the register holds it, in hex. */
 export const hexOf = (n: Word): string => BigInt.asUintN(64, BigInt(n)).toString(16);
@@ -115,6 +163,7 @@ export function commandOf(operation: Operation, abi: Abi): string {
     const { batch } = operation;
     return [`t ${hexOf(batch.length)}`, ...batch.map((one) => commandOf(one, abi))].join("\n");
   }
+  if ("fill" in operation) return `p ${hexOf(operation.fill.addr)} ${hexOf(operation.fill.count)}`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return ["m", ...[addr, flags, size].map(hexOf)].join(" ");
@@ -125,9 +174,13 @@ export function commandOf(operation: Operation, abi: Abi): string {
   const call = systemCall(operation, abi);
   if (!call) throw new Error(`${r.call} is no command of the program`);
   // mincore needs room for its answer, which the program has.
-  if (call.name === "mincore") return ["v", ...call.args.map(hexOf)].join(" ");
-  return ["s", ...[call.number, ...call.args].map(hexOf)].join(" ");
+  const args = call.args.map((arg) => (arg === "@" ? arg : hexOf(arg)));
+  if (call.name === "mincore") return ["v", ...args].join(" ");
+  if (r.call === "io_setup") return `a ${hexOf(r.events)}`;
+  const words = call.data ? [":", ...call.data.map(hexOf)] : [];
+  return ["s", hexOf(call.number), ...args, ...words].join(" ");
 }
 
-const limitHex = (n: number): string =>
+/** A limit as the kernel has it: all bits for none. */
+export const limitHex = (n: number): string =>
   n === Number.POSITIVE_INFINITY ? "ffffffffffffffff" : n.toString(16);

@@ -9,19 +9,20 @@ typedef unsigned long long u64;
 enum {
   EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, CLOSE = 6, EXECVE = 11, PIPE = 42, BRK = 45, FCNTL = 55,
   DUP2 = 63, FTRUNCATE = 93, WAIT4 = 114, PERSONALITY = 136, SIGACTION = 174, PREAD = 180,
-  CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
-  SHMGET = 395, SHMCTL = 396, SHMAT = 397, CLOCK_GETTIME = 403,
+  MPROTECT = 125, CAPGET = 184, CAPSET = 185, SIGALTSTACK = 186, MMAP = 192, MINCORE = 218, PRLIMIT = 340, MEMFD_CREATE = 356,
+  IO_SETUP = 245, UNLINK = 10, IOCTL = 54, MEMFD_SECRET = 447, SHMGET = 395, SHMCTL = 396, SHMAT = 397, CLOCK_GETTIME = 403,
 };
 #else
 enum {
-  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
+  READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, MMAP = 9, MPROTECT = 10, BRK = 12, SIGACTION = 13, PREAD = 17, PIPE = 22,
   MINCORE = 27, SHMGET = 29, SHMAT = 30, SHMCTL = 31, DUP2 = 33, FORK = 57, EXECVE = 59, EXIT = 60, WAIT4 = 61,
   FCNTL = 72, FTRUNCATE = 77, CAPGET = 125, CAPSET = 126, SIGALTSTACK = 131, PERSONALITY = 135, PRLIMIT = 302,
+  IOCTL = 16, UNLINK = 87, IO_SETUP = 206, MEMFD_SECRET = 447,
   MEMFD_CREATE = 319, CLOCK_GETTIME = 228,
 };
 #endif
 enum { MEMFD = 20, MEMFD_DUP, MEMFD_AGAIN, MEMFD_RDONLY, MEMFD_WRONLY, ZERO, PIPE_READ, DIRECTORY, FILE_RDWR,
-       FILE_RDONLY, SEALED };
+       FILE_RDONLY, SEALED, APPEND, SMALL, SECRET };
 
 static long sys(long nr, long a, long b, long c, long d, long e, long f) {
   long ret;
@@ -63,7 +64,7 @@ static char *put_hex(char *at, u64 n) {
   return at;
 }
 
-static void print(char letter, const u64 *numbers, int count) {
+__attribute__((unused)) static void print(char letter, const u64 *numbers, int count) {
   char line[256];
   char *at = line;
   *at++ = letter;
@@ -72,21 +73,38 @@ static void print(char letter, const u64 *numbers, int count) {
   write_all(line, at - line);
 }
 
-/* Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". */
-static void print_filtered(const char *path) {
+/* Mappings from here on are not told about: a fill makes too many. */
+__attribute__((unused)) static u64 told_below = ~0ull;
+
+/*
+ * Header and VmFlags lines of smaps, size lines of status: what begins with a digit, a-f, or "Vm". Ends at the
+ * first mapping that is not told about.
+ */
+__attribute__((unused)) static void print_filtered(const char *path) {
   char in[4096], out[4096];
   long used = 0, n;
-  int column = 0, keep = 0;
+  int column = 0, keep = 0, in_address = 0;
   char first = 0;
+  u64 address = 0;
   int fd = (int)call(OPEN, (long)path, 0, 0);
   while ((n = call(READ, fd, (long)in, sizeof in)) > 0) {
     for (long i = 0; i < n; i++) {
       char c = in[i];
+      if (column == 0) { address = 0; in_address = 1; }
+      if (c == '-' && keep && in_address) {
+        in_address = 0;
+        if (address >= told_below) {
+          write_all(out, used - column);
+          call(CLOSE, fd, 0, 0);
+          return;
+        }
+      }
+      if (in_address) address = address * 16 + (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
       if (column == 0) { first = c; keep = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
       if (column == 1 && first == 'V' && c == 'm') { keep = 1; out[used++] = first; }
       if (keep) out[used++] = c;
       column = c == '\n' ? 0 : column + 1;
-      if (used > (long)sizeof out - 2) { write_all(out, used); used = 0; }
+      if (column == 0 && used > (long)sizeof out / 2) { write_all(out, used); used = 0; }
     }
   }
   write_all(out, used);
@@ -108,16 +126,56 @@ __attribute__((unused)) static long drop_capabilities(void) {
   return call(CAPSET, (long)&header, (long)sets, 0);
 }
 
-/* 1 in a child that goes on, 0 in the process that stays; its parent only waits. */
+#ifdef COMMANDS
+static long read_commands(char *line, long size, long offset) {
+  static const char commands[] = COMMANDS;
+  long n = 0;
+  for (; n < size && offset + n < (long)sizeof commands - 1; n++) line[n] = commands[offset + n];
+  return n;
+}
+#else
+static long read_commands(char *line, long size, long offset) {
+  return sys(PREAD, 0, (long)line, size, offset, 0, 0);
+}
+#endif
+
+/* The next line of the commands from *offset on, without its newline. 0 at the end. */
+__attribute__((unused)) static int next_line(char *line, long size, long *offset) {
+  long n = read_commands(line, size - 1, *offset);
+  long i = 0;
+  if (n <= 0) return 0;
+  while (i < n && line[i] != '\n') i++;
+  line[i] = 0;
+  *offset += i + 1;
+  return 1;
+}
+
+/* 0 in the process that goes on, which is the child or its parent; the other one only waits, or exits. */
 __attribute__((unused)) static int branch(int go_on) {
   long child = call(FORK, 0, 0, 0);
+  if (child < 0) return (int)child;
   if (child == 0) {
     if (!go_on) call(EXIT, 0, 0, 0);
-    return 1;
+    return 0;
   }
   sys(WAIT4, child, 0, 0, 0, 0, 0);
   if (go_on) call(EXIT, 0, 0, 0);
   return 0;
+}
+
+/* The context of asynchronous I/O, which is the address of its ring. */
+__attribute__((unused)) static long setup_ring(long events) {
+  word context = 0;
+  long made = call(IO_SETUP, events, (long)&context, 0);
+  return made < 0 ? made : (long)context;
+}
+
+/* As many mappings of a page each from an address on, and no report of them. */
+__attribute__((unused)) static long fill(long address, long count) {
+  long made = sys(MMAP, address, count << 12, 0, 0x32, -1, 0);
+  for (long i = 1; i < count && made == address; i += 2) call(MPROTECT, address + (i << 12), 1 << 12, 1);
+  told_below = (word)address;
+  return made;
 }
 
 /* The answer is as long as the range has pages: 4,096 at most. */
@@ -185,6 +243,52 @@ static void memfd_at(int number, const char *name, long flags, long seals) {
   call(CLOSE, fd, 0, 0);
 }
 
+/* The path with a letter behind it. */
+static const char *beside(const char *path, char letter) {
+  static char other[256];
+  long i = 0;
+  for (; path[i] && i < 253; i++) other[i] = path[i];
+  other[i] = letter;
+  other[i + 1] = 0;
+  return other;
+}
+
+/* A file with some pages and a bit. */
+enum { SMALL_BYTES = (5 << 12) + 100 };
+
+/*
+ * Files of the run that are gone from their folder: one that may only be appended to, which is told about by
+ * that it could be made so, and a small one.
+ */
+static int open_gone_files(const char *path) {
+  enum { CREATE = 0102, APPEND_FLAG = 0x20, SET_FLAGS = sizeof(word) == 8 ? 0x40086602 : 0x40046602 };
+  long fd;
+  word flags = APPEND_FLAG;
+  const char *small = beside(path, 's');
+  fd = call(OPEN, (long)small, CREATE, 0600);
+  call(FTRUNCATE, fd, SMALL_BYTES, 0);
+  call(UNLINK, (long)small, 0, 0);
+  call(DUP2, fd, SMALL, 0);
+  const char *append = beside(path, 'a');
+  fd = call(OPEN, (long)append, CREATE, 0600);
+  call(FTRUNCATE, fd, 1L << 30, 0);
+  call(UNLINK, (long)append, 0, 0);
+  call(DUP2, fd, APPEND, 0);
+  return call(IOCTL, APPEND, SET_FLAGS, (long)&flags) == 0;
+}
+
+/* Whether there is secret memory. */
+static int open_secret(void) {
+  long fd = call(MEMFD_SECRET, 0, 0, 0);
+  if (fd < 0) return 0;
+  call(FTRUNCATE, fd, 1L << 30, 0);
+  call(DUP2, fd, SECRET, 0);
+  return 1;
+}
+
+/* What could be opened of what not every machine has. */
+static u64 opened[2];
+
 __attribute__((unused)) static void open_files(const char *path) {
   int ends[2];
   memfd_at(MEMFD, "live", 0, 0);
@@ -199,14 +303,16 @@ __attribute__((unused)) static void open_files(const char *path) {
   open_at(DIRECTORY, "/", 0);
   open_at(FILE_RDWR, path, 2);
   open_at(FILE_RDONLY, path, 0);
+  opened[0] = (u64)open_gone_files(path);
+  opened[1] = (u64)open_secret();
 }
 
-/* Starts itself again without randomisation, and with the stack limit that the model supposes. */
-static void settle(word wanted, char **argv, char **envp) {
+/* Starts itself again with the personality and the soft stack limit that the model supposes. */
+static void settle(word wanted, u64 stack, char **argv, char **envp) {
   u64 limit[2];
   sys(PRLIMIT, 0, 3, 0, (long)limit, 0, 0);
-  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == 8 << 20) return;
-  limit[0] = 8 << 20;
+  if ((word)call(PERSONALITY, -1, 0, 0) == wanted && limit[0] == stack) return;
+  limit[0] = stack;
   sys(PRLIMIT, 0, 3, (long)limit, 0, 0, 0);
   call(PERSONALITY, (long)wanted, 0, 0);
   call(EXECVE, (long)"/proc/self/exe", (long)argv, (long)envp);

@@ -10,6 +10,8 @@ export function describeOperation(operation: Operation, abi: Abi): string {
   if ("fork" in operation) return operation.fork === "go on" ? "fork, and go on in the child" : "fork";
   if ("drop" in operation) return "give up CAP_IPC_LOCK and CAP_SYS_RAWIO";
   if ("batch" in operation) return `${operation.batch.length} calls, timed`;
+  if ("fill" in operation)
+    return `${operation.fill.count} mappings of a page each from 0x${operation.fill.addr.toString(16)} on`;
   if ("attach" in operation) {
     const { addr, flags, size } = operation.attach;
     return `shmat(shmget(IPC_PRIVATE, ${size}, IPC_CREAT|0600), ${number(addr)}, 0x${flags.toString(16)})`;
@@ -19,7 +21,10 @@ export function describeOperation(operation: Operation, abi: Abi): string {
     return `prlimit64(0, RLIMIT_${r.resource.toUpperCase()} (${RESOURCES[r.resource]}), {${r.soft}, ${r.hard}})`;
   const call = systemCall(operation, abi);
   if (!call) return r.call;
-  return `${call.name}(${call.args.map((arg, i) => argument(call.name, i, arg)).join(", ")})`;
+  const args = call.args.map((arg, i) =>
+    arg === "@" ? `[${(call.data ?? []).map(number).join(", ")}]` : argument(call.name, i, arg),
+  );
+  return `${call.name}(${args.join(", ")})`;
 }
 
 /** The operations a line each, then what both sides answer to the last. */
@@ -56,6 +61,9 @@ const DESCRIPTORS: Readonly<Record<number, string>> = {
   28: "a file of 1 GiB on disk",
   29: "the file of 28, read-only",
   30: "a memfd of 1 GiB, sealed against writing",
+  31: "a file of 1 GiB on disk that may only be appended to",
+  32: "a file of 5 pages and 100 bytes on disk",
+  33: "secret memory of 1 GiB",
 };
 
 /** The lines that one side has alone. */

@@ -1,4 +1,4 @@
-import { MREMAP, PAGE_SIZE, PROT, PROT_RWX, SHM } from "@pagetrail/core";
+import { MAP, MREMAP, PAGE_SIZE, PROT, PROT_RWX, SHM } from "@pagetrail/core";
 import { FlatModel, type FlatPage } from "./flat-model.ts";
 import type { LiveMoment } from "./live-kernel.ts";
 import type { Operation } from "./operation.ts";
@@ -40,6 +40,10 @@ export class SecondOpinion {
   /** Whether it knows what the operation must have done, and has done it. */
   #follow(operation: Operation, { result, vmas }: LiveMoment): boolean {
     if ("batch" in operation) return false;
+    if ("fill" in operation) {
+      this.#isSilent = true;
+      return false;
+    }
     if ("attach" in operation) return this.#attach(operation.attach, result);
     if ("drop" in operation) return true;
     if ("fork" in operation) return operation.fork !== "go on";
@@ -51,6 +55,7 @@ export class SecondOpinion {
   #succeeded({ request: r, fd }: Extract<Operation, { request: unknown }>, value: number): boolean {
     switch (r.call) {
       case "mmap": {
+        if ((r.flags & MAP.HUGETLB) !== 0) return false;
         const shared = (r.flags & 1) !== 0;
         const file = fd === undefined || fd < 0 ? (shared ? "/dev/zero (deleted)" : "") : PATHS[fd];
         if (file === undefined) return false;
@@ -77,7 +82,12 @@ export class SecondOpinion {
       case "shmdt":
       case "pkey_mprotect":
       case "remap_file_pages":
+      case "io_setup":
+      case "io_destroy":
         return false;
+      case "prctl":
+        if (r.map !== undefined) this.#isSilent = true;
+        return r.map === undefined;
       case "personality":
         this.#isSilent = true;
         return false;
@@ -87,14 +97,15 @@ export class SecondOpinion {
   }
 
   /**
-   * A range with holes or of several mappings is more than it knows; and a private mapping of /dev/zero counts
-   * as anonymous, so that its offset may follow its address.
+   * A range with holes or of several mappings is more than it knows; a private mapping of /dev/zero counts
+   * as anonymous, so that its offset may follow its address; and huge pages have lengths of their own.
    */
   #remap(r: Extract<Request, { call: "mremap" }>, to: number): boolean {
     const from = Number(r.addr) / PAGE_SIZE;
     const oldPages = pagesIn(Number(r.oldLength));
     if (!this.#flat.isUniform(from, Math.max(oldPages, 1))) return false;
-    if (this.#flat.pages.get(from)?.file === this.#files.get("/dev/zero")) return false;
+    const file = this.#flat.pages.get(from)?.file;
+    if (file === this.#files.get("/dev/zero") || file === this.#files.get(HUGE)) return false;
     const keep = (r.flags & MREMAP.DONTUNMAP) !== 0 || oldPages === 0;
     this.#flat.mremap(from, oldPages, pagesIn(Number(r.newLength)), to, keep);
     return true;
@@ -143,11 +154,15 @@ const PATHS: Readonly<Record<number, string>> = {
   30: "/memfd:sealed (deleted)",
 };
 
+const HUGE = "/anon_hugepage (deleted)";
+
 const pagesIn = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE);
 
 /** What these refuse they refuse whole, as far as pages go. */
 const hasNoPartialEffect = (r: Request): boolean =>
-  !["mprotect", "pkey_mprotect", "mremap", "mmap", "remap_file_pages", "shmdt"].includes(r.call);
+  !["mprotect", "pkey_mprotect", "mremap", "mmap", "remap_file_pages", "shmdt", "io_destroy"].includes(
+    r.call,
+  );
 
 function firstDifference(a: FlatModel, b: FlatModel): number | undefined {
   const text = (page: FlatPage | undefined): string =>

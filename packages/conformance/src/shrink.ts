@@ -3,30 +3,46 @@ import { compareSequences, type Difference, type MakeModel } from "./compare.ts"
 import type { LiveKernel } from "./live-kernel.ts";
 import type { Operation } from "./operation.ts";
 
-/** Finds the first difference of each of several sequences. */
-type Judge = (sequences: readonly (readonly Operation[])[]) => readonly (Difference | undefined)[];
+/** A difference as far as shrinking knows it: the operations that lead there. */
+interface Sequence<Op> {
+  readonly operations: readonly Op[];
+}
+
+/** How sequences of one kind of operations are judged and made simpler. */
+export interface Shrinking<Op, D extends Sequence<Op>> {
+  /** Finds the first difference of each of several sequences. */
+  judge(sequences: readonly (readonly Op[])[]): readonly (D | undefined)[];
+  /** The operation with one operand smaller, in every way there is. */
+  simpler(operation: Op): readonly Op[];
+}
 
 /**
  * The smallest sequence found that still makes model and kernel differ: no operation can be left out, and no
  * operand made simpler. Delta debugging (Zeller), each round put to the kernel as one batch.
  */
 export function shrink(live: LiveKernel, difference: Difference, makeModel?: MakeModel): Difference {
-  const judge: Judge = (sequences) => compareSequences(live, difference.child, sequences, makeModel);
+  const judge: Shrinking<Operation, Difference>["judge"] = (sequences) =>
+    compareSequences(live, difference.child, sequences, makeModel);
+  return shrinkSequence({ judge, simpler }, difference);
+}
+
+/** The same for any kind of operations. */
+export function shrinkSequence<Op, D extends Sequence<Op>>(how: Shrinking<Op, D>, difference: D): D {
   let smallest = difference;
   for (;;) {
-    const fewer = leaveOut(judge, smallest);
-    const simpler = simplify(judge, fewer);
+    const fewer = leaveOut(how, smallest);
+    const simpler = simplify(how, fewer);
     if (simpler === smallest) return smallest;
     smallest = simpler;
   }
 }
 
 /** Leaves out chunks of operations, half of them first, then ever smaller ones. */
-function leaveOut(judge: Judge, difference: Difference): Difference {
+function leaveOut<Op, D extends Sequence<Op>>({ judge }: Shrinking<Op, D>, difference: D): D {
   let best = difference;
   for (let size = Math.ceil(best.operations.length / 2); size >= 1; ) {
     const { operations } = best;
-    const candidates: (readonly Operation[])[] = [];
+    const candidates: (readonly Op[])[] = [];
     for (let at = 0; at < operations.length; at += size)
       candidates.push([...operations.slice(0, at), ...operations.slice(at + size)]);
     const found = judge(candidates).find((d) => d !== undefined && d.operations.length < operations.length);
@@ -38,7 +54,7 @@ function leaveOut(judge: Judge, difference: Difference): Difference {
 }
 
 /** Tries each operation with simpler operands, one change at a time. */
-function simplify(judge: Judge, difference: Difference): Difference {
+function simplify<Op, D extends Sequence<Op>>({ judge, simpler }: Shrinking<Op, D>, difference: D): D {
   let best = difference;
   for (;;) {
     const { operations } = best;
@@ -54,17 +70,17 @@ function simplify(judge: Judge, difference: Difference): Difference {
 const LENGTHS = new Set(["length", "oldLength", "newLength", "size"]);
 const BITS = new Set(["flags", "prot"]);
 
-/** The operation with one operand smaller: fewer pages, or a flag less. */
+/** One operand smaller: fewer pages, or a flag less. */
 function simpler(operation: Operation): readonly Operation[] {
   if ("attach" in operation) {
     return changed(operation.attach).map((attach) => ({ attach: attach as typeof operation.attach }));
   }
   if (!("request" in operation)) return [];
-  return changed(operation.request).map((request) => ({
-    ...operation,
-    request: request as unknown as Request,
-  }));
+  return simplerRequests(operation.request).map((request) => ({ ...operation, request }));
 }
+
+export const simplerRequests = (request: Request): readonly Request[] =>
+  changed(request) as unknown as readonly Request[];
 
 function changed(operands: object): readonly Readonly<Record<string, unknown>>[] {
   return Object.entries(operands).flatMap(([name, value]) => {

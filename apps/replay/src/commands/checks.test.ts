@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { whyNoLiveKernel } from "@pagetrail/conformance";
 import { encodeEvent, maps, mmOf, type Pid } from "@pagetrail/core";
 import { FileLogWriter, readLog } from "@pagetrail/store";
@@ -20,6 +21,17 @@ function forge(recorder: Recorder, change: { readonly seq?: number; readonly dig
   writer.value.finish(change.digest ?? seal);
   return path;
 }
+
+describe("a log from before there were several releases", () => {
+  const first = fileURLToPath(new URL("../testing/first.ptlog", import.meta.url));
+
+  test("is read as one of Linux 6.18, with the maps that it had", async () => {
+    expect((await pagetrail(["info", first])).out).toContain("the rules of Linux 6.18");
+    const { code, out } = await pagetrail(["maps", first, "--at", "line:3"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^7ffff7fc1000-7ffff7fc2000 rw-p 00000000 00:00 0 $/m);
+  });
+});
 
 describe("replay", () => {
   test("finds a log as it was recorded", async () => {

@@ -1,4 +1,13 @@
-import { type KernelState, type MapChange, ok, type Result } from "@pagetrail/core";
+import {
+  diffPages,
+  hex,
+  type KernelState,
+  type MapChange,
+  ok,
+  PAGE_SIZE,
+  type PageChange,
+  type Result,
+} from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
@@ -8,6 +17,7 @@ import {
   changesBetween,
   type DiffSide,
   diffLines,
+  pageLines,
   sideAfter,
   sideBefore,
   totals,
@@ -99,21 +109,31 @@ async function show(
   out: Output,
 ): Ending {
   const changes = changesBetween(before, after);
+  const pages = diffPages(before.mm?.pages, after.mm?.pages);
+  const same = changes.length === 0 && pages.length === 0;
   if (json) {
     out.document({
       log: log.name,
       before: { event: before.state.seq, pid: before.pid },
       after: { event: after.state.seq, pid: after.pid },
       changes: changes.map((change) => changeJson(change, before, after)),
+      pages: before.mm?.pages || after.mm?.pages ? pages.map(pageJson) : null,
     });
   } else {
     out.note(`from ${before.label}`);
     out.note(`to   ${after.label}`);
     out.lines(diffLines(changes, before, after, { style: out.style }));
-    out.note(changes.length === 0 ? "no difference" : totals(before.mm, after.mm));
+    out.lines(pageLines(pages, out.style));
+    out.note(same ? "no difference" : totals(before.mm, after.mm));
   }
-  return ok(changes.length === 0 ? 0 : 1);
+  return ok(same ? 0 : 1);
 }
+
+const pageJson = ({ kind, start, end }: PageChange): Readonly<Record<string, unknown>> => ({
+  kind,
+  start: hex(start * PAGE_SIZE),
+  end: hex(end * PAGE_SIZE),
+});
 
 function changeJson(change: MapChange, before: DiffSide, after: DiffSide): Readonly<Record<string, unknown>> {
   const { mm: left } = before;

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { RELEASES } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "../bundled.ts";
+import { KERNELS } from "../cli.ts";
 import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
 
 const TRACE = `4242 brk(NULL)                         = 0x555555694000
@@ -54,6 +56,24 @@ describe("import strace", () => {
       expect((await pagetrail(["replay", log])).code).toBe(0);
     },
   );
+
+  test("takes the rules of the release that --kernel names, and the log says which", async () => {
+    const log = join(testFolder(), "t.ptlog");
+    const rules = async (): Promise<string> => (await pagetrail(["info", log])).out;
+    const trace = file("t.txt", TRACE);
+    expect((await pagetrail(["import", "strace", trace, "-o", log, "--kernel", "5.4"])).code).toBe(0);
+    expect(await rules()).toContain("the rules of Linux 5.4");
+    expect((await pagetrail(["verify", log])).code).toBe(0);
+    expect((await pagetrail(["import", "strace", trace, "-o", log])).code).toBe(0);
+    expect(await rules()).toContain("the rules of Linux 6.18");
+  });
+
+  test("knows the releases that the model knows, and says so when another is named", async () => {
+    expect(KERNELS).toEqual(Object.keys(RELEASES));
+    const { code, err } = await pagetrail(["import", "strace", file("t.txt", TRACE), "--kernel", "4.4"]);
+    expect(code).toBe(2);
+    expect(err).toContain("5.4, 6.1, 6.18");
+  });
 
   test("tells the same as JSON, with outcomes as text", async () => {
     const { out } = await pagetrail([

@@ -1,99 +1,47 @@
-import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { ok, type Result } from "@pagetrail/core";
-import { type ImportSummary, StraceImporter, type SystemFiles } from "@pagetrail/import";
-import { FileLogWriter } from "@pagetrail/store";
-import { LogSink } from "../log-sink.ts";
-import { logTarget } from "../log-target.ts";
+import { FaultedStraceImporter, type ImportSummary, StraceImporter } from "@pagetrail/import";
 import type { Output } from "../output.ts";
-import { fileProblem, type Problem, problemOf, refused } from "../problem.ts";
-import { MachineFiles } from "../system-files.ts";
-import { bytesSize, count, percent } from "../text/numbers.ts";
-import { summaryJson, summaryLines } from "../text/summary-text.ts";
-import { openInput, type TraceInput } from "../trace-input.ts";
-import { producer } from "../version.ts";
-import type { CommonOptions, Ending } from "./command.ts";
+import { type Problem, problemOf, refused } from "../problem.ts";
+import { openInput, openPerf, type TraceInput } from "../trace-input.ts";
+import type { Ending } from "./command.ts";
+import { farText, type ImportInto, type ImportOptions, importInto, notModelled } from "./import-into.ts";
 
-export interface ImportOptions extends CommonOptions {
-  readonly output?: string;
-  readonly sysroot?: string;
-  readonly cwd?: string;
+export interface StraceOptions extends ImportOptions {
+  /** Text of perf script that has the page faults of the same run. */
+  readonly faults?: string;
 }
 
-/** Makes a log from the output of strace, and says how much of it the model predicted. */
+/** Makes a log from the output of strace, if asked with the page faults that perf recorded beside it. */
 export async function importStraceCommand(
   traces: readonly string[],
-  options: ImportOptions,
+  options: StraceOptions,
   out: Output,
 ): Ending {
-  const target = logTarget(options.output, traces);
-  if (!target.ok) return target;
-  const system = systemOf(options.sysroot);
-  if (!system.ok) return system;
+  const { faults } = options;
+  if (faults === "-" && traces.includes("-"))
+    return refused({
+      what: "standard input cannot be both the trace and its faults",
+      where: "--faults -",
+      advice: "write one of them into a file",
+    });
   const input = await openInput(traces, out);
   if (!input.ok) return input;
-  const sink = new LogSink(producer(), (header) =>
-    FileLogWriter.create(
-      target.value,
-      { ...header, source: { ...header.source, files: traces } },
-      {
-        overwrite: true,
-        sync: "end",
-      },
-    ),
+  const name = traces.join(", ");
+  if (faults === undefined)
+    return importInto({ files: traces }, options, out, (into) => importCalls(into, input.value, name, out));
+  const second = await openPerf(faults);
+  if (!second.ok) return second;
+  return importInto({ files: traces, faults }, options, out, (into) =>
+    importBoth(into, { calls: input.value, faults: second.value }, { name, faults }, out),
   );
-  try {
-    const cwd = resolve(options.cwd ?? folderOf(traces));
-    const summary = await importInto(
-      sink,
-      input.value,
-      { name: traces.join(", "), system: system.value, cwd },
-      out,
-    );
-    if (!summary.ok) return summary;
-    warnOfDamage(summary.value, traces.join(", "), out);
-    if (options.json) out.document({ log: target.value, ...summaryJson(summary.value) });
-    else out.lines(summaryLines(target.value, summary.value, out.style));
-    return ok(0);
-  } catch (error) {
-    const problem = fileProblem(traces.join(", "), error);
-    if (!problem) throw error;
-    return refused(problem);
-  } finally {
-    sink.abort();
-  }
 }
 
-/** The log has what made sense of a damaged trace; who made it is told that there was more. */
-function warnOfDamage({ cut, disordered }: ImportSummary, where: string, out: Output): void {
-  if (cut)
-    out.partial(
-      `the trace ends in the middle of a line (${where}, line ${cut.line}): the log has all before it`,
-    );
-  if (disordered.first !== undefined)
-    out.partial(
-      `lines are missing or in the wrong order (${where}, first seen at line ${disordered.first}): the log has what made sense, record again for the rest`,
-    );
-}
-
-/** Where the traced command probably started: the folder that holds its trace. */
-function folderOf([first]: readonly string[]): string {
-  return first === undefined || first === "-" ? "." : dirname(first);
-}
-
-function systemOf(sysroot: string | undefined): Result<SystemFiles, Problem> {
-  if (sysroot === undefined) return ok(new MachineFiles());
-  if (statSync(sysroot, { throwIfNoEntry: false })?.isDirectory()) return ok(new MachineFiles({ sysroot }));
-  return refused({ what: "there is no such folder", where: sysroot, advice: "name one with --sysroot DIR" });
-}
-
-async function importInto(
-  sink: LogSink,
-  input: TraceInput,
-  { name, ...machine }: { readonly name: string; readonly system: SystemFiles; readonly cwd: string },
+async function importCalls(
+  { sink, ...machine }: ImportInto,
+  { defaultTid, chunks, far }: TraceInput,
+  name: string,
   out: Output,
 ): Promise<Result<ImportSummary, Problem>> {
-  const { defaultTid, chunks, far } = input;
   const progress = out.progress("import");
   const importer = new StraceImporter({
     ...machine,
@@ -114,14 +62,47 @@ async function importInto(
   return sink.refusal ? refused(problemOf(sink.refusal)) : ok(summary);
 }
 
-const notModelled = (where: string, what: string): Problem => ({
+/** Reads on in whichever of the two recordings the importer asks for. */
+async function importBoth(
+  { sink, ...machine }: ImportInto,
+  inputs: { readonly calls: TraceInput; readonly faults: TraceInput },
+  names: { readonly name: string; readonly faults: string },
+  out: Output,
+): Promise<Result<ImportSummary, Problem>> {
+  const progress = out.progress("import");
+  const { defaultTid, far } = inputs.calls;
+  const importer = new FaultedStraceImporter({
+    ...machine,
+    sink,
+    ...(defaultTid === undefined ? {} : { defaultTid }),
+  });
+  const refusal = (): Problem | undefined => {
+    if (sink.refusal) return problemOf(sink.refusal);
+    if (importer.refusal !== undefined) return notModelled(names.name, importer.refusal);
+    return importer.mismatch === undefined ? undefined : unaligned(names.faults, importer.mismatch);
+  };
+  const calls = inputs.calls.chunks[Symbol.asyncIterator]();
+  const faults = inputs.faults.chunks[Symbol.asyncIterator]();
+  for (let open = { calls: true, faults: true }; open.calls || open.faults; ) {
+    const fromFaults = open.faults && (importer.wantsFaults || !open.calls);
+    const { value, done } = await (fromFaults ? faults : calls).next();
+    if (fromFaults) done === true ? importer.endFaults() : importer.pushFaults(value);
+    else done === true ? importer.endCalls() : importer.push(value);
+    if (done === true) open = fromFaults ? { ...open, faults: false } : { ...open, calls: false };
+    const problem = refusal();
+    if (problem) return refused(problem);
+    const wait = progress.tick(() => farText(far(), sink.events));
+    if (wait) await wait;
+  }
+  const summary = importer.end();
+  progress.end();
+  sink.finish();
+  const problem = refusal();
+  return problem ? refused(problem) : ok(summary);
+}
+
+const unaligned = (where: string, what: string): Problem => ({
   what,
   where,
-  advice: "record a 64-bit x86 program",
+  advice: "record both in one go: perf record -e exceptions:*,raw_syscalls:* strace -f -ttt -o FILE COMMAND",
 });
-
-function farText({ done, size }: { done: number; size: number | undefined }, events: number): string {
-  const share =
-    size === undefined || size === 0 ? bytesSize(done) : `${percent(done, size)} of ${bytesSize(size)}`;
-  return `${share}, ${count(events)} events`;
-}

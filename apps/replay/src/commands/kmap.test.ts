@@ -1,4 +1,4 @@
-import type { Pid } from "@pagetrail/core";
+import { type Pid, REFERENCE_PROFILE } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { demo, demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
 
@@ -11,6 +11,15 @@ function kernelLog(): Recorder {
   r.call(1, { call: "vfree", addr: 0xffffc90000000000n });
   r.call(1, { call: "kmap", pfn: 0x1234 });
   return r;
+}
+
+/** A 32-bit kernel that maps two frames of high memory. */
+function highMemory(): string {
+  const r = new Recorder({ ...REFERENCE_PROFILE, layout: "i386" });
+  r.call(1, { call: "adopt", comm: "init", tgid: 1 as Pid });
+  r.call(1, { call: "kmap", pfn: 0x40000 });
+  r.call(1, { call: "kmap_local", pfn: 0x40001, cpu: 1 });
+  return demoLog(r);
 }
 
 describe("kmap", () => {
@@ -37,20 +46,33 @@ describe("kmap", () => {
     expect(out).toContain("\nvmalloc\nno areas\n");
   });
 
+  test("shows the slots of a 32-bit kernel's high memory", async () => {
+    const { out } = await pagetrail(["kmap", highMemory()]);
+    expect(out).toContain("\nkmap\n0xff801000 pkmap 1 pfn=0x40000 users=1\n");
+    expect(out).toMatch(/^0xfff[0-9a-f]{5} kmap_local cpu=1 slot=0 pfn=0x40001$/m);
+    expect(out).toMatch(/^ +0 {2}0xfffff000 {2}0xfffff000 {2}FIX_HOLE$/m);
+    const start = await pagetrail(["kmap", highMemory(), "--at", "1"]);
+    expect(start.out).toContain("\nkmap\nno slots in use\n");
+  });
+
   test("tells the same as JSON", async () => {
     const { out } = await pagetrail(["kmap", demoLog(kernelLog()), "--json"]);
     expect(JSON.parse(out)).toMatchObject({
       schema: 1,
       event: 5,
       half: "x86-64",
-      vmalloc: [
+      areas: [
         { start: "0xffffc90000000000", end: "0xffffc90000005000", kind: "lazy", frames: [] },
         { start: "0xffffc90000005000", kind: "vmalloc", caller: "load_module", frames: [4100] },
       ],
       lazyPages: 5,
-      pkmap: [],
-      local: [],
-      waiting: [],
+    });
+    const high = await pagetrail(["kmap", highMemory(), "--json"]);
+    expect(JSON.parse(high.out)).toMatchObject({
+      half: "i386",
+      pkmap: [{ slot: 1, address: "0xff801000", pfn: 0x40000, count: 2 }],
+      locals: [{ slot: 16, cpu: 1, pfn: 0x40001 }],
+      waiters: [],
     });
   });
 
@@ -61,7 +83,7 @@ describe("kmap", () => {
       "2 · 1 vmalloc(16384, kernel_clone) = 0xffffc90000000000",
       "3 · 1 vmalloc(1, load_module) = 0xffffc90000005000",
       "4 · 1 vfree(0xffffc90000000000) = 0",
-      "5 · 1 kmap(frame 0x1234) = 0xffff888001234000",
+      "5 · 1 kmap(frame 4660) = 0xffff888001234000",
       "",
     ]);
   });

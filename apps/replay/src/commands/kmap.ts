@@ -8,6 +8,7 @@ import {
   kmapSlotsPerCpu,
   kmapText,
   ok,
+  PAGE_SIZE,
   pkmapAddress,
   pointerText,
   vmallocinfo,
@@ -69,17 +70,18 @@ function cells({ name, from, to, first, last }: FixedSlots, half: KernelHalf): s
 
 function document(k: Kspace, half: KernelHalf): Readonly<Record<string, unknown>> {
   const at = (address: bigint): string => `0x${address.toString(16)}`;
-  const page = (vpn: number): string => at(BigInt(vpn) * 4096n);
+  const page = (vpn: number): string => at(BigInt(vpn) * BigInt(PAGE_SIZE));
   const perCpu = kmapSlotsPerCpu(half.kmapSlots);
   return {
     half: half.name,
     regions: half.regions.map(({ name, start, size }) => ({ name, start: at(start), end: at(start + size) })),
-    vmalloc: k.areas.toArray().map((area) => ({
-      start: page(area.start),
-      end: page(area.end),
-      kind: area.kind,
-      caller: area.caller,
-      frames: area.frames,
+    areas: k.areas.toArray().map(({ start, end, kind, guard, frames, caller }) => ({
+      start: page(start),
+      end: page(end),
+      kind,
+      guard,
+      frames,
+      caller,
     })),
     lazyPages: k.lazyPages,
     purges: k.purges,
@@ -87,15 +89,15 @@ function document(k: Kspace, half: KernelHalf): Readonly<Record<string, unknown>
       slot,
       address: at(pkmapAddress(half, slot)),
       pfn,
-      users: count - 1,
+      count,
     })),
-    local: [...k.locals].map(([index, pfn]) => ({
-      cpu: Math.floor(index / perCpu),
-      slot: index % perCpu,
-      address: at(kmapLocalAddress(half, index)),
+    locals: [...k.locals].map(([slot, pfn]) => ({
+      slot,
+      cpu: Math.floor(slot / perCpu),
+      address: at(kmapLocalAddress(half, slot)),
       pfn,
     })),
-    waiting: k.waiters,
+    waiters: k.waiters,
     fixmap: fixedAddresses(half.fixmap).map(({ name, from, to, first, last }) => ({
       name,
       from,

@@ -8,5 +8,5 @@ export const statmCommand = (path: string, options: ProcessViewOptions, out: Out
   showProcess(path, options, out, {
     text: (_, mm) => statmLine(statm(mm)),
     json: (_, mm) => ({ pages: statm(mm) }),
-    missing: "? stands for what counts resident pages: the model has no pages yet",
+    missing: "? stands for what counts resident pages",
   });

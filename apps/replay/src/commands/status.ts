@@ -1,14 +1,18 @@
-import { kbOfPages, statusVm, vmSizes } from "@pagetrail/core";
+import { kbOfPages, statusSizes, statusVm, thpEnabled, untagMask } from "@pagetrail/core";
 import type { Output } from "../output.ts";
 import { type ProcessViewOptions, showProcess } from "../process-view.ts";
 import type { Ending } from "./command.ts";
 
-/** Prints the sizes of one process's address space as /proc/PID/status has them, at one moment. */
+const kb = (pages: number | null): number | null => (pages === null ? null : kbOfPages(pages));
+
+/** Prints what /proc/PID/status says of one process's address space, at one moment. */
 export const statusCommand = (path: string, options: ProcessViewOptions, out: Output): Ending =>
   showProcess(path, options, out, {
-    text: (_, mm) => statusVm(mm),
-    json: (_, mm) => ({
-      kb: mm && Object.fromEntries(Object.entries(vmSizes(mm)).map(([n, pages]) => [n, kbOfPages(pages)])),
+    text: statusVm,
+    json: (state, mm) => ({
+      kb: mm && Object.fromEntries(statusSizes(mm).map(([name, pages]) => [name, kb(pages)])),
+      thpEnabled: mm && thpEnabled(mm),
+      untagMask: mm && (untagMask(state) ?? null),
     }),
-    missing: "the sizes of the address space only, without those that count resident pages",
+    missing: "it is without the lines that count resident pages",
   });

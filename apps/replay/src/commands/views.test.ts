@@ -237,7 +237,9 @@ describe("smaps, status and statm", () => {
     expect(out).toMatch(
       /^7ffff7ffb000-7ffff7fff000 rw-p .*\nSize: +16 kB\n(.*\n){3}VmFlags: rd wr mr mw me ac \n/m,
     );
-    expect(err).toContain("without the lines that count resident pages");
+    expect(err).toContain(
+      "does not tell of accesses to memory: it is without the lines that count resident pages",
+    );
   });
 
   test("status prints the sizes of the address space", async () => {

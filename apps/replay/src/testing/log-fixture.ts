@@ -11,6 +11,7 @@ import {
   type Outcome,
   type Pid,
   PROT,
+  type Profile,
   REFERENCE_PROFILE,
   type Request,
   sameOutcome,
@@ -18,7 +19,7 @@ import {
 import { FileLogWriter } from "@pagetrail/store";
 import { onTestFinished } from "vitest";
 import { run } from "../cli.ts";
-import type { Io, TextSink } from "../io.ts";
+import type { DataSink, Io } from "../io.ts";
 import { LogSink } from "../log-sink.ts";
 
 /** Where an event of a test comes from, and how it ended if not as the model says. */
@@ -27,10 +28,14 @@ export type Told = Partial<Pick<Event, "line" | "time" | "as">> & { readonly out
 /** Makes events one by one, each with the outcome that the model gives unless another is told. */
 export class Recorder {
   readonly events: Event[] = [];
-  readonly states: KernelState[] = [initialState(REFERENCE_PROFILE)];
+  readonly states: KernelState[];
+
+  constructor(readonly profile: Profile = REFERENCE_PROFILE) {
+    this.states = [initialState(profile)];
+  }
 
   get state(): KernelState {
-    return this.states.at(-1) ?? initialState(REFERENCE_PROFILE);
+    return this.states.at(-1) ?? initialState(this.profile);
   }
 
   /** Executes a request and gives the outcome that is now recorded. */
@@ -60,7 +65,7 @@ export class Recorder {
     const sink = new LogSink("pagetrail 0.1.0", (header) =>
       FileLogWriter.create(path, header, { overwrite: true }),
     );
-    sink.start(REFERENCE_PROFILE, { format: "test" });
+    sink.start(this.profile, { format: "test" });
     this.events.forEach((event, i) => {
       const state = this.states[i + 1];
       if (state) sink.event(event, state);
@@ -142,9 +147,18 @@ export interface Ran {
 }
 
 /** A stream that keeps what is written to it. */
-export function collecting(isTTY = false): { readonly sink: TextSink; readonly text: () => string } {
-  const pieces: string[] = [];
-  return { sink: { isTTY, write: (text) => void pieces.push(text) }, text: () => pieces.join("") };
+export function collecting(isTTY = false): {
+  readonly sink: DataSink;
+  readonly text: () => string;
+  readonly bytes: () => Uint8Array;
+} {
+  const pieces: Uint8Array[] = [];
+  const keep = (bytes: Uint8Array): void => void pieces.push(bytes.slice());
+  return {
+    sink: { isTTY, write: (text) => keep(Buffer.from(text, "utf8")), writeBytes: keep },
+    text: () => Buffer.concat(pieces).toString("utf8"),
+    bytes: () => Buffer.concat(pieces),
+  };
 }
 
 /** Runs a command line with nothing of the test's own terminal and environment. */

@@ -4,6 +4,8 @@ import {
   type MapChange,
   type MmStruct,
   mapsLine,
+  type PageChange,
+  pageAddress,
   permissions,
   type Vma,
 } from "@pagetrail/core";
@@ -35,6 +37,20 @@ export function* diffLines(
       for (const vma of sideBefore(change)) yield style.removed(`    - ${lineOf(before, vma)}`);
       for (const vma of sideAfter(change)) yield style.added(`    + ${lineOf(after, vma)}`);
     }
+  }
+}
+
+const GAINED: ReadonlySet<string> = new Set(["populated", "swapped in"]);
+const LOST: ReadonlySet<string> = new Set(["dropped", "swapped out"]);
+
+/** Changes of pages below those of mappings: a run of pages of which the same became, a line. */
+export function* pageLines(changes: readonly PageChange[], style: Style): Generator<string> {
+  for (const { kind, start, end } of changes) {
+    const range = `${pageAddress(start)}-${pageAddress(end)}`;
+    const count = end - start === 1 ? "1 page" : `${end - start} pages`;
+    if (GAINED.has(kind)) yield style.added(`  + ${range} ${count} ${kind}`);
+    else if (LOST.has(kind)) yield style.removed(`  - ${range} ${count} ${kind}`);
+    else yield style.changed(`  ~ ${range} ${count} ${kind}`);
   }
 }
 

@@ -98,6 +98,12 @@ export class EventText {
         return `${r.shm}, ${address(r.addr)}, ${shmFlagsText(r.flags)}`;
       case "shmdt":
         return address(r.addr);
+      case "mbind":
+        return `${address(r.addr)}, ${size(r.length)}, mode ${hex(r.mode)}, nodes ${wordHex(r.nodes)}`;
+      case "io_setup":
+        return `${r.events} events`;
+      case "io_destroy":
+        return address(r.ctx);
       default:
         return this.#others(r);
     }
@@ -105,17 +111,6 @@ export class EventText {
 
   #others(r: Request): string {
     switch (r.call) {
-      case "vmalloc":
-        return `${size(r.bytes)}${r.caller ? `, ${r.caller}` : ""}`;
-      case "vfree":
-        return address(r.addr);
-      case "kmap":
-      case "kunmap":
-        return `frame ${hex(r.pfn)}`;
-      case "kmap_local":
-        return `frame ${hex(r.pfn)}, CPU ${r.cpu}`;
-      case "kunmap_local":
-        return `${address(r.addr)}, CPU ${r.cpu}`;
       case "personality":
         return hex(r.persona);
       case "setrlimit": {
@@ -143,12 +138,27 @@ export class EventText {
         return r.signal;
       case "reap":
         return String(r.child);
-      case "access":
-        return hex(r.addr);
+      case "access": {
+        const what = r.value === undefined ? (r.length === undefined ? "" : `, ${r.length}`) : `, ${r.value}`;
+        return `${wordHex(r.addr)}${r.kind === undefined ? "" : `, ${r.kind}${what}`}`;
+      }
+      case "cached":
+        return `${this.#file(r.file)}, ${page(r.start)}, ${page(r.end)}${r.dirty ? ", dirty" : ""}`;
       case "shmget":
         return `${r.key}, ${r.size}, segment ${r.shm}`;
       case "shmrm":
         return `segment ${r.shm}`;
+      case "vmalloc":
+        return `${size(r.bytes)}${r.caller === undefined ? "" : `, ${r.caller}`}`;
+      case "vfree":
+        return address(r.addr);
+      case "kmap":
+      case "kunmap":
+        return `frame ${r.pfn}`;
+      case "kmap_local":
+        return `frame ${r.pfn}, cpu ${r.cpu}`;
+      case "kunmap_local":
+        return `${address(r.addr)}, cpu ${r.cpu}`;
       case "unlink":
         return r.path;
       case "rename":

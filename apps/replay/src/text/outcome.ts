@@ -1,9 +1,10 @@
 import { type Outcome, wordHex } from "@pagetrail/core";
 
-/** A hex number or an errno name, `?` for a call that its task did not survive: as JSON has outcomes. */
+/** A hex number, an errno or a signal, `?` for a call that its task did not survive: as JSON has outcomes. */
 export function outcomeHex(outcome: Outcome): string {
   if ("ret" in outcome) return wordHex(outcome.ret);
-  return "errno" in outcome ? `-${outcome.errno}` : "?";
+  if ("errno" in outcome) return `-${outcome.errno}`;
+  return "signal" in outcome ? outcome.signal : "?";
 }
 
 /** An outcome as one line of an event has it: small values in decimal, as strace prints them. */
@@ -13,7 +14,7 @@ export function outcomeText(outcome: Outcome): string {
       ? String(outcome.ret)
       : wordHex(outcome.ret);
   if ("errno" in outcome) return `-${outcome.errno}`;
-  return `? (${outcome.gone})`;
+  return "gone" in outcome ? `? (${outcome.gone})` : `${outcome.signal} ${outcome.code}`;
 }
 
 /** The same with the reason that the model gives for a refusal. */

@@ -1,4 +1,5 @@
 import { alignUp, PAGE_SIZE, pageOf, type Vpn } from "../base/index.ts";
+import { PERSONALITY } from "./personality.ts";
 
 /** No limit: RLIM_INFINITY. */
 export const UNLIMITED = Number.POSITIVE_INFINITY;
@@ -11,6 +12,8 @@ export interface Layout {
   readonly name: LayoutName;
   /** What the programs of such a task are: ELFCLASS32 or ELFCLASS64. */
   readonly bits: 32 | 64;
+  /** A 32-bit task on a 64-bit kernel. */
+  readonly compat: boolean;
   /** First address that no mapping may reach: TASK_SIZE. */
   readonly taskSize: number;
   /** Searches stay below this unless a hint lies above it: DEFAULT_MAP_WINDOW. */
@@ -41,8 +44,6 @@ export interface Layout {
   /** A program without PT_GNU_STACK gets READ_IMPLIES_EXEC: elf_read_implies_exec. */
   readonly impliesExec: boolean;
   readonly wordSize: number;
-  /** Bytes of the auxiliary vector that exec puts on the stack. */
-  readonly auxvSize: number;
   readonly platform: string;
   /** Column at which names begin in maps, by the kernel's word size: seq_setwidth in show_vma_header_prefix. */
   readonly nameColumn: number;
@@ -56,6 +57,7 @@ const TASK_SIZE_47 = 2 ** 47 - PAGE_SIZE;
 export const X86_64: Layout = {
   name: "x86-64",
   bits: 64,
+  compat: false,
   taskSize: TASK_SIZE_47,
   window: TASK_SIZE_47,
   stackTop: TASK_SIZE_47,
@@ -73,7 +75,6 @@ export const X86_64: Layout = {
   vsyscall: true,
   impliesExec: false,
   wordSize: 8,
-  auxvSize: 368,
   platform: "x86_64",
   nameColumn: 73,
 };
@@ -85,6 +86,7 @@ export const X86_64_5LEVEL: Layout = { ...X86_64, name: "x86-64-5level", taskSiz
 const thirtyTwo = (name: LayoutName, taskSize: number): Layout => ({
   name,
   bits: 32,
+  compat: true,
   taskSize,
   window: taskSize,
   stackTop: taskSize,
@@ -102,7 +104,6 @@ const thirtyTwo = (name: LayoutName, taskSize: number): Layout => ({
   vsyscall: false,
   impliesExec: true,
   wordSize: 4,
-  auxvSize: 192,
   platform: "i686",
   nameColumn: 73,
 });
@@ -114,7 +115,12 @@ export const IA32 = thirtyTwo("ia32", 0xffffe000);
 export const IA32_3GB = thirtyTwo("ia32-3gb", 0xc0000000);
 
 /** A 32-bit kernel that keeps the upper of 4 GiB for itself: the classic 3G/1G. */
-export const I386: Layout = { ...thirtyTwo("i386", 0xc0000000), elfEtDynBase: 0x400000, nameColumn: 49 };
+export const I386: Layout = {
+  ...thirtyTwo("i386", 0xc0000000),
+  compat: false,
+  elfEtDynBase: 0x400000,
+  nameColumn: 49,
+};
 
 /** Every layout by its name. */
 export const LAYOUTS: Readonly<Record<LayoutName, Layout>> = {
@@ -124,6 +130,17 @@ export const LAYOUTS: Readonly<Record<LayoutName, Layout>> = {
   "ia32-3gb": IA32_3GB,
   i386: I386,
 };
+
+/**
+ * Where a task's user space ends for the call that it makes now: a 32-bit task on a 64-bit kernel is asked for
+ * ADDR_LIMIT_3GB every time.
+ *
+ * @kernel IA32_PAGE_OFFSET, arch/x86/include/asm/page_64_types.h (6.18)
+ */
+export function taskSizeOf({ compat, taskSize }: Layout, personality: number): number {
+  if (!compat) return taskSize;
+  return ((personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32).taskSize;
+}
 
 /** The stack guard gap, in pages: stack_guard_gap, mm/mmap.c. */
 export const STACK_GUARD_GAP = 256;

@@ -22,6 +22,7 @@ export const ERRNO = {
   ETXTBSY: 26,
   EFBIG: 27,
   ENOSPC: 28,
+  ENAMETOOLONG: 36,
   ENOSYS: 38,
   ELOOP: 40,
   EIDRM: 43,

@@ -1,4 +1,4 @@
-import { legacyBase, mmapBase } from "../arch/index.ts";
+import { IA32, legacyBase, mmapBase } from "../arch/index.ts";
 import { NO_FILE, type Pid } from "../base/index.ts";
 import { emptyMm, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
 import { isLive, type Task } from "../process/index.ts";
@@ -17,8 +17,14 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
     tx.setMm(mm, "mmUsers", tx.mm(mm).mmUsers + 1);
   } else {
     mm = tx.newMmId();
-    const base = mmapBase(tx.layout, limits.stack.soft, { on: false, pages: 0 });
-    tx.addMm({ ...emptyMm(mm, tx.layout), mmapBase: base, mmapLegacyBase: legacyBase(tx.layout, 0) });
+    const unmoved = { on: false, pages: 0 };
+    tx.addMm({
+      ...emptyMm(mm, tx.layout),
+      mmapBase: mmapBase(tx.layout, limits.stack.soft, unmoved),
+      mmapLegacyBase: legacyBase(tx.layout, 0),
+      mmapCompatBase: mmapBase(IA32, limits.stack.soft, unmoved),
+      mmapCompatLegacyBase: legacyBase(IA32, 0),
+    });
     tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
   }
   tx.addTask({
@@ -30,6 +36,8 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
     activeMm: mm,
     comm: r.comm,
     personality: leader?.personality ?? 0,
+    minFlt: 0,
+    majFlt: 0,
     vforkParent: 0 as Pid,
   });
   return recorded;

@@ -1,12 +1,16 @@
 import { kspaceText } from "../kspace/index.ts";
-import type { MmStruct, Vma } from "../mm/index.ts";
+import { type MmStruct, NO_POLICY, type Vma } from "../mm/index.ts";
+import type { TablePage } from "../paging/index.ts";
+import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
 
 /** Hex digest of a text: the outside brings one. */
 export type Hash = (text: string) => string;
 
-const vmaText = (v: Vma): string =>
-  [v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.ops.name, v.anonVma, v.chain].join(",");
+const vmaText = (v: Vma): string => {
+  const parts = [v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.ops.name, v.anonVma, v.chain];
+  return (v.policy === NO_POLICY ? parts : [...parts, v.policy]).join(",");
+};
 
 /** A record as text with its members in order of name: the same however the record was made. */
 function recordText(record: object): string {
@@ -17,8 +21,18 @@ function recordText(record: object): string {
   });
 }
 
+/** Words that are not zero, with their places. */
+function wordsText(words: Uint32Array): string {
+  const parts: string[] = [];
+  words.forEach((word, i) => {
+    if (word !== 0) parts.push(`${i}=${word}`);
+  });
+  return parts.join(" ");
+}
+
 function mmText(mm: MmStruct): string {
-  const { vmas, layout, ...fields } = mm;
+  // The bases of the other entry follow from the exec, and logs from before they were kept have none.
+  const { vmas, layout, pages, mmapCompatBase, mmapCompatLegacyBase, ...fields } = mm;
   const lines: string[] = [];
   for (const v of vmas) lines.push(vmaText(v));
   return `${layout.name} ${recordText(fields)}\n${lines.join("\n")}`;
@@ -35,7 +49,11 @@ export class StateDigest {
 
   of(state: KernelState): string {
     const parts: string[] = [];
-    for (const mm of state.mms.values()) parts.push(this.record(mm, () => mmText(mm)));
+    for (const mm of state.mms.values()) {
+      parts.push(this.record(mm, () => mmText(mm)));
+      if (mm.pages) parts.push(this.record(mm.pages, () => this.#pagesText(mm)));
+    }
+    if (state.memory) parts.push(this.#memoryText(state.memory));
     for (const table of [state.tasks, state.groups, state.files, state.shms])
       for (const record of table.values()) parts.push(this.record(record, () => recordText(record)));
     // Nothing while nothing was mapped there: logs from before the kernel half keep their digests.
@@ -44,6 +62,38 @@ export class StateDigest {
     const { seq, committed, nextMm, nextAnonVma, nextFile } = state;
     parts.push(recordText({ seq, committed, nextMm, nextAnonVma, nextFile }));
     return this.hash(parts.join("\n"));
+  }
+
+  #pagesText({ pages }: MmStruct): string {
+    if (!pages) return "";
+    const { rssFile, rssAnon, rssShmem, swapEnts, hugetlb, hiwaterRss, table } = pages;
+    const counters = [rssFile, rssAnon, rssShmem, swapEnts, hugetlb, hiwaterRss, table.counted];
+    return `${counters.join(",")}\n${this.#tableDigest(table.root)}`;
+  }
+
+  /** Tables that states share are digested once. */
+  #tableDigest(table: TablePage): string {
+    return this.record(table, () => {
+      const parts = [`table ${table.level} ${table.pfn} ${wordsText(table.words)}`];
+      table.tables.forEach((below, i) => {
+        if (below) parts.push(`${i}:${this.#tableDigest(below)}`);
+      });
+      return parts.join("\n");
+    });
+  }
+
+  #memoryText({ phys, swap, pool, caches }: MemoryState): string {
+    const parts: string[] = [recordText({ zones: phys.zones, pool, swap: swap.used })];
+    const words = (first: number, chunk: Uint32Array): void => {
+      parts.push(`${first}:${this.record(chunk, () => wordsText(chunk))}`);
+    };
+    phys.frames.forEachChunk(words);
+    swap.slots.forEachChunk(words);
+    for (const [at, bytes] of [...phys.contents, ...swap.contents])
+      parts.push(`${at}:${this.record(bytes, () => bytes.join(","))}`);
+    for (const [mapping, cache] of caches)
+      parts.push(`${mapping}:${this.record(cache, () => [...cache.range()].join(" "))}`);
+    return parts.join("\n");
   }
 
   private record(record: object, text: () => string): string {

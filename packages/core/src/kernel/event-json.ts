@@ -17,21 +17,40 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `ranges` a list of pairs of words.
+ * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "ranges";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
 /** The members of every request, in the order in which a log has them. */
 const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
-  mmap: { addr: "word", length: "word", prot: "int", flags: "int", offset: "word", file: "int" },
+  mmap: {
+    addr: "word",
+    length: "word",
+    prot: "int",
+    flags: "int",
+    offset: "word",
+    file: "int",
+    entry: "entry",
+  },
   munmap: { addr: "word", length: "word" },
   mprotect: { addr: "word", length: "word", prot: "int" },
   pkey_mprotect: { addr: "word", length: "word", prot: "int", pkey: "int" },
   remap_file_pages: { addr: "word", size: "word", prot: "word", pgoff: "word", flags: "int" },
+  process_mrelease: { target: "int", flags: "word" },
+  mbind: { addr: "word", length: "word", mode: "int", nodes: "word", flags: "word" },
+  io_setup: { events: "int", cpus: "int" },
+  io_destroy: { ctx: "word" },
   process_madvise: { target: "int", ranges: "ranges", advice: "int", flags: "word" },
-  mremap: { addr: "word", oldLength: "word", newLength: "word", flags: "int", newAddr: "word" },
+  mremap: {
+    addr: "word",
+    oldLength: "word",
+    newLength: "word",
+    flags: "int",
+    newAddr: "word",
+    entry: "entry",
+  },
   brk: { addr: "word" },
   madvise: { addr: "word", length: "word", advice: "int" },
   mlock: { addr: "word", length: "word", flags: "int" },
@@ -45,9 +64,9 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   shmdt: { addr: "word" },
   personality: { persona: "int" },
   setrlimit: { target: "int", resource: "text", soft: "size", hard: "size" },
-  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word" },
+  prctl: { option: "int", arg: "word", arg3: "word", arg4: "word", arg5: "word", map: "words" },
   clone: { flags: "int", child: "int" },
-  execve: { path: "text", load: "record" },
+  execve: { path: "text", load: "record", refused: "record" },
   exit: { code: "int" },
   exit_group: { code: "int" },
   vmalloc: { bytes: "word", caller: "text" },
@@ -63,7 +82,8 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   kill: { signal: "text" },
   abandon: { why: "text" },
   reap: { child: "int" },
-  access: { addr: "word" },
+  access: { addr: "word", kind: "text", length: "int", value: "text" },
+  cached: { file: "int", start: "int", end: "int", dirty: "int" },
   shmget: { key: "int", size: "int", shm: "int" },
   shmrm: { shm: "int" },
   unlink: { path: "text" },
@@ -73,10 +93,18 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 
 /** Members that a request may lack. */
 const OPTIONAL: ReadonlySet<string> = new Set([
+  "mmap.entry",
+  "mremap.entry",
   "execve.load",
+  "execve.refused",
   "prctl.arg3",
   "prctl.arg4",
   "prctl.arg5",
+  "access.kind",
+  "access.length",
+  "access.value",
+  "cached.dirty",
+  "prctl.map",
   "vmalloc.caller",
 ]);
 
@@ -90,6 +118,8 @@ function encodeMember(form: Form, value: unknown): unknown {
       return hex((value as number) * PAGE_SIZE);
     case "size":
       return value === UNLIMITED ? "unlimited" : value;
+    case "words":
+      return (value as readonly Word[]).map(wordHex);
     case "ranges":
       return (value as readonly (readonly Word[])[]).map((pair) => pair.map(wordHex));
     default:
@@ -115,9 +145,19 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "string" ? value : undefined;
     case "record":
       return typeof value === "object" && value !== null ? value : undefined;
+    case "words":
+      return decodeWords(value);
     case "ranges":
       return decodeRanges(value);
+    case "entry":
+      return value === 32 || value === 64 ? value : undefined;
   }
+}
+
+function decodeWords(value: unknown): readonly Word[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const words = value.map((word) => (typeof word === "string" ? parseWord(word) : undefined));
+  return words.every((word) => word !== undefined) ? words : undefined;
 }
 
 function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined {
@@ -130,13 +170,19 @@ function decodeRanges(value: unknown): readonly (readonly Word[])[] | undefined 
   return pairs.every(isPair) ? pairs : undefined;
 }
 
-const encodeOutcome = (o: Outcome): Json =>
-  "ret" in o ? { ret: wordHex(o.ret) } : "errno" in o ? { errno: o.errno } : { gone: o.gone };
+function encodeOutcome(o: Outcome): Json {
+  if ("ret" in o) return { ret: wordHex(o.ret) };
+  if ("errno" in o) return { errno: o.errno };
+  return "gone" in o ? { gone: o.gone } : { signal: o.signal, code: o.code, at: wordHex(o.addr) };
+}
 
 function decodeOutcome(json: Json): Outcome | undefined {
-  const { ret, errno, gone } = json;
+  const { ret, errno, gone, signal, code, at } = json;
   if (typeof errno === "string") return { errno };
   if (typeof gone === "string") return { gone };
+  const addr = typeof at === "string" ? parseWord(at) : undefined;
+  if (typeof signal === "string" && typeof code === "string" && addr !== undefined)
+    return { signal, code, addr };
   const word = typeof ret === "string" ? parseWord(ret) : undefined;
   return word === undefined ? undefined : { ret: word };
 }
@@ -178,7 +224,7 @@ export function decodeEvent(json: Json): Result<Event, string> {
   const request = decodeRequest(call as Call, json);
   if (!request.ok) return request;
   const outcome = decodeOutcome(json);
-  if (!outcome) return fail("no outcome: ret, errno or gone");
+  if (!outcome) return fail("no outcome: ret, errno, gone or signal");
   const divergence = isObject(model) ? decodeOutcome(model) : undefined;
   return ok({
     seq: seq as number,

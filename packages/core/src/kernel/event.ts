@@ -29,9 +29,9 @@ export interface Event {
   readonly assumed?: readonly string[];
 }
 
-/** Whether the event is a system call of the recording, rather than something known from elsewhere. */
+/** Whether the event is a system call of the recording, rather than a fault or something known from elsewhere. */
 export const isSystemCall = (event: Event): boolean =>
-  event.line !== undefined && event.request.call !== "file";
+  event.line !== undefined && event.request.call !== "file" && event.request.call !== "access";
 
 /** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
 const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
@@ -43,6 +43,7 @@ const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
   "abandon",
   "reap",
   "access",
+  "cached",
   "exit",
   "exit_group",
   "shmget",
@@ -59,6 +60,6 @@ const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
 export function isDecided({ request, assumed }: Pick<Event, "request" | "assumed">): boolean {
   if (assumed?.includes("outcome")) return false;
   if (request.call === "clone") return request.child !== 0;
-  if (request.call === "execve") return request.load !== undefined;
+  if (request.call === "execve") return request.load !== undefined || request.refused !== undefined;
   return !UNDECIDED.has(request.call);
 }

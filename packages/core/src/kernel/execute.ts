@@ -1,9 +1,12 @@
 import { type Pid, pageOf, type Refusal, type Result, type Word } from "../base/index.ts";
 import {
   brk,
-  findOrExpand,
+  importRanges,
+  ioDestroy,
+  ioSetup,
   type MmEdit,
   madvise,
+  mbind,
   mincore,
   mlock,
   mlockall,
@@ -16,7 +19,6 @@ import {
   munlockall,
   munmap,
   type OpenFile,
-  pageOfWord,
   pkeyMprotect,
   processMadvise,
   remapFilePages,
@@ -31,6 +33,7 @@ import {
   execve,
   exitGroup,
   exitTask,
+  refusedExec,
   releaseTask,
   type Task,
 } from "../process/index.ts";
@@ -45,6 +48,7 @@ import {
 } from "./bookkeeping.ts";
 import type { Event } from "./event.ts";
 import { executeInKernel } from "./kspace.ts";
+import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
 import { prctl } from "./prctl.ts";
 import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
@@ -65,17 +69,26 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
  * The recorded outcome is the answer wherever no rule of the model decides.
  */
 export function execute(tx: Transaction, asked: Asked): Outcome {
+  tx.faultsAreOf(asked.tid);
   const { tid, request, outcome: recorded } = asked;
-  if (request.call === "adopt") return adopt(tx, tid, request, recorded);
-  if (request.call === "file") {
-    tx.defineFile(request.file);
-    return recorded;
+  switch (request.call) {
+    case "adopt":
+      return adopt(tx, tid, request, recorded);
+    case "file":
+      defineFile(tx, request.file);
+      return recorded;
+    case "cached":
+      cachePages(tx, request);
+      return recorded;
+    default:
+      break;
   }
   const edit = tx.editOf(tid);
   if (edit) {
     if (asked.ran) supposeTouched(edit, asked.ran === "loading");
     else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
-    const outcome = executeMemory(tx, edit, request);
+    const outcome =
+      request.call === "access" ? accessMemory(edit, request, recorded) : executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
   const inKernel = executeInKernel(tx, tid, request);
@@ -106,6 +119,7 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
           newLength: r.newLength,
           flags: r.flags,
           newAddress: r.newAddr,
+          entry: r.entry,
         }),
       );
     case "brk":
@@ -135,6 +149,14 @@ function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | und
       return prctl(edit, r);
     case "process_madvise":
       return adviseProcess(tx, edit, r);
+    case "process_mrelease":
+      return releaseProcess(tx, edit, r);
+    case "mbind":
+      return answer(mbind(edit, { ...r, address: r.addr }));
+    case "io_setup":
+      return located(ioSetup(edit, r.events, r.cpus));
+    case "io_destroy":
+      return answer(ioDestroy(edit, r.ctx));
     default:
       return undefined;
   }
@@ -148,17 +170,32 @@ function attachmentsOf(tx: Transaction, { inode = 0 }: OpenFile): number {
 }
 
 function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_madvise" }): Outcome {
-  if (r.target === BAD_FILE && r.flags === 0)
-    return { errno: "EBADF", why: "no process behind the descriptor" };
+  if (tx.traits.processMadvise === "none")
+    return { errno: "ENOSYS", why: "this release has no process_madvise" };
+  const imported = importRanges(r, tx.layout.taskSize, own.mm.layout.bits);
+  if (!imported.ok) return refused(imported.error);
+  if (r.target === BAD_FILE) return NO_PROCESS;
   const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
   if (!edit) return { errno: "ESRCH", why: `no process ${r.target}` };
-  return located(processMadvise(edit, r, edit.mm.id === own.mm.id));
+  const { advice } = r;
+  return located(processMadvise(edit, { ranges: imported.value, advice }, edit.mm.id === own.mm.id));
+}
+
+const NO_PROCESS: Outcome = { errno: "EBADF", why: "no process behind the descriptor" };
+
+/** process_mrelease, mm/oom_kill.c (6.18): only of a process that is dying, which none here ever is. */
+function releaseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_mrelease" }): Outcome {
+  if (r.flags !== 0) return { errno: "EINVAL", why: "flags are none yet" };
+  if (r.target === BAD_FILE) return NO_PROCESS;
+  const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
+  if (!edit) return { errno: "ESRCH", why: `no process ${r.target} with memory` };
+  return { errno: "EINVAL", why: "the process is not dying" };
 }
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {
   const file = r.file === BAD_FILE ? "none" : isFileId(r.file) ? tx.peekFile(r.file) : undefined;
-  const { addr: address, length, prot, flags, offset } = r;
-  return located(mmap(edit, { address, length, prot, flags, offset, file }));
+  const { addr: address, length, prot, flags, offset, entry } = r;
+  return located(mmap(edit, { address, length, prot, flags, offset, file, entry }));
 }
 
 /** Requests about tasks, files and the rest of the machine. */
@@ -170,10 +207,11 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return made.ok ? valued(made.value) : refused(made.error);
     }
     case "execve": {
+      if (r.refused) return refused(refusedExec(tx, task, r.refused));
       if (!r.load) return recorded;
       const ended = execve(tx, task, r.load);
       if (!ended.ok) return refused(ended.error);
-      return ended.value.killed ? { gone: "SIGSEGV" } : valued(0);
+      return ended.value.killed !== undefined ? { gone: "SIGSEGV" } : valued(0);
     }
     case "exit":
       exitTask(tx, task.pid);
@@ -193,7 +231,6 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
     case "setrlimit":
       return setRlimit(tx, task, r);
     case "access":
-      if (task.mm !== 0) findOrExpand(tx.edit(tx.mm(task.mm), task), pageOfWord(r.addr));
       return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
@@ -202,7 +239,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       if (task.mm !== 0) learnLayout(tx.edit(tx.mm(task.mm), task), r);
       return recorded;
     case "shmget":
-      if (r.shm >= 0) tx.setShm({ id: r.shm, key: r.key, size: r.size });
+      if (r.shm >= 0) tx.makeShm({ id: r.shm, key: r.key, size: r.size });
       return recorded;
     case "shmrm":
       tx.removeShm(r.shm);
@@ -217,6 +254,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return recorded;
     case "adopt":
     case "file":
+    case "cached":
       return recorded;
     default:
       return memoryWithoutMm(r);
@@ -247,4 +285,5 @@ type ProcessCall =
   | "rename"
   | "given"
   | "adopt"
-  | "file";
+  | "file"
+  | "cached";

@@ -1,13 +1,17 @@
 import { addressOf, NO_FILE, PAGE_SIZE, pageOf, type Vpn } from "../base/index.ts";
 import {
   brkPage,
+  changeProtection,
   MAP,
   type MmEdit,
   MREMAP,
   PROT_RWX,
+  policyText,
+  ringAt,
   supposeTouched,
   supposeWritten,
   taskPages,
+  unmapRegion,
   VM,
   VM_ACCESS_FLAGS,
   VM_DATA_DEFAULT,
@@ -67,6 +71,15 @@ function followMemory(tx: Transaction, edit: MmEdit, r: Request, at: number): vo
     case "munlock":
       reflag(edit, r.addr, r.length, (v) => v.reflagged(v.flags & ~(VM.LOCKED | VM.LOCKONFAULT)));
       break;
+    case "io_setup": {
+      const { vma, adopt } = ringAt(edit, pageOf(at), r.events, r.cpus);
+      place(edit, vma.start, vma.pages, vma);
+      adopt();
+      break;
+    }
+    case "mbind":
+      reflag(edit, r.addr, r.length, (v) => v.withPolicy(policyText(r.mode, r.nodes)));
+      break;
     case "mremap":
       move(edit, r, pageOf(at));
       break;
@@ -88,11 +101,18 @@ function place(edit: MmEdit, start: number, pages: number, vma: Vma | undefined)
   if (vma && pages > 0 && start + pages <= taskPages(edit.mm)) exchange(edit, start, start + pages, [vma]);
 }
 
-/** Puts other VMAs into a range at one stroke: a file that leaves and comes back is not lost between. */
+/**
+ * Puts other VMAs into a range at one stroke: a file that leaves and comes back is not lost between. Pages that
+ * were there go.
+ */
 function exchange(edit: MmEdit, start: number, end: number, inside: readonly Vma[]): void {
   const old = edit.mm.vmas.collect(start, end);
   const below = old.filter((v) => v.start < start).map((v) => v.resized(v.start, start));
   const above = old.filter((v) => v.end > end).map((v) => v.resized(end, v.end));
+  unmapRegion(
+    edit,
+    old.map((v) => v.resized(Math.max(v.start, start), Math.min(v.end, end))),
+  );
   edit.replaceVmas(old, [...below, ...inside, ...above]);
 }
 
@@ -118,7 +138,7 @@ function mappedFrom(
 }
 
 function attachShm(tx: Transaction, edit: MmEdit, r: Request & { call: "shmat" }, start: Vpn): void {
-  const size = tx.peekShm(r.shm)?.size ?? PAGE_SIZE;
+  const { size = PAGE_SIZE, mapping } = tx.peekShm(r.shm) ?? {};
   const file = edit.env.makeFile({
     path: "/SYSV",
     kind: "shm",
@@ -126,6 +146,7 @@ function attachShm(tx: Transaction, edit: MmEdit, r: Request & { call: "shmat" }
     writable: true,
     deleted: true,
     size,
+    ...(mapping === undefined ? {} : { mapping }),
   });
   const flags = VM.READ | VM.WRITE | VM.SHARED | VM.MAYSHARE | VM_MAY;
   const pages = pagesIn(size);
@@ -143,6 +164,8 @@ function reflag(edit: MmEdit, addr: number | bigint, length: number | bigint, ch
     ...(v.end > end ? [v.resized(end, v.end)] : []),
   ]);
   edit.replaceVmas(old, changed);
+  for (const v of edit.mm.vmas.collect(start, end))
+    changeProtection(edit, Math.max(v.start, start), Math.min(v.end, end));
 }
 
 function move(edit: MmEdit, r: Request & { call: "mremap" }, to: Vpn): void {

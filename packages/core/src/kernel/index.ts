@@ -5,6 +5,7 @@ export * from "./event-json.ts";
 export * from "./execute.ts";
 export { kernelHalf } from "./kspace.ts";
 export * from "./laws.ts";
+export type { MemoryState } from "./memory-state.ts";
 export * from "./profile.ts";
 export * from "./profile-json.ts";
 export * from "./request.ts";

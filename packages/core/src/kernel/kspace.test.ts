@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Step } from "../base/index.ts";
 import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
+import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { StateDigest } from "./digest.ts";
@@ -91,6 +92,36 @@ test("a state in which nothing of the kernel half was used has the digest that i
   expect(digest({ ...machine.state, seq: 0 })).toBe(before);
   machine.ask({ call: "vmalloc", bytes: 1 });
   expect(digest({ ...machine.state, seq: 0 })).not.toBe(before);
+});
+
+describe("where pages are modelled", () => {
+  /** A 32-bit kernel with 1 GiB, of which the last 128 MiB are high memory. */
+  const high: Profile = {
+    ...PAGE_MACHINE,
+    layout: "i386",
+    pages: { ...PAGE_MACHINE.pages, frames: 2 ** 18, paging: "2-level" },
+    sysctl: { ...PAGE_MACHINE.sysctl, totalPages: 2 ** 18 },
+  };
+
+  test("vmalloc has its frames from the buddy allocator, of high memory first, and vfree gives them back", () => {
+    const machine = new PageMachine(high);
+    const free = machine.state.memory?.phys.freePages ?? 0;
+    machine.ask({ call: "vmalloc", bytes: 3 * 4096 });
+    const [area] = machine.state.kspace.areas.toArray();
+    expect(area?.frames.every((pfn) => pfn >= 0x38000)).toBe(true);
+    expect(machine.state.memory?.phys.freePages).toBe(free - 3);
+    machine.ask({ call: "vfree", addr: 0xf8800000 });
+    expect(machine.state.memory?.phys.freePages).toBe(free);
+  });
+
+  test("vmalloc that runs out of frames gives all of them back, and leaves the last reserve alone", () => {
+    const machine = new PageMachine(PAGE_MACHINE);
+    const free = machine.state.memory?.phys.freePages;
+    expect(answers(machine, { call: "vmalloc", bytes: 2 ** 28 })).toEqual(["ENOMEM"]);
+    expect(machine.state.memory?.phys.freePages).toBe(free);
+    expect(machine.state.kspace.lazyPages).toBe(0);
+    expect(machine.state.kspace.purges).toBe(1);
+  });
 });
 
 test("what is asked in the kernel half counts as predicted", () => {

@@ -15,6 +15,7 @@ import {
   kmapLocal,
   kunmap,
   kunmapLocal,
+  type PageAllocator,
   vfree,
   vmalloc,
   vmallocAt,
@@ -54,7 +55,17 @@ function envOf(tx: Transaction): KspaceEnv {
     half,
     totalPages,
     cpus: CPUS,
-    frames: new FrameSource(tx.kspace(), Math.min(totalPages, MOST_FRAMES)),
+    frames: framesOf(tx, totalPages),
+  };
+}
+
+/** Frames come from the buddy allocator, where pages are modelled: of any zone, and none of the last reserve. */
+function framesOf(tx: Transaction, totalPages: number): PageAllocator {
+  const phys = tx.memory?.phys;
+  if (!phys) return new FrameSource(tx.kspace(), Math.min(totalPages, MOST_FRAMES));
+  return {
+    alloc: (order) => phys.alloc(order, "user"),
+    free: (pfn) => phys.put(pfn),
   };
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
+import { PAGE_MACHINE } from "../testing/page-machine.ts";
+import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
 import { type Asking, askings, FILES, memoryRequests, PREPARED } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
@@ -11,6 +13,7 @@ import type { Event } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { execute } from "./execute.ts";
 import { violations } from "./laws.ts";
+import type { Profile } from "./profile.ts";
 import { type Outcome, type Request, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
@@ -30,7 +33,7 @@ interface Told {
 }
 
 /** Does everything one event at a time, as the debugger does; the model's own answers are the outcomes. */
-function history(asked: readonly Asking[]): readonly Told[] {
+function history(asked: readonly Asking[], machine: Profile): readonly Told[] {
   const first = (request: Request): Asking => ({ tid: FIRST, request });
   const opening = [{ call: "adopt", comm: "t", tgid: FIRST } as const, ...PREPARED].map(first);
   const naming = ({ tid, request }: Asking): readonly Asking[] =>
@@ -38,7 +41,7 @@ function history(asked: readonly Asking[]): readonly Told[] {
       ? [...FILES.map((file) => ({ tid, request: file })), { tid, request }]
       : [{ tid, request }];
   const told: Told[] = [];
-  let state = initialState(MACHINE);
+  let state = initialState(machine);
   for (const { tid, request } of [...opening, ...asked.flatMap(naming)]) {
     const tx = new Transaction(state);
     const outcome = execute(tx, { tid, request, outcome: { ret: 0 } });
@@ -51,178 +54,207 @@ function history(asked: readonly Asking[]): readonly Told[] {
 
 const RUNS = { numRuns: 150 };
 
-describe("after every event", () => {
-  test("all laws hold", () => {
-    fc.assert(
-      fc.property(askings(40), (asked) => {
-        for (const { after } of history(asked)) expect([...violations(after)]).toEqual([]);
-      }),
-      RUNS,
-    );
+/** A machine of which an strace tells, and one whose every access is told, with a little swap. */
+const MACHINES: readonly (readonly [string, Profile])[] = [
+  ["address ranges", MACHINE],
+  ["pages", { ...PAGE_MACHINE, sysctl: { ...PAGE_MACHINE.sysctl, swapPages: 64 } }],
+];
+
+describe.each(MACHINES)("where %s are modelled", (_, machine) => {
+  describe("after every event", () => {
+    test("all laws hold", () => {
+      fc.assert(
+        fc.property(askings(40), (asked) => {
+          for (const { after } of history(asked, machine)) expect([...violations(after)]).toEqual([]);
+        }),
+        RUNS,
+      );
+    });
+
+    test("earlier states are what they were", () => {
+      fc.assert(
+        fc.property(askings(30), (asked) => {
+          const kept = history(asked, machine).map(({ after }) => ({ after, was: digest(after) }));
+          history(asked, machine);
+          for (const { after, was } of kept) expect(digest(after)).toBe(was);
+        }),
+        { numRuns: 60 },
+      );
+    });
   });
 
-  test("earlier states are what they were", () => {
+  describe("replay", () => {
+    test("in one transaction gives the state that single events gave", () => {
+      fc.assert(
+        fc.property(askings(40), (asked) => {
+          const told = history(asked, machine);
+          const replayed = replayEvents(
+            initialState(machine),
+            told.map((t) => t.event),
+          );
+          expect(replayed.differs).toBeUndefined();
+          const last = told.at(-1)?.after;
+          expect(last && digest(replayed.state)).toBe(last && digest(last));
+        }),
+        RUNS,
+      );
+    });
+
+    test("of an event whose outcome was recorded otherwise follows the recording, each time the same", () => {
+      fc.assert(
+        fc.property(memoryRequests(12), fc.nat(15), (requests, page) => {
+          const ret = 0x20000000 + page * 4096;
+          let state = initialState(machine);
+          const events: Event[] = [];
+          for (const asking of history(
+            requests.map((request) => ({ tid: FIRST, request })),
+            machine,
+          )) {
+            const outcome: Outcome = asking.event.request.call === "mmap" ? { ret } : asking.event.outcome;
+            const event = { ...asking.event, outcome };
+            const { state: next, predicted } = advanceState(state, event);
+            state = next;
+            events.push(sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted });
+            expect([...violations(state)]).toEqual([]);
+          }
+          const replayed = replayEvents(initialState(machine), events);
+          expect(replayed.differs).toBeUndefined();
+          expect(digest(replayed.state)).toBe(digest(state));
+        }),
+        RUNS,
+      );
+    });
+
+    test("stops at the first event that the model answers otherwise", () => {
+      const told = history([{ tid: FIRST, request: { call: "munmap", addr: 0, length: 0 } }], machine);
+      const events = told.map(({ event }) => event);
+      const wrong = events.map((e) => (e.request.call === "munmap" ? { ...e, outcome: { ret: 0 } } : e));
+      const { differs } = replayEvents(initialState(machine), wrong);
+      expect(differs?.event.seq).toBe(wrong.length);
+      expect(differs?.predicted).toMatchObject({ errno: "EINVAL" });
+    });
+  });
+
+  test("an event comes back from its JSON as it went in", () => {
     fc.assert(
-      fc.property(askings(30), (asked) => {
-        const kept = history(asked).map(({ after }) => ({ after, was: digest(after) }));
-        history(asked);
-        for (const { after, was } of kept) expect(digest(after)).toBe(was);
+      fc.property(askings(20), (asked) => {
+        for (const { event } of history(asked, machine)) {
+          const { outcome } = event;
+          const plain = { ...event, outcome: "errno" in outcome ? { errno: outcome.errno } : outcome };
+          const json = JSON.parse(JSON.stringify(encodeEvent(plain)));
+          expect(decodeEvent(json)).toEqual({ ok: true, value: plain });
+        }
       }),
       { numRuns: 60 },
     );
   });
-});
 
-describe("replay", () => {
-  test("in one transaction gives the state that single events gave", () => {
+  /** Calls that the kernel refuses as a whole or not at all, whatever the errno. */
+  const ALL_OR_NOTHING: ReadonlySet<string> = new Set(["clone", "shmdt", "brk"]);
+
+  /** Errnos that are decided before anything is touched. */
+  const EARLY: ReadonlySet<string> = new Set(["EBADF", "EEXIST", "EOVERFLOW", "ENODEV"]);
+
+  test("what is refused before anything is touched changes nothing", () => {
     fc.assert(
       fc.property(askings(40), (asked) => {
-        const told = history(asked);
-        const replayed = replayEvents(
-          initialState(MACHINE),
-          told.map((t) => t.event),
-        );
-        expect(replayed.differs).toBeUndefined();
-        const last = told.at(-1)?.after;
-        expect(last && digest(replayed.state)).toBe(last && digest(last));
-      }),
-      RUNS,
-    );
-  });
-
-  test("of an event whose outcome was recorded otherwise follows the recording, each time the same", () => {
-    fc.assert(
-      fc.property(memoryRequests(12), fc.nat(15), (requests, page) => {
-        const ret = 0x20000000 + page * 4096;
-        let state = initialState(MACHINE);
-        const events: Event[] = [];
-        for (const asking of history(requests.map((request) => ({ tid: FIRST, request })))) {
-          const outcome: Outcome = asking.event.request.call === "mmap" ? { ret } : asking.event.outcome;
-          const event = { ...asking.event, outcome };
-          const { state: next, predicted } = advanceState(state, event);
-          state = next;
-          events.push(sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted });
-          expect([...violations(state)]).toEqual([]);
+        for (const { event, before, after } of history(asked, machine)) {
+          if (!("errno" in event.outcome)) continue;
+          if (ALL_OR_NOTHING.has(event.request.call) || EARLY.has(event.outcome.errno))
+            expect(shape(after)).toBe(shape(before));
         }
-        const replayed = replayEvents(initialState(MACHINE), events);
-        expect(replayed.differs).toBeUndefined();
-        expect(digest(replayed.state)).toBe(digest(state));
       }),
       RUNS,
     );
   });
 
-  test("stops at the first event that the model answers otherwise", () => {
-    const told = history([{ tid: FIRST, request: { call: "munmap", addr: 0, length: 0 } }]);
-    const events = told.map(({ event }) => event);
-    const wrong = events.map((e) => (e.request.call === "munmap" ? { ...e, outcome: { ret: 0 } } : e));
-    const { differs } = replayEvents(initialState(MACHINE), wrong);
-    expect(differs?.event.seq).toBe(wrong.length);
-    expect(differs?.predicted).toMatchObject({ errno: "EINVAL" });
+  test("a refused mapping leaves no file, no charge and no page behind", () => {
+    fc.assert(
+      fc.property(askings(40), (asked) => {
+        for (const { event, before, after } of history(asked, machine)) {
+          const { request, outcome } = event;
+          if (request.call !== "mmap" || !("errno" in outcome) || outcome.errno === "EOPNOTSUPP") continue;
+          expect(after.committed).toBe(before.committed);
+          expect(mmOf(after, event.tid)?.totalVm).toBe(mmOf(before, event.tid)?.totalVm);
+          expect([...after.files.keys()]).toEqual([...before.files.keys()]);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test("the steps of an event, undone from the last to the first, give the state back", () => {
+    fc.assert(
+      fc.property(askings(25), (asked) => {
+        for (const { event, before } of history(asked, machine)) {
+          const steps: Step[] = [];
+          const { state } = advanceState(before, event, { note: (step) => steps.push(step) });
+          expect(digest(undoSteps(state, steps as KernelStep[]))).toBe(digest(before));
+        }
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("of an event that contradicts the model, only what the recording says is told", () => {
+    const mapped = history([], machine).at(-1);
+    if (!mapped) throw new Error("the machine has a first process");
+    const request = { call: "mmap", addr: 0, length: 4096, prot: 3, flags: 34, offset: 0, file: 0 } as const;
+    const event = { seq: mapped.after.seq + 1, tid: FIRST, request, outcome: { ret: 0x10000000 } };
+    const steps: Step[] = [];
+    const { state } = advanceState(mapped.after, event, { note: (step) => steps.push(step) });
+    expect(steps.filter((step) => step.kind === "vma")).toHaveLength(1);
+    expect(digest(undoSteps(state, steps as KernelStep[]))).toBe(digest(mapped.after));
+  });
+
+  test("fork gives parent and child the same maps, but for what is not copied", () => {
+    fc.assert(
+      fc.property(memoryRequests(25), (requests) => {
+        const child = 9 as Pid;
+        const asked = requests.map((request): Asking => ({ tid: FIRST, request }));
+        const last = history(
+          [...asked, { tid: FIRST, request: { call: "clone", flags: 17, child } }],
+          machine,
+        ).at(-1);
+        const parent = last && mmOf(last.after, FIRST);
+        const copy = last && mmOf(last.after, child);
+        if (!last || !parent || !copy) throw new Error("fork made a child");
+        const inherited = parent.vmas.toArray().filter((v) => (v.flags & 0x20000) === 0);
+        const lines = maps(last.after, parent).split("\n");
+        const expected = parent.vmas.toArray().flatMap((v, i) => (inherited.includes(v) ? [lines[i]] : []));
+        expect(maps(last.after, copy).split("\n").slice(0, -2)).toEqual(expected);
+      }),
+      RUNS,
+    );
+  });
+
+  test("an address space does not differ from itself, and differs from another as they are told apart", () => {
+    fc.assert(
+      fc.property(memoryRequests(25), (requests) => {
+        for (const { before, after } of history(
+          requests.map((request) => ({ tid: FIRST, request })),
+          machine,
+        )) {
+          const [a, b] = [mmOf(before, FIRST), mmOf(after, FIRST)];
+          if (!a || !b) continue;
+          expect(diffMaps(b.vmas, b.vmas)).toEqual([]);
+          if (maps(before, a) === maps(after, b)) continue;
+          expect(diffMaps(a.vmas, b.vmas).length).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 80 },
+    );
   });
 });
 
-test("an event comes back from its JSON as it went in", () => {
-  fc.assert(
-    fc.property(askings(20), (asked) => {
-      for (const { event } of history(asked)) {
-        const { outcome } = event;
-        const plain = { ...event, outcome: "errno" in outcome ? { errno: outcome.errno } : outcome };
-        const json = JSON.parse(JSON.stringify(encodeEvent(plain)));
-        expect(decodeEvent(json)).toEqual({ ok: true, value: plain });
-      }
-    }),
-    { numRuns: 60 },
-  );
-});
-
-/** Calls that the kernel refuses as a whole or not at all, whatever the errno. */
-const ALL_OR_NOTHING: ReadonlySet<string> = new Set(["clone", "shmdt", "brk"]);
-
-/** Errnos that are decided before anything is touched. */
-const EARLY: ReadonlySet<string> = new Set(["EBADF", "EEXIST", "EOVERFLOW", "ENODEV"]);
-
-test("what is refused before anything is touched changes nothing", () => {
+test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes back", (release) => {
   fc.assert(
     fc.property(askings(40), (asked) => {
-      for (const { event, before, after } of history(asked)) {
-        if (!("errno" in event.outcome)) continue;
-        if (ALL_OR_NOTHING.has(event.request.call) || EARLY.has(event.outcome.errno))
-          expect(shape(after)).toBe(shape(before));
+      for (const { event, after } of history(asked, machineOf(release))) {
+        expect([...violations(after)]).toEqual([]);
+        expect(decodeEvent(encodeEvent(event))).toMatchObject({ ok: true });
       }
     }),
-    RUNS,
-  );
-});
-
-test("a refused mapping leaves no file, no charge and no page behind", () => {
-  fc.assert(
-    fc.property(askings(40), (asked) => {
-      for (const { event, before, after } of history(asked)) {
-        const { request, outcome } = event;
-        if (request.call !== "mmap" || !("errno" in outcome) || outcome.errno === "EOPNOTSUPP") continue;
-        expect(after.committed).toBe(before.committed);
-        expect(mmOf(after, event.tid)?.totalVm).toBe(mmOf(before, event.tid)?.totalVm);
-        expect([...after.files.keys()]).toEqual([...before.files.keys()]);
-      }
-    }),
-    RUNS,
-  );
-});
-
-test("the steps of an event, undone from the last to the first, give the state back", () => {
-  fc.assert(
-    fc.property(askings(25), (asked) => {
-      for (const { event, before } of history(asked)) {
-        const steps: Step[] = [];
-        const { state } = advanceState(before, event, { note: (step) => steps.push(step) });
-        expect(digest(undoSteps(state, steps as KernelStep[]))).toBe(digest(before));
-      }
-    }),
-    { numRuns: 80 },
-  );
-});
-
-test("of an event that contradicts the model, only what the recording says is told", () => {
-  const mapped = history([]).at(-1);
-  if (!mapped) throw new Error("the machine has a first process");
-  const request = { call: "mmap", addr: 0, length: 4096, prot: 3, flags: 34, offset: 0, file: 0 } as const;
-  const event = { seq: mapped.after.seq + 1, tid: FIRST, request, outcome: { ret: 0x10000000 } };
-  const steps: Step[] = [];
-  const { state } = advanceState(mapped.after, event, { note: (step) => steps.push(step) });
-  expect(steps.filter((step) => step.kind === "vma")).toHaveLength(1);
-  expect(digest(undoSteps(state, steps as KernelStep[]))).toBe(digest(mapped.after));
-});
-
-test("fork gives parent and child the same maps, but for what is not copied", () => {
-  fc.assert(
-    fc.property(memoryRequests(25), (requests) => {
-      const child = 9 as Pid;
-      const asked = requests.map((request): Asking => ({ tid: FIRST, request }));
-      const last = history([...asked, { tid: FIRST, request: { call: "clone", flags: 17, child } }]).at(-1);
-      const parent = last && mmOf(last.after, FIRST);
-      const copy = last && mmOf(last.after, child);
-      if (!last || !parent || !copy) throw new Error("fork made a child");
-      const inherited = parent.vmas.toArray().filter((v) => (v.flags & 0x20000) === 0);
-      const lines = maps(last.after, parent).split("\n");
-      const expected = parent.vmas.toArray().flatMap((v, i) => (inherited.includes(v) ? [lines[i]] : []));
-      expect(maps(last.after, copy).split("\n").slice(0, -2)).toEqual(expected);
-    }),
-    RUNS,
-  );
-});
-
-test("an address space does not differ from itself, and differs from another as they are told apart", () => {
-  fc.assert(
-    fc.property(memoryRequests(25), (requests) => {
-      for (const { before, after } of history(requests.map((request) => ({ tid: FIRST, request })))) {
-        const [a, b] = [mmOf(before, FIRST), mmOf(after, FIRST)];
-        if (!a || !b) continue;
-        expect(diffMaps(b.vmas, b.vmas)).toEqual([]);
-        if (maps(before, a) === maps(after, b)) continue;
-        expect(diffMaps(a.vmas, b.vmas).length).toBeGreaterThan(0);
-      }
-    }),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
 });

@@ -1,7 +1,9 @@
+import type { Violation } from "../base/index.ts";
 import { kmapLaw, vmallocLaw } from "../kspace/index.ts";
-import { accountingLaw, orderLaw, type Violation } from "../mm/index.ts";
+import { accountingLaw, orderLaw } from "../mm/index.ts";
 import { ownershipLaw } from "../process/index.ts";
 import { kernelHalf } from "./kspace.ts";
+import { pagesLaw } from "./pages-law.ts";
 import type { KernelState } from "./state.ts";
 
 /** Every law of every room, on one state. Nothing yielded means that all of them hold. */
@@ -12,6 +14,7 @@ export function* violations(state: KernelState): Iterable<Violation> {
   }
   yield* ownershipLaw(state.tasks.values(), state.mms.values(), state.groups.values());
   yield* filesLaw(state);
+  yield* pagesLaw(state);
   const half = kernelHalf(state.profile);
   yield* vmallocLaw(state.kspace, half);
   yield* kmapLaw(state.kspace, half);

@@ -1,6 +1,6 @@
 import { LOW_LIMIT } from "../arch/index.ts";
 import { addressOf, type Word } from "../base/index.ts";
-import { MDWE, type MmEdit, type MmStruct, type ThpDisabled } from "../mm/index.ts";
+import { MDWE, type MmEdit, type MmStruct, setMergeAny, type ThpDisabled } from "../mm/index.ts";
 import type { Outcome, Request } from "./request.ts";
 
 type Prctl = Request & { readonly call: "prctl" };
@@ -12,6 +12,8 @@ const PR = {
   GET_THP_DISABLE: 42,
   SET_MDWE: 65,
   GET_MDWE: 66,
+  SET_MEMORY_MERGE: 67,
+  GET_MEMORY_MERGE: 68,
   SET_VMA: 0x53564d41,
 } as const;
 
@@ -24,14 +26,23 @@ export function prctl(edit: MmEdit, r: Prctl): Outcome {
     case PR.SET_VMA:
       return invalid("anonymous VMA names are not built in");
     case PR.SET_MDWE:
+      if (!edit.env.traits.mdwe) return invalid("this release has no PR_SET_MDWE");
       return hasRest(r) ? invalid("PR_SET_MDWE takes one argument") : setMdwe(edit, r.arg);
     case PR.GET_MDWE:
+      if (!edit.env.traits.mdwe) return invalid("this release has no PR_GET_MDWE");
       return r.arg !== 0 || hasRest(r) ? invalid("PR_GET_MDWE takes none") : { ret: edit.mm.mdwe };
     case PR.SET_THP_DISABLE:
       return setThpDisable(edit, r);
     case PR.GET_THP_DISABLE:
       if (r.arg !== 0 || hasRest(r)) return invalid("PR_GET_THP_DISABLE takes none");
       return { ret: edit.mm.thpDisabled === undefined ? 0 : THP_ANSWER[edit.mm.thpDisabled] };
+    case PR.SET_MEMORY_MERGE:
+      if (hasRest(r)) return invalid("PR_SET_MEMORY_MERGE takes one argument");
+      setMergeAny(edit, r.arg !== 0);
+      return DONE;
+    case PR.GET_MEMORY_MERGE:
+      if (r.arg !== 0 || hasRest(r)) return invalid("PR_GET_MEMORY_MERGE takes none");
+      return { ret: edit.mm.mergeAny ? 1 : 0 };
     case PR.SET_MM:
       return setMm(edit, r);
     default:
@@ -61,7 +72,7 @@ const THP_ANSWER: Readonly<Record<ThpDisabled, number>> = { completely: 1, "exce
  */
 function setThpDisable(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outcome {
   if (arg4 !== 0 || arg5 !== 0) return invalid("PR_SET_THP_DISABLE takes two arguments");
-  if (arg3 !== 0 && (arg === 0 || arg3 !== THP_EXCEPT_ADVISED))
+  if (arg3 !== 0 && (!edit.env.traits.thpDisableFlags || arg === 0 || arg3 !== THP_EXCEPT_ADVISED))
     return invalid("PR_SET_THP_DISABLE: unknown flags");
   const how = arg3 === 0 ? "completely" : "except advised";
   edit.set("thpDisabled", arg === 0 ? undefined : how);
@@ -89,17 +100,34 @@ type Field = NonNullable<(typeof FIELDS)[number]>;
 /** Those that must lie in some mapping's reach. */
 const ON_STACK: ReadonlySet<Field> = new Set(["startStack", "argStart", "argEnd", "envStart", "envEnd"]);
 
+/** Second arguments of PR_SET_MM that name no single field. */
+const AUXV = 12;
+const EXE_FILE = 13;
+const MAP = 14;
+const MAP_SIZE = 15;
+
+/** Bytes of struct prctl_mm_map. */
+const MAP_BYTES = 104;
+
 /**
- * Sets one of the fields that describe a program's own ranges, as a checkpointed process is given them back.
+ * Sets one of the fields that describe a program's own ranges, as a checkpointed process is given them back;
+ * or all at once.
  *
- * @refuses EINVAL, EPERM without CAP_SYS_RESOURCE, EFAULT
+ * @refuses EINVAL, EPERM without CAP_SYS_RESOURCE, EFAULT, EBADF
  * @kernel prctl_set_mm, validate_prctl_map_addr, kernel/sys.c (6.18)
  */
-function setMm(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outcome {
-  if (arg4 !== 0 || arg5 !== 0) return invalid("PR_SET_MM takes two arguments");
+function setMm(edit: MmEdit, r: Prctl): Outcome {
+  const { arg, arg3 = 0, arg4 = 0, arg5 = 0 } = r;
+  const which = Number(arg);
+  const takesSize = which === AUXV || which === MAP || which === MAP_SIZE;
+  if (arg5 !== 0 || (arg4 !== 0 && !takesSize)) return invalid("PR_SET_MM: too many arguments");
+  if (which === MAP_SIZE) return DONE;
+  if (which === MAP) return setMmMap(edit, r);
   if (!edit.env.capabilities.sysResource) return { errno: "EPERM", why: "PR_SET_MM needs CAP_SYS_RESOURCE" };
+  if (which === EXE_FILE) return { errno: "EBADF", why: "the model knows no executable by its descriptor" };
+  if (which === AUXV) return arg4 > AUXV_BYTES ? invalid("a longer auxiliary vector") : DONE;
   if (!isUserAddress(edit, arg3)) return invalid("the address is outside user space");
-  const field = FIELDS[Number(arg)];
+  const field = FIELDS[which];
   if (field === undefined) return invalid(`PR_SET_MM: no field ${arg}`);
   const wrong = misfit(edit, { ...edit.mm, [field]: Number(arg3) });
   if (wrong !== undefined) return invalid(wrong);
@@ -109,8 +137,51 @@ function setMm(edit: MmEdit, { arg, arg3 = 0, arg4 = 0, arg5 = 0 }: Prctl): Outc
   return DONE;
 }
 
-const isUserAddress = ({ mm }: MmEdit, address: Word): boolean =>
-  address < mm.layout.taskSize && address >= addressOf(LOW_LIMIT);
+/** Order of the fields in struct prctl_mm_map; behind them come the auxiliary vector, its size and a file. */
+const MAP_FIELDS: readonly Field[] = [
+  "startCode",
+  "endCode",
+  "startData",
+  "endData",
+  "startBrk",
+  "brk",
+  "startStack",
+  "argStart",
+  "argEnd",
+  "envStart",
+  "envEnd",
+];
+
+/** The last word of the struct holds the vector's size and the file: 0xffffffff in its upper half is none. */
+const NO_EXE = 0xffffffffn;
+
+/**
+ * prctl_set_mm_map: needs no capability, as long as the executable stays.
+ *
+ * @refuses EINVAL; EPERM for another executable; EFAULT where nothing is known behind the pointer
+ */
+function setMmMap(edit: MmEdit, { arg4 = 0, map }: Prctl): Outcome {
+  if (arg4 !== MAP_BYTES) return invalid(`PR_SET_MM_MAP: not ${MAP_BYTES} bytes`);
+  if (map === undefined) return { errno: "EFAULT", why: "nothing is known behind the pointer" };
+  const outside = MAP_FIELDS.find((_, i) => !isUserAddress(edit, map[i] ?? 0));
+  if (outside !== undefined) return invalid(`${outside} is outside user space`);
+  const values = Object.fromEntries(MAP_FIELDS.map((field, i) => [field, Number(map[i])]));
+  const wrong = misfit(edit, { ...edit.mm, ...values });
+  if (wrong !== undefined) return invalid(wrong);
+  const [vector = 0, last = 0] = map.slice(MAP_FIELDS.length);
+  const bytes = Number(BigInt(last) & 0xffffffffn);
+  if (bytes > 0 && (vector === 0 || bytes > AUXV_BYTES)) return invalid("no, or a longer auxiliary vector");
+  if (BigInt(last) >> 32n !== NO_EXE && !edit.env.capabilities.sysAdmin)
+    return { errno: "EPERM", why: "another executable needs CAP_SYS_ADMIN" };
+  for (const [i, field] of MAP_FIELDS.entries()) edit.set(field, Number(map[i]));
+  return DONE;
+}
+
+/** Bytes that the kernel keeps of a program's auxiliary vector: saved_auxv. */
+const AUXV_BYTES = 448;
+
+const isUserAddress = ({ taskSize }: MmEdit, address: Word): boolean =>
+  address < taskSize && address >= addressOf(LOW_LIMIT);
 
 /** What is wrong with the fields together; undefined when they fit. */
 function misfit(edit: MmEdit, mm: MmStruct): string | undefined {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UNLIMITED } from "../arch/index.ts";
-import { type Profile, REFERENCE_PROFILE } from "./profile.ts";
+import { RELEASE_NAMES } from "../testing/releases.ts";
+import { type Profile, profileOf, REFERENCE_PROFILE, traitsOf } from "./profile.ts";
 import { decodeProfile, encodeProfile } from "./profile-json.ts";
 
 const throughText = (profile: Profile): unknown =>
@@ -28,7 +29,26 @@ describe("a profile as JSON", () => {
     );
   });
 
+  test.each(RELEASE_NAMES)("of Linux %s comes back with that release and its traits", (release) => {
+    const profile = profileOf(release);
+    expect(throughText(profile)).toEqual({ ok: true, value: profile });
+    expect(encodeProfile(profile)).toMatchObject({ release });
+    expect(traitsOf(profile).release).toBe(release);
+  });
+
+  test("of the reference kernel is the reference profile", () => {
+    expect(profileOf("6.18")).toEqual(REFERENCE_PROFILE);
+  });
+
+  test("as a log of the first days has it still means what it meant", () => {
+    const { sysResource, ...capabilities } = REFERENCE_PROFILE.capabilities;
+    expect(sysResource).toBe(true);
+    const old = { ...encodeProfile(REFERENCE_PROFILE), capabilities };
+    expect(decodeProfile(old)).toEqual({ ok: true, value: REFERENCE_PROFILE });
+  });
+
   test.each([
+    [{ release: "4.4" }, 'profile.release is "4.4", not one of 5.4, 6.1, 6.18'],
     [{ layout: "z80" }, 'profile.layout is "z80", not one of x86-64, x86-64-5level, i386'],
     [{ vdso: undefined }, "profile.vdso is missing, not an object"],
     [{ vdso: { vvar: -1, vvarVclock: 2, vdso: 2 } }, "profile.vdso.vvar is -1, not a size"],

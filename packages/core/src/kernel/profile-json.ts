@@ -1,6 +1,6 @@
-import { UNLIMITED } from "../arch/index.ts";
+import { RELEASES, UNLIMITED } from "../arch/index.ts";
 import { fail, ok, type Result } from "../base/index.ts";
-import type { Profile } from "./profile.ts";
+import { type Profile, UNKNOWN_PAGES } from "./profile.ts";
 
 /**
  * How a member of a profile stands in a header: `size` a number that is not negative or "unlimited",
@@ -15,7 +15,7 @@ const LIMIT = { soft: "size", hard: "size" } as const;
 /** Every member of a profile: one that is missing here does not compile. */
 const PROFILE: Shape<Profile> = {
   layout: ["x86-64", "x86-64-5level", "i386"],
-  release: ["6.18"],
+  release: Object.keys(RELEASES),
   sysctl: {
     maxMapCount: "size",
     mmapMinAddr: "size",
@@ -30,6 +30,14 @@ const PROFILE: Shape<Profile> = {
     swapPages: "size",
     hugePages: "size",
   },
+  pages: {
+    known: "flag",
+    frames: "size",
+    thp: ["always", "madvise", "never"],
+    faultAround: "size",
+    readAhead: "size",
+    paging: ["2-level", "pae", "4-level", "5-level"],
+  },
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
   capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag", sysResource: "flag" },
@@ -37,7 +45,10 @@ const PROFILE: Shape<Profile> = {
 };
 
 /** Members that came after the first logs, and what such a log means. */
-const ADDED: ReadonlyMap<string, boolean> = new Map([["profile.capabilities.sysResource", true]]);
+const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["profile.capabilities.sysResource", true],
+  ["profile.pages", UNKNOWN_PAGES],
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 

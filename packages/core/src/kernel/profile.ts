@@ -1,5 +1,12 @@
-import { LAYOUTS, type Layout, UNLIMITED } from "../arch/index.ts";
-import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
+import {
+  type KernelTraits,
+  LAYOUTS,
+  type Layout,
+  RELEASES,
+  type ReleaseName,
+  UNLIMITED,
+} from "../arch/index.ts";
+import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
 
 /**
  * The machine that a log was recorded on, as far as the model's rules depend on it. Part of every log's
@@ -8,9 +15,10 @@ import type { Capabilities, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
 export interface Profile {
   /** Of the programs that the kernel is built for: a 64-bit kernel runs 32-bit ones too. */
   readonly layout: "x86-64" | "x86-64-5level" | "i386";
-  /** The kernel release whose rules apply. */
-  readonly release: "6.18";
+  /** The kernel release whose rules apply: the name of a set of traits. */
+  readonly release: ReleaseName;
   readonly sysctl: Sysctl;
+  readonly pages: PageModel;
   readonly vdso: VdsoPages;
   /** What the first processes of the log start with. */
   readonly limits: Rlimits;
@@ -20,6 +28,16 @@ export interface Profile {
 }
 
 const MIB = 2 ** 20;
+
+/** A machine of 16 GiB whose log tells nothing of accesses, as an strace does. */
+export const UNKNOWN_PAGES: PageModel = {
+  known: false,
+  frames: 2 ** 22,
+  thp: "madvise",
+  faultAround: 16,
+  readAhead: 32,
+  paging: "4-level",
+};
 
 /** The reference machine: Linux 6.18 on x86-64 with four-level page tables, started by root. */
 export const REFERENCE_PROFILE: Profile = {
@@ -39,6 +57,7 @@ export const REFERENCE_PROFILE: Profile = {
     swapPages: 0,
     hugePages: 0,
   },
+  pages: UNKNOWN_PAGES,
   vdso: { vvar: 4, vvarVclock: 2, vdso: 2 },
   limits: {
     as: { soft: UNLIMITED, hard: UNLIMITED },
@@ -49,5 +68,21 @@ export const REFERENCE_PROFILE: Profile = {
   capabilities: { ipcLock: true, sysRawio: true, sysAdmin: true, sysResource: true },
   vsyscall: "xonly",
 };
+
+/** Pages of vvar and vdso as each release has them, as far as that depends on no configuration. */
+const VDSO: Readonly<Record<ReleaseName, VdsoPages>> = {
+  "5.4": { vvar: 3, vvarVclock: 0, vdso: 1 },
+  "6.1": { vvar: 4, vvarVclock: 0, vdso: 2 },
+  "6.18": REFERENCE_PROFILE.vdso,
+};
+
+/** The reference machine with another kernel on it. */
+export const profileOf = (release: ReleaseName): Profile => ({
+  ...REFERENCE_PROFILE,
+  release,
+  vdso: VDSO[release],
+});
+
+export const traitsOf = ({ release }: Profile): KernelTraits => RELEASES[release];
 
 export const layoutOf = (profile: Profile): Layout => LAYOUTS[profile.layout];

@@ -1,6 +1,7 @@
 import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
-import type { OpenFile } from "../mm/index.ts";
-import type { ExecRequest } from "../process/index.ts";
+import type { AccessKind } from "../fault/index.ts";
+import type { Entry, OpenFile } from "../mm/index.ts";
+import type { ExecRequest, RefusedExec } from "../process/index.ts";
 
 /** No open file stands behind the descriptor. */
 export const BAD_FILE = -1;
@@ -18,6 +19,8 @@ export type Request =
       readonly prot: number;
       readonly flags: number;
       readonly offset: Word;
+      /** The entry that the call came through, 32 or 64; absent for the task's own. */
+      readonly entry?: Entry;
       /** 0 for none, BAD_FILE for a descriptor that is not open. */
       readonly file: number;
     }
@@ -49,12 +52,37 @@ export type Request =
       readonly flags: Word;
     }
   | {
+      readonly call: "process_mrelease";
+      /** As for process_madvise. */
+      readonly target: number;
+      readonly flags: Word;
+    }
+  | {
+      readonly call: "mbind";
+      readonly addr: Word;
+      readonly length: Word;
+      /** The mode with its flags. */
+      readonly mode: number;
+      /** A bit for each node. */
+      readonly nodes: Word;
+      readonly flags: Word;
+    }
+  | {
+      readonly call: "io_setup";
+      readonly events: number;
+      /** The processors that the machine may have: a ring has room for some events of each. */
+      readonly cpus: number;
+    }
+  | { readonly call: "io_destroy"; readonly ctx: Word }
+  | {
       readonly call: "mremap";
       readonly addr: Word;
       readonly oldLength: Word;
       readonly newLength: Word;
       readonly flags: number;
       readonly newAddr: Word;
+      /** As of mmap. */
+      readonly entry?: Entry;
     }
   | { readonly call: "brk"; readonly addr: Word }
   | { readonly call: "madvise"; readonly addr: Word; readonly length: Word; readonly advice: number }
@@ -84,6 +112,8 @@ export type Request =
       readonly arg3?: Word;
       readonly arg4?: Word;
       readonly arg5?: Word;
+      /** What PR_SET_MM_MAP points to, as far as it is known: struct prctl_mm_map in words of 64 bits. */
+      readonly map?: readonly Word[];
     }
   | {
       readonly call: "clone";
@@ -91,7 +121,13 @@ export type Request =
       /** The new task's pid; 0 when none was made. */
       readonly child: Pid;
     }
-  | ({ readonly call: "execve"; readonly path: string } & { readonly load?: ExecRequest })
+  | {
+      readonly call: "execve";
+      readonly path: string;
+      readonly load?: ExecRequest;
+      /** Why it fails, where that follows from the files alone. */
+      readonly refused?: RefusedExec;
+    }
   | { readonly call: "exit"; readonly code: number }
   | { readonly call: "exit_group"; readonly code: number }
   | InKernel
@@ -134,8 +170,27 @@ export type Bookkeeping =
   | { readonly call: "abandon"; readonly why: string }
   /** A zombie child was waited for. */
   | { readonly call: "reap"; readonly child: Pid }
-  /** Memory was touched at an address: the stack grows to it. */
-  | { readonly call: "access"; readonly addr: number }
+  /**
+   * A program touched memory. Without a kind all that is known is that the address was named, so that the stack
+   * reaches down to it.
+   */
+  | {
+      readonly call: "access";
+      readonly addr: Word;
+      readonly kind?: AccessKind;
+      /** Bytes; one when absent. */
+      readonly length?: number;
+      /** The bytes that a write leaves, as hex digits from the lowest address up. */
+      readonly value?: string;
+    }
+  /** Pages [start, end) of a file are in the page cache, up to date; dirty if they were just written. */
+  | {
+      readonly call: "cached";
+      readonly file: number;
+      readonly start: number;
+      readonly end: number;
+      readonly dirty?: number;
+    }
   | { readonly call: "shmget"; readonly key: number; readonly size: number; readonly shm: number }
   | { readonly call: "shmrm"; readonly shm: number }
   | { readonly call: "unlink"; readonly path: string }
@@ -149,12 +204,15 @@ export type Call = Request["call"];
 export type Outcome =
   | { readonly ret: Word }
   | { readonly errno: string; readonly why?: string }
-  | { readonly gone: string };
+  | { readonly gone: string }
+  /** An access that ended in a signal, with its si_code and si_addr. */
+  | { readonly signal: string; readonly code: string; readonly addr: Word };
 
 export const sameOutcome = (a: Outcome, b: Outcome): boolean => {
   if ("ret" in a) return "ret" in b && a.ret === b.ret;
   if ("errno" in a) return "errno" in b && a.errno === b.errno;
-  return "gone" in b && a.gone === b.gone;
+  if ("gone" in a) return "gone" in b && a.gone === b.gone;
+  return "signal" in b && a.signal === b.signal && a.code === b.code && a.addr === b.addr;
 };
 
 export const isFileId = (n: number): n is FileId => n > 0;

@@ -3,6 +3,7 @@ import { emptyKspace, type Kspace } from "../kspace/index.ts";
 import type { MmStruct, OpenFile, ShmSegment } from "../mm/index.ts";
 import type { Task, ThreadGroup } from "../process/index.ts";
 import { Table } from "../struct/index.ts";
+import { bootMemory, type MemoryState } from "./memory-state.ts";
 import type { Profile } from "./profile.ts";
 
 /** An open file as the state keeps it: while mappings, or the recording, still name it. */
@@ -22,6 +23,8 @@ export interface KernelState {
   readonly mms: Table<MmId, MmStruct>;
   readonly files: Table<FileId, FileRecord>;
   readonly shms: Table<number, ShmSegment>;
+  /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
+  readonly memory?: MemoryState | undefined;
   /** vm_committed_as, in pages. */
   readonly committed: number;
   readonly nextMm: number;
@@ -42,6 +45,7 @@ export const initialState = (profile: Profile): KernelState => ({
   mms: Table.empty(),
   files: Table.empty(),
   shms: Table.empty(),
+  memory: bootMemory(profile),
   committed: 0,
   nextMm: 1,
   nextAnonVma: 1,

@@ -1,6 +1,7 @@
 import type { MmId, Step } from "../base/index.ts";
 import type { Kspace } from "../kspace/index.ts";
-import type { MmStep, MmStruct, VmaStep } from "../mm/index.ts";
+import type { MmPages, MmStep, MmStruct, VmaStep } from "../mm/index.ts";
+import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
 
 /** An address space came into being, or was freed. */
@@ -32,6 +33,21 @@ export interface CounterStep extends Step {
   readonly after: Counters;
 }
 
+/** Page tables or resident pages of an address space changed. */
+export interface PteStep extends Step {
+  readonly kind: "pte";
+  readonly mm: MmId;
+  readonly before: MmPages | undefined;
+  readonly after: MmPages | undefined;
+}
+
+/** Frames, page cache or swap changed. */
+export interface FrameStep extends Step {
+  readonly kind: "frame";
+  readonly before: MemoryState;
+  readonly after: MemoryState;
+}
+
 /** Something in the kernel half was mapped, or no longer is. */
 export interface KspaceStep extends Step {
   readonly kind: "kspace";
@@ -40,7 +56,15 @@ export interface KspaceStep extends Step {
 }
 
 /** Everything that a transaction can do to a state. */
-export type KernelStep = VmaStep | MmStep | SpaceStep | RecordStep | KspaceStep | CounterStep;
+export type KernelStep =
+  | VmaStep
+  | MmStep
+  | SpaceStep
+  | RecordStep
+  | KspaceStep
+  | CounterStep
+  | PteStep
+  | FrameStep;
 
 export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
   tasks: "task",

@@ -1,14 +1,17 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
-import type { Layout } from "../arch/index.ts";
-import { assert, type FileId, type Journal, type MmId, type Pid } from "../base/index.ts";
+import type { KernelTraits, Layout } from "../arch/index.ts";
+import { assert, type FileId, type Journal, type MmId, type Pid, pagesOf } from "../base/index.ts";
 import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
+  evictCache,
   type MmDraft,
   MmEdit,
   type MmEnv,
+  MmPages,
   type MmScalar,
   type MmStep,
   type MmStruct,
+  mappingOf,
   type OpenFile,
   type ShmSegment,
   type Sysctl,
@@ -26,13 +29,16 @@ import {
   type World,
 } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
-import { layoutOf, type Profile } from "./profile.ts";
-import type { FileRecord, KernelState } from "./state.ts";
+import { MemoryDraft, type MemoryState } from "./memory-state.ts";
+import { layoutOf, type Profile, traitsOf } from "./profile.ts";
+import { type FileRecord, KERNEL_FILES, type KernelState } from "./state.ts";
 import {
   type CounterStep,
   type Counters,
   countersOf,
+  type FrameStep,
   type KspaceStep,
+  type PteStep,
   RECORD_KINDS,
   type RecordStep,
   type RecordTable,
@@ -55,6 +61,7 @@ export class Transaction implements World {
   readonly sysctl: Sysctl;
   readonly vdso: VdsoPages;
   readonly profile: Profile;
+  readonly traits: KernelTraits;
   readonly commitment: { committed: number };
   private readonly draft: Draft<KernelState>;
   private readonly tables: Tables;
@@ -65,6 +72,11 @@ export class Transaction implements World {
     files: new Map<FileId, FileDraft>(),
   };
   private readonly mmDrafts = new Map<MmId, MmDraft>();
+  /** The machine's memory, checked out when it is first needed. */
+  private memoryDraft: MemoryDraft | undefined;
+  /** Whose faults are being counted. */
+  private faulting = 0 as Pid;
+  private restoredMemory: MemoryState | undefined;
   private kspaceDraft: KspaceDraft | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
@@ -76,6 +88,7 @@ export class Transaction implements World {
   ) {
     this.profile = base.profile;
     this.layout = layoutOf(base.profile);
+    this.traits = traitsOf(base.profile);
     this.sysctl = base.profile.sysctl;
     this.vdso = base.profile.vdso;
     this.commitment = { committed: base.committed };
@@ -87,12 +100,15 @@ export class Transaction implements World {
 
   /** The state with everything that was done here, as of event `seq`. The transaction ends. */
   commit(seq: number): KernelState {
+    this.settleFaults();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
+    const memory = this.restoredMemory ?? this.memoryDraft?.commit();
+    if (memory) Object.assign(this.draft, { memory });
     if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
@@ -108,12 +124,33 @@ export class Transaction implements World {
         journal.note(step);
       });
     }
+    this.notePages(journal, state);
     if (state.kspace !== this.base.kspace) {
       const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
       journal.note(step);
     }
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
     journal.note(step);
+  }
+
+  /** What lies below the VMAs is told of once, whole. */
+  private notePages(journal: Journal, state: KernelState): void {
+    if (!this.memoryDraft || !this.base.memory || !state.memory) return;
+    for (const id of this.mmDrafts.keys()) {
+      const step: PteStep = {
+        kind: "pte",
+        mm: id,
+        before: this.base.mms.get(id)?.pages,
+        after: state.mms.get(id)?.pages,
+      };
+      if (this.base.mms.has(id)) journal.note(step);
+    }
+    for (const [mm, { pages }] of this.base.mms.entries()) {
+      const gone: PteStep = { kind: "pte", mm, before: pages, after: undefined };
+      if (!state.mms.has(mm)) journal.note(gone);
+    }
+    const frames: FrameStep = { kind: "frame", before: this.base.memory, after: state.memory };
+    journal.note(frames);
   }
 
   peekTask(pid: Pid): Task | undefined {
@@ -137,6 +174,7 @@ export class Transaction implements World {
   }
 
   addTask(task: Task): void {
+    this.settleFaults();
     this.lastEdit = undefined;
     const copy = { ...task };
     this.checkedOut.tasks.set(task.pid, copy);
@@ -144,6 +182,7 @@ export class Transaction implements World {
   }
 
   removeTask(pid: Pid): void {
+    this.settleFaults();
     this.lastEdit = undefined;
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
@@ -188,6 +227,7 @@ export class Transaction implements World {
     const record = this.tables.mms.get(id);
     assert(record, `mm ${id}`);
     const copy: MmDraft = { ...record, vmas: record.vmas.clone() };
+    if (record.pages) copy.pages = record.pages.clone();
     this.mmDrafts.set(id, copy);
     this.own("mms").set(id, copy);
     return copy;
@@ -195,6 +235,7 @@ export class Transaction implements World {
 
   addMm(mm: MmStruct): void {
     const copy: MmDraft = { ...mm };
+    if (this.memory && !copy.pages) copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
     this.noteSpace(mm.id, undefined, copy);
@@ -202,6 +243,11 @@ export class Transaction implements World {
 
   setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void {
     setField(this.mm(id), field, value, this.journal);
+  }
+
+  freePgd(id: MmId): void {
+    const { pages } = this.mm(id);
+    if (pages) this.memory?.tables.freeTable(pages.table.pgd);
   }
 
   removeMm(id: MmId): void {
@@ -212,7 +258,8 @@ export class Transaction implements World {
 
   private noteSpace(mm: MmId, before: MmStruct | undefined, after: MmStruct | undefined): void {
     if (!this.journal) return;
-    const copy = (m: MmStruct | undefined): MmStruct | undefined => m && { ...m, vmas: m.vmas.clone() };
+    const copy = (m: MmStruct | undefined): MmStruct | undefined =>
+      m && { ...m, vmas: m.vmas.clone(), ...(m.pages && { pages: m.pages.clone() }) };
     const step: SpaceStep = { kind: "space", mm, before: copy(before), after: copy(after) };
     this.journal.note(step);
   }
@@ -226,6 +273,14 @@ export class Transaction implements World {
   putSpace(id: MmId, mm: MmStruct | undefined): void {
     if (mm) this.addMm({ ...mm, vmas: mm.vmas.clone() });
     else this.removeMm(id);
+  }
+
+  putPages(id: MmId, pages: MmPages | undefined): void {
+    if (this.tables.mms.has(id)) this.mm(id).pages = pages?.clone();
+  }
+
+  putMemory(memory: MemoryState): void {
+    this.restoredMemory = memory;
   }
 
   putRecord(table: RecordTable, key: number, record: object | undefined): void {
@@ -288,12 +343,29 @@ export class Transaction implements World {
     return this.tables.shms.get(id);
   }
 
-  setShm(segment: ShmSegment): void {
-    this.own("shms").set(segment.id, freeze(segment));
+  /**
+   * Introduces a System V segment, which is charged as a whole while it lives: newseg, ipc/shm.c. Its pages have one
+   * home from the start, which every attachment shares. One that is there already stays as it was made; who finds
+   * it by its key may ask for less.
+   */
+  makeShm(segment: Omit<ShmSegment, "mapping">): void {
+    if (this.peekShm(segment.id)) return;
+    this.commitment.committed += pagesOf(segment.size);
+    const home = this.base.memory && { mapping: this.counters.nextFile++ as FileId };
+    this.own("shms").set(segment.id, freeze({ ...segment, ...home }));
   }
 
+  /** Removes a segment; what is attached keeps it, its charge and its pages alive. */
   removeShm(id: number): void {
+    const segment = this.peekShm(id);
     this.own("shms").delete(id);
+    if (segment && !this.isAttached(id)) this.commitment.committed -= pagesOf(segment.size);
+    if (segment?.mapping !== undefined) this.evictUnlessMapped(segment.mapping);
+  }
+
+  private isAttached(id: number): boolean {
+    for (const { file } of this.files()) if (file.kind === "shm" && file.inode === id) return true;
+    return false;
   }
 
   /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
@@ -303,7 +375,24 @@ export class Transaction implements World {
     if (record.mappings > 0) return;
     this.checkedOut.files.delete(id);
     this.own("files").delete(id);
-    this.commitment.committed -= record.file.charged ?? 0;
+    const { kind, inode = 0, charged = 0 } = record.file;
+    const lives = kind === "shm" && (this.peekShm(inode) !== undefined || this.isAttached(inode));
+    if (!lives) this.commitment.committed -= charged;
+    this.evictUnlessNamed(record.file);
+  }
+
+  /** The pages of an object without a name go with its last mapping; those of other files stay cached. */
+  private evictUnlessNamed(file: OpenFile): void {
+    const anonymous = (file.kind === "shmem" || file.kind === "hugetlb") && file.id >= KERNEL_FILES;
+    const segment = file.kind === "shm" && !this.tables.shms.has(file.inode ?? 0);
+    if (anonymous || segment) this.evictUnlessMapped(mappingOf(file));
+  }
+
+  private evictUnlessMapped(mapping: FileId): void {
+    const { memory } = this;
+    if (!memory) return;
+    for (const other of this.tables.files.values()) if (mappingOf(other.file) === mapping) return;
+    evictCache(memory, mapping);
   }
 
   private file(id: FileId): FileDraft {
@@ -317,6 +406,68 @@ export class Transaction implements World {
     return copy;
   }
 
+  /** The machine's memory; undefined in a log that does not tell of accesses. */
+  get memory(): MemoryDraft | undefined {
+    if (!this.memoryDraft && this.base.memory)
+      this.memoryDraft = new MemoryDraft(
+        this.base.memory,
+        this.profile,
+        () => this.tables.mms.values(),
+        (mapping) => this.mappersOf(mapping),
+      );
+    return this.memoryDraft;
+  }
+
+  /** Address spaces that map a file, checked out: found by looking at all of them. */
+  private mappersOf(mapping: FileId): readonly MmEdit[] {
+    const maps = (mm: MmStruct): boolean => {
+      for (const v of mm.vmas.items()) {
+        const file = v.file === 0 ? undefined : this.peekFile(v.file);
+        if (file && mappingOf(file) === mapping) return true;
+      }
+      return false;
+    };
+    const mappers = [...this.tables.mms.values()].filter(maps);
+    return mappers.map((mm) => new MmEdit(this.mm(mm.id), this.fileEnv, this.journal));
+  }
+
+  /** What truncation of a file needs of the world: it asks nobody for permission. */
+  private get fileEnv(): MmEnv {
+    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "file"> = {
+      memory: this.memory,
+      sysctl: this.sysctl,
+      commitment: this.commitment,
+      file: (id) => this.fileOf(id),
+    };
+    return env as MmEnv;
+  }
+
+  private fileOf(id: FileId): OpenFile {
+    const file = this.peekFile(id);
+    assert(file, `file ${id}`);
+    return file;
+  }
+
+  /** Faults from here on are this task's: mm_account_fault. */
+  faultsAreOf(pid: Pid): void {
+    if (pid === this.faulting) return;
+    this.settleFaults();
+    this.faulting = pid;
+  }
+
+  /** Adds what was counted to the task that had the faults. */
+  private settleFaults(): void {
+    const counted = this.memoryDraft?.counted;
+    if (!counted || (counted.minor === 0 && counted.major === 0)) return;
+    const { minor, major } = counted;
+    counted.minor = 0;
+    counted.major = 0;
+    if (!this.peekTask(this.faulting)) return;
+    const task = this.task(this.faulting);
+    task.minFlt += minor;
+    task.majFlt += major;
+  }
+
   private env(task: Task): MmEnv {
     const group = this.tables.groups.get(task.tgid);
     assert(group, `thread group ${task.tgid}`);
@@ -324,13 +475,11 @@ export class Transaction implements World {
       limits: group.limits,
       capabilities: group.capabilities,
       personality: task.personality,
+      traits: this.traits,
       sysctl: this.sysctl,
       commitment: this.commitment,
-      file: (id) => {
-        const file = this.peekFile(id);
-        assert(file, `file ${id}`);
-        return file;
-      },
+      memory: this.memory,
+      file: (id) => this.fileOf(id),
       makeFile: (file) => this.makeFile(file),
       fileMapped: (id, count) => this.fileMapped(id, count),
       nextAnonVma: () => this.counters.nextAnonVma++,

@@ -13,6 +13,9 @@ export function undoSteps(state: KernelState, steps: readonly KernelStep[]): Ker
   let { seq } = state;
   for (const step of steps.toReversed()) {
     switch (step.kind) {
+      case "pte":
+      case "frame":
+        break;
       case "vma":
       case "mm":
         tx.undoMm(step);
@@ -36,6 +39,11 @@ export function undoSteps(state: KernelState, steps: readonly KernelStep[]): Ker
       default:
         assertNever(step);
     }
+  }
+  // What lies below the VMAs is told whole, and put back once every address space is there again.
+  for (const step of steps) {
+    if (step.kind === "pte") tx.putPages(step.mm, step.before);
+    else if (step.kind === "frame") tx.putMemory(step.before);
   }
   return tx.commit(seq);
 }

@@ -1,14 +1,16 @@
+import type { KernelTraits } from "../arch/index.ts";
 import { NO_FILE } from "../base/index.ts";
 import { isUntouched, type MmEdit, UNTOUCHED_ANYWHERE } from "./mm-edit.ts";
-import { VM_ACCESS_FLAGS, VM_STICKY } from "./vm-flags.ts";
+import { stickyFlags, VM_ACCESS_FLAGS } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 
 /** Whether two neighbours may share one anon_vma: anon_vma_compatible, mm/vma.c (6.18). */
-const compatible = (a: Vma, b: Vma): boolean =>
+const compatible = (t: KernelTraits, a: Vma, b: Vma): boolean =>
   a.end === b.start &&
   a.file === b.file &&
   a.high === b.high &&
-  ((a.flags ^ b.flags) & ~(VM_ACCESS_FLAGS | VM_STICKY)) === 0 &&
+  a.policy === b.policy &&
+  ((a.flags ^ b.flags) & ~(VM_ACCESS_FLAGS | stickyFlags(t))) === 0 &&
   b.pgoff === a.pgoff + a.pages;
 
 const reusable = (v: Vma | undefined): v is Vma => v !== undefined && v.anonVma !== 0 && v.chain === 1;
@@ -20,11 +22,12 @@ const reusable = (v: Vma | undefined): v is Vma => v !== undefined && v.anonVma 
  */
 export function anonVmaPrepare(edit: MmEdit, vma: Vma): Vma {
   if (vma.anonVma !== 0) return vma;
+  const { traits } = edit.env;
   const next = edit.findVma(vma.end);
   const previous = edit.previous(vma);
   let anon = 0;
-  if (reusable(next) && compatible(vma, next)) anon = next.anonVma;
-  else if (reusable(previous) && compatible(previous, vma)) anon = previous.anonVma;
+  if (reusable(next) && compatible(traits, vma, next)) anon = next.anonVma;
+  else if (reusable(previous) && compatible(traits, previous, vma)) anon = previous.anonVma;
   const prepared = vma.withAnon(anon || edit.env.nextAnonVma(), 1);
   edit.replaceVma(vma, prepared);
   return prepared;
@@ -60,6 +63,12 @@ function continuesFile(edit: MmEdit, vma: Vma): boolean {
 export function supposeWritten(edit: MmEdit, page: number): void {
   const vma = edit.lookup(page);
   if (vma && isUntouched(vma) && !continuesFile(edit, vma)) anonVmaPrepare(edit, vma);
+}
+
+/** A write fault in private memory, which is the moment at which its VMA gets an anon_vma. */
+export function writeFault(edit: MmEdit, page: number): void {
+  const vma = edit.lookup(page);
+  if (vma && isUntouched(vma)) anonVmaPrepare(edit, vma);
 }
 
 /** A VMA looked at earlier may since have become another: only what still stands is touched. */

@@ -1,7 +1,7 @@
 import { PERSONALITY, STACK_GUARD_GAP } from "../arch/index.ts";
 import { done, NO_FILE, PAGE_SIZE, type Result, refuse, type Vpn, type Word } from "../base/index.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
-import { brkPage, type MmEdit, taskPages } from "./mm-edit.ts";
+import { brkPage, type MmEdit } from "./mm-edit.ts";
 import { munmapRange } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
 import { VM, VM_DATA_DEFAULT } from "./vm-flags.ts";
@@ -34,13 +34,14 @@ function moveBrk(edit: MmEdit, wanted: Word): Result<void> {
 
 function shrink(edit: MmEdit, to: Vpn, from: Vpn): Result<void> {
   const first = edit.findVma(to);
-  if (!first || first.start >= from) return refuse("EINVAL", "no heap mapping to shrink");
+  if (edit.env.traits.brkNeedsMapping && (!first || first.start >= from))
+    return refuse("EINVAL", "no heap mapping to shrink");
   return munmapRange(edit, to, from);
 }
 
 function grow(edit: MmEdit, from: Vpn, to: Vpn): Result<void> {
   const pages = to - from;
-  if (to > taskPages(edit.mm)) return refuse("ENOMEM", "beyond user space");
+  if (to > edit.taskPages) return refuse("ENOMEM", "beyond user space");
   if ((edit.mm.defFlags & VM.LOCKED) !== 0 && !mayLock(edit, pages))
     return refuse("EAGAIN", "RLIMIT_MEMLOCK");
   const next = edit.findVma(from);
@@ -55,13 +56,22 @@ function grow(edit: MmEdit, from: Vpn, to: Vpn): Result<void> {
  * Adds anonymous writable memory that continues the heap or a program's bss.
  *
  * @param extra VM_EXEC for a bss of an executable segment
+ * @param joins what it may become one with: the heap below it, or for exec any mapping that ends there
  * @refuses ENOMEM
- * @kernel do_brk_flags, mm/vma.c (6.18): merges only with the VMA below, and only above start_brk
+ * @kernel do_brk_flags, mm/vma.c (6.18): merges only with the VMA below, brk only above start_brk; mm/mmap.c
+ * (5.4): with both neighbours, wherever they lie
  */
-export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): Result<void> {
+export function doBrkFlags(
+  edit: MmEdit,
+  start: Vpn,
+  end: Vpn,
+  extra: number,
+  joins: "heap" | "any" = "heap",
+): Result<void> {
   const { mm } = edit;
   const implied = (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0 ? VM.EXEC : 0;
-  const flags = VM_DATA_DEFAULT | implied | VM.ACCOUNT | mm.defFlags | extra;
+  const mergeable = mm.mergeAny ? VM.MERGEABLE : 0;
+  const flags = VM_DATA_DEFAULT | implied | VM.ACCOUNT | mm.defFlags | mergeable | extra;
   const expand = mayExpandVm(edit, flags, end - start);
   if (!expand.ok) return expand;
   if (edit.mapCount > edit.env.sysctl.maxMapCount)
@@ -69,9 +79,13 @@ export function doBrkFlags(edit: MmEdit, start: Vpn, end: Vpn, extra: number): R
   const charged = charge(edit, end - start);
   if (!charged.ok) return charged;
   const x = new Vma(start, end, flags, 0, start, NO_FILE, VM_OPS.anon, 0, 0);
+  if (edit.env.traits.brkJoins === "neighbours") {
+    mergeNew(edit, x);
+    return done;
+  }
   const previous = edit.previous(x);
   const inHeap = previous !== undefined && previous.end * PAGE_SIZE > mm.startBrk && mm.startBrk > 0;
-  if (inHeap) mergeNew(edit, x, "before");
+  if (joins === "any" || inHeap) mergeNew(edit, x, "before");
   else edit.addVma(x);
   return done;
 }

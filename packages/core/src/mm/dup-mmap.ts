@@ -1,7 +1,10 @@
 import type { MmId } from "../base/index.ts";
 import { ok, type Result } from "../base/index.ts";
+import { copyPageRange, needsCopy } from "./copy-page-range.ts";
+import { exitMmapPages } from "./exit-mmap.ts";
 import { charge } from "./limits.ts";
 import { MmEdit } from "./mm-edit.ts";
+import { MmPages } from "./mm-pages.ts";
 import { emptyMm, type MmStruct } from "./mm-struct.ts";
 import { MDWE } from "./mman.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
@@ -16,53 +19,60 @@ import type { Vma } from "./vma.ts";
 export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
   const child = new MmEdit({ ...parent.mm, ...freshCounters(id, parent.mm) }, parent.env, undefined);
   const copies: Vma[] = [];
+  const pages = emptyPages(child);
   for (const vma of parent.mm.vmas.items()) {
     if ((vma.flags & VM.DONTCOPY) !== 0) continue;
     if ((vma.flags & VM.ACCOUNT) !== 0) {
       const charged = charge(parent, vma.pages);
       if (!charged.ok) {
         parent.env.commitment.committed -= copies.reduce((n, v) => n + accounted(v), 0);
+        if (pages) giveUp(parent, pages, copies);
         return charged;
       }
     }
     copies.push(inherited(child, vma));
+    if (pages && needsCopy(vma) && (vma.flags & VM.WIPEONFORK) === 0) copyPageRange(parent, pages, vma);
   }
   child.replaceVmas([], copies);
-  return ok({ ...child.mm, hiwaterVm: child.mm.totalVm });
+  pages?.noteHighWater();
+  return ok({ ...child.mm, pages, hiwaterVm: child.mm.totalVm });
 }
+
+/** What was copied goes again, and so do the tables, down to the top one: mmput on the child that is not to be. */
+function giveUp({ env: { memory } }: MmEdit, pages: MmPages, copies: readonly Vma[]): void {
+  exitMmapPages(memory, pages, copies);
+  memory?.tables.freeTable(pages.table.pgd);
+}
+
+/** mm_alloc_pgd: page tables without a page, where the machine's are modelled. */
+export const emptyPages = (edit: MmEdit): MmPages | undefined =>
+  edit.env.memory && MmPages.create(edit.env.memory.paging, edit.env.memory.tables);
 
 const accounted = (v: Vma): number => ((v.flags & VM.ACCOUNT) !== 0 ? v.pages : 0);
 
 /** What of an mm's own flags passes to a child, and through exec: mmf_init_legacy_flags. */
-export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabled"> => ({
+export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabled" | "mergeAny"> => ({
   mdwe: (mm.mdwe & MDWE.NO_INHERIT) !== 0 ? 0 : mm.mdwe,
   ...(mm.thpDisabled === undefined ? {} : { thpDisabled: mm.thpDisabled }),
+  ...(mm.mergeAny === undefined ? {} : { mergeAny: mm.mergeAny }),
 });
 
 function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
-  const {
-    vmas,
-    mmUsers,
-    mmCount,
-    totalVm,
-    lockedVm,
-    pinnedVm,
-    dataVm,
-    execVm,
-    stackVm,
-    rssAnon,
-    rssFile,
-    rssShmem,
-  } = emptyMm(id, parent.layout);
-  const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm, rssAnon, rssFile, rssShmem };
+  const { vmas, mmUsers, mmCount, totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm } = emptyMm(
+    id,
+    parent.layout,
+  );
+  const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm };
   const defFlags = parent.defFlags & VM.NOHUGEPAGE;
-  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, ...inheritedFlags(parent) };
+  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, rings: undefined, ...inheritedFlags(parent) };
 }
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */
 function inherited(child: MmEdit, vma: Vma): Vma {
   const unlocked = (vma.flags & VM_LOCKED_MASK) === 0 ? vma : vma.reflagged(vma.flags & ~VM_LOCKED_MASK);
+  const wiped = (vma.flags & VM.WIPEONFORK) !== 0;
+  if (wiped && child.env.traits.wipedIsTouched) return unlocked.withAnon(child.env.nextAnonVma(), 1);
   if (vma.anonVma === 0) return unlocked;
-  if ((vma.flags & VM.WIPEONFORK) !== 0) return unlocked.withAnon(0, 0);
+  if (wiped) return unlocked.withAnon(0, 0);
   return unlocked.withAnon(child.env.nextAnonVma(), vma.chain + 1);
 }

@@ -1,14 +1,26 @@
 import { uncharge } from "./limits.ts";
+import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
+import type { MmPages } from "./mm-pages.ts";
 import { accountedPages } from "./munmap.ts";
+import type { Vma } from "./vma.ts";
+import { UNMAPPED, zapPages } from "./zap.ts";
 
 /**
- * Takes every mapping down when the last user has gone.
+ * Takes every mapping down when the last user has gone. The top table stays as long as the descriptor.
  *
  * @kernel exit_mmap, mm/mmap.c (6.18)
  */
 export function exitMmap(edit: MmEdit): void {
   const all = edit.mm.vmas.toArray();
+  if (edit.mm.pages) exitMmapPages(edit.env.memory, edit.mm.pages, all);
   uncharge(edit, accountedPages(all));
   edit.replaceVmas(all, []);
+}
+
+/** Takes the pages of all VMAs out, and frees the tables below the top. */
+export function exitMmapPages(memory: Memory | undefined, pages: MmPages, vmas: readonly Vma[]): void {
+  if (!memory) return;
+  for (const vma of vmas) zapPages(memory, pages, vma, vma.start, vma.end, UNMAPPED);
+  pages.table.freeAll(memory.tables);
 }

@@ -1,6 +1,6 @@
 import { LOW_LIMIT, STACK_GUARD_GAP } from "../arch/index.ts";
 import { done, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
-import { anonVmaPrepare } from "./anon-vma.ts";
+import { anonVmaPrepare, writeFault } from "./anon-vma.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM } from "./vm-flags.ts";
@@ -47,4 +47,9 @@ export function findOrExpand(edit: MmEdit, page: number): Result<void> {
   if (vma && vma.start <= page) return done;
   if (!vma || (vma.flags & VM.GROWSDOWN) === 0) return refuse("EFAULT", "no mapping at the address");
   return expandStack(edit, vma, page);
+}
+
+/** What an access at `page` that a recording shows does to the VMAs; one that nothing answers for does nothing. */
+export function touch(edit: MmEdit, page: number, written: boolean): void {
+  if (findOrExpand(edit, page).ok && written) writeFault(edit, page);
 }

@@ -4,8 +4,6 @@ import type { MmStruct } from "./mm-struct.ts";
 import { VM } from "./vm-flags.ts";
 import { statOf, type Vma } from "./vma.ts";
 
-export type { Violation } from "../base/index.ts";
-
 /** VMAs are sorted, disjoint and inside user space. */
 export function* orderLaw(mm: MmStruct): Iterable<Violation> {
   const where = `mm ${mm.id}`;

@@ -1,3 +1,4 @@
+import type { KernelTraits, LaterAdvice } from "../arch/index.ts";
 import {
   done,
   isAligned,
@@ -10,18 +11,42 @@ import {
   wrapAlignUp,
 } from "../base/index.ts";
 import { anonVmaPrepare } from "./anon-vma.ts";
+import { collapse } from "./collapse.ts";
+import { installGuardMarkers, removeGuardMarkers } from "./guard-region.ts";
+import { canKsm } from "./ksm.ts";
+import { coolPages, dontNeedPages, freePages, pageOut, punchPages, readAheadPages } from "./madvise-pages.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
 import { isSealed } from "./munmap.ts";
 import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
-import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
-import { vmaModify } from "./vma-merge.ts";
+import { isAnonymous, VM_OPS, type Vma } from "./vma.ts";
+import { maySplit, vmaModify } from "./vma-merge.ts";
 import { pageOfWord, walkVmas } from "./vma-walk.ts";
 
 const KNOWN: ReadonlySet<number> = new Set(
   Object.values(MADV).filter((a) => a !== MADV.HWPOISON && a !== MADV.SOFT_OFFLINE),
 );
+
+/** Advice that came later than the oldest release that is modelled, by the name that its trait has. */
+const LATER: ReadonlyMap<number, LaterAdvice> = new Map(
+  (
+    [
+      "POPULATE_READ",
+      "POPULATE_WRITE",
+      "DONTNEED_LOCKED",
+      "COLLAPSE",
+      "GUARD_INSTALL",
+      "GUARD_REMOVE",
+    ] as const
+  ).map((name) => [MADV[name], name]),
+);
+
+function isKnown({ lacksAdvice }: KernelTraits, advice: number): boolean {
+  if (!KNOWN.has(advice)) return false;
+  const later = LATER.get(advice);
+  return later === undefined || !lacksAdvice.has(later);
+}
 
 /** Advice that throws contents away: what a seal forbids on memory that cannot be written. */
 const DESTRUCTIVE: ReadonlySet<number> = new Set([
@@ -41,7 +66,7 @@ const DESTRUCTIVE: ReadonlySet<number> = new Set([
  * @kernel do_madvise, mm/madvise.c (6.18)
  */
 export function madvise(edit: MmEdit, address: Word, length: Word, advice: number): Result<void> {
-  if (!KNOWN.has(advice)) return refuse("EINVAL", `unknown advice ${advice}`);
+  if (!isKnown(edit.env.traits, advice)) return refuse("EINVAL", `unknown advice ${advice}`);
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   const bytes = wrapAlignUp(length, PAGE_SIZE);
   if (length !== 0 && bytes === 0) return refuse("EINVAL", "length wraps");
@@ -62,13 +87,33 @@ function populate(edit: MmEdit, from: number, to: number, advice: number): Resul
     const vma = edit.lookup(at);
     if (!vma) return refuse("ENOMEM", "the range has a hole");
     const needed = write ? VM.WRITE : VM.READ;
-    if ((vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || (vma.flags & needed) === 0)
+    const forbidden = (vma.flags & (VM.IO | VM.PFNMAP)) !== 0 || vma.ops === VM_OPS.secret;
+    if (forbidden || (vma.flags & needed) === 0)
       return refuse("EINVAL", "the mapping does not allow this access");
-    if (Math.min(vma.end, to) > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
-    if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+    const refused = faultIn(edit, vma, at, Math.min(vma.end, to), write);
+    if (refused) return refused;
     at = vma.end;
   }
   return done;
+}
+
+/** Prefaults a part of one VMA: madvise_populate, which names what a fault came to as its errno. */
+function faultIn(
+  edit: MmEdit,
+  vma: Vma,
+  start: number,
+  end: number,
+  write: boolean,
+): Result<never> | undefined {
+  const { memory } = edit.env;
+  if (memory) {
+    const ended = memory.faults.faultIn(edit, vma, start, end, write);
+    if (ended === "oom") return refuse("ENOMEM", "no free page");
+    return ended === "done" || ended === "major" ? undefined : refuse("EFAULT", `a fault ends in ${ended}`);
+  }
+  if (end > endOfObject(edit, vma)) return refuse("EFAULT", "no memory behind the range");
+  if (write && (vma.flags & VM.SHARED) === 0) anonVmaPrepare(edit, vma);
+  return undefined;
 }
 
 function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: number): Result<unknown> {
@@ -97,53 +142,70 @@ function advisePages(
   const { flags } = vma;
   switch (advice) {
     case MADV.WILLNEED:
+      readAheadPages(edit, vma, start, end);
       return done;
     case MADV.DONTNEED:
-      return (flags & (VM.LOCKED | VM.PFNMAP)) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & VM.HUGETLB) !== 0 && !edit.env.traits.dontneedHugetlb)
+        return refuse("EINVAL", "huge pages stay");
+      return dropPages(edit, vma, start, end, VM.LOCKED | VM.PFNMAP);
     case MADV.DONTNEED_LOCKED:
-      return (flags & VM.PFNMAP) !== 0 ? refuse("EINVAL", "special memory") : done;
+      return dropPages(edit, vma, start, end, VM.PFNMAP);
     case MADV.FREE:
       if (!isAnonymous(vma)) return refuse("EINVAL", "MADV_FREE is for anonymous memory");
-      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & UNRECLAIMED) !== 0) return refuse("EINVAL", "locked or special memory");
+      freePages(edit, start, end);
+      return done;
     case MADV.COLD:
     case MADV.PAGEOUT:
-      return (flags & UNRECLAIMED) !== 0 ? refuse("EINVAL", "locked or special memory") : done;
+      if ((flags & UNRECLAIMED) !== 0) return refuse("EINVAL", "locked or special memory");
+      if (advice === MADV.COLD) coolPages(edit, start, end);
+      else pageOut(edit, vma, start, end);
+      return done;
     case MADV.REMOVE:
-      return removePages(edit, vma);
+      return removePages(edit, vma, start, end);
     case MADV.COLLAPSE:
-      return collapse(vma, start, end);
+      return collapse(edit, vma, start, end);
     case MADV.GUARD_INSTALL:
-      return installGuards(edit, vma);
+      return installGuards(edit, vma, start, end);
     case MADV.GUARD_REMOVE:
-      if ((flags & (VM_SPECIAL | VM.HUGETLB)) === 0) return done;
-      return refuse("EINVAL", "special memory holds no guards");
+      if ((flags & (VM_SPECIAL | VM.HUGETLB)) !== 0)
+        return refuse("EINVAL", "special memory holds no guards");
+      removeGuardMarkers(edit, start, end);
+      return done;
     default:
       return undefined;
   }
 }
 
-function removePages(edit: MmEdit, vma: Vma): Result<void> {
-  if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
-  const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
-  if (!file) return refuse("EINVAL", "no file to punch a hole in");
-  if ((vma.flags & (VM.SHARED | VM.MAYWRITE)) !== (VM.SHARED | VM.MAYWRITE))
-    return refuse("EACCES", "the mapping cannot write its file");
+/** madvise_dontneed_free_valid_vma: huge pages go only from a boundary of theirs on, as many as are whole. */
+function dropPages(edit: MmEdit, vma: Vma, start: number, end: number, kept: number): Result<void> {
+  if ((vma.flags & kept) !== 0) return refuse("EINVAL", "locked or special memory");
+  if (!maySplit(vma, start) && vma.ops === VM_OPS.hugetlb)
+    return refuse("EINVAL", "not aligned to the huge page size");
+  dontNeedPages(edit, vma, start, end);
   return done;
 }
 
-function collapse(vma: Vma, start: number, end: number): Result<void> {
-  const aligned = Math.ceil(start / 512) * 512 + 512 <= Math.floor(end / 512) * 512;
-  if (!isAnonymous(vma) || isSpecial(vma)) return refuse("EINVAL", "not a mapping of huge pages");
-  return aligned ? done : refuse("EINVAL", "no aligned 2 MiB inside");
+function removePages(edit: MmEdit, vma: Vma, start: number, end: number): Result<void> {
+  if ((vma.flags & VM.LOCKED) !== 0) return refuse("EINVAL", "locked memory");
+  const file = vma.file === 0 ? undefined : edit.env.file(vma.file);
+  if (!file) return refuse("EINVAL", "no file to punch a hole in");
+  const needed = VM.SHARED | (edit.env.traits.removeNeedsMaywrite ? VM.MAYWRITE : VM.WRITE);
+  if ((vma.flags & needed) !== needed) return refuse("EACCES", "the mapping cannot write its file");
+  if (file.kind === "aio") return refuse("ENODEV", "a ring has no holes");
+  if (file.kind === "secret") return refuse("EOPNOTSUPP", "secret memory has no holes");
+  punchPages(edit, vma, start, end);
+  return done;
 }
 
 /** madvise_guard_install: marks the whole VMA; anonymous memory gets its anon_vma. */
-function installGuards(edit: MmEdit, vma: Vma): Result<void> {
+function installGuards(edit: MmEdit, vma: Vma, start: number, end: number): Result<void> {
   if ((vma.flags & (VM_SPECIAL | VM.HUGETLB | VM.LOCKED)) !== 0)
     return refuse("EINVAL", "locked or special memory holds no guards");
   const prepared = isAnonymous(vma) ? anonVmaPrepare(edit, vma) : vma;
   if ((prepared.flags & VM.MAYBE_GUARD) === 0)
     edit.replaceVma(prepared, prepared.reflagged(prepared.flags | VM.MAYBE_GUARD));
+  installGuardMarkers(edit, vma, start, end);
   return done;
 }
 
@@ -186,7 +248,3 @@ function advisedFlags(vma: Vma, advice: number): Result<number> {
       return ok(flags);
   }
 }
-
-/** vma_ksm_compatible, mm/ksm.c. */
-const canKsm = (vma: Vma): boolean =>
-  (vma.flags & (VM.SHARED | VM.MAYSHARE | VM.HUGETLB | VM_SPECIAL)) === 0 && (vma.high & VMH.DROPPABLE) === 0;

@@ -1,10 +1,10 @@
 import { done, PAGE_SIZE, type Result, refuse, type Word, wrapAdd, wrapAlignUp } from "../base/index.ts";
 import { canDoMlock } from "./limits.ts";
-import { type MmEdit, taskPages } from "./mm-edit.ts";
+import type { MmEdit } from "./mm-edit.ts";
 import { MCL, MLOCK_ONFAULT } from "./mman.ts";
 import { mmPopulate } from "./populate.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
-import { neverLocked, type Vma } from "./vma.ts";
+import { neverLocked, VM_OPS, type Vma } from "./vma.ts";
 import { vmaModify } from "./vma-merge.ts";
 import { pageOfWord } from "./vma-walk.ts";
 
@@ -75,7 +75,7 @@ function applyLock(edit: MmEdit, address: Word, bytes: Word, flags: number): Res
 }
 
 function mlockFixup(edit: MmEdit, vma: Vma, start: number, end: number, flags: number): Result<unknown> {
-  if (flags === vma.flags || neverLocked(vma)) return done;
+  if (flags === vma.flags || neverLocked(vma) || vma.ops === VM_OPS.secret) return done;
   return vmaModify(edit, vma, start, end, flags);
 }
 
@@ -103,7 +103,7 @@ export function mlockall(edit: MmEdit, flags: number): Result<void> {
   edit.set("defFlags", (edit.mm.defFlags & ~VM_LOCKED_MASK) | future);
   if ((flags & MCL.CURRENT) !== 0) {
     lockAll(edit, VM.LOCKED | onFault);
-    mmPopulate(edit, 0, taskPages(edit.mm), "ignore");
+    mmPopulate(edit, 0, edit.taskPages, "ignore");
   }
   return done;
 }

@@ -1,9 +1,11 @@
+import { IA32, taskSizeOf } from "../arch/index.ts";
 import {
   addressOf,
   assert,
   type Journal,
   type MmId,
   NO_FILE,
+  PAGE_SIZE,
   pageOf,
   type Step,
   type Vpn,
@@ -33,11 +35,21 @@ export interface MmStep extends Step {
  * refuse, keep every total equal to the sum it abbreviates, and leave a step.
  */
 export class MmEdit {
+  /** TASK_SIZE for this call, in bytes. */
+  readonly taskSize: number;
+
   constructor(
     readonly mm: MmDraft,
     readonly env: MmEnv,
     private readonly journal: Journal | undefined,
-  ) {}
+  ) {
+    this.taskSize = taskSizeOf(mm.layout, env.personality);
+  }
+
+  /** TASK_SIZE in pages. */
+  get taskPages(): number {
+    return this.taskSize / PAGE_SIZE;
+  }
 
   /** Puts `after` where `before` was; both sorted, and `before` as it stands in the tree. */
   replaceVmas(before: readonly Vma[], after: readonly Vma[]): void {
@@ -176,8 +188,9 @@ export function setField<F extends MmScalar>(
   journal.note(step);
 }
 
-/** TASK_SIZE in pages. */
-export const taskPages = (mm: MmStruct): number => mm.layout.taskSize / 4096;
+/** The most pages that the task's user space may ever have. */
+export const taskPages = ({ layout }: MmStruct): number =>
+  (layout.compat ? IA32.taskSize : layout.taskSize) / PAGE_SIZE;
 
 /** Pages of the break's VMA range as brk rounds it up. */
 export const brkPage = (bytes: number): Vpn => pageOf(bytes + addressOf(1) - 1);

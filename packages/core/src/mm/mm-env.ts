@@ -1,4 +1,6 @@
+import type { KernelTraits } from "../arch/index.ts";
 import type { FileId } from "../base/index.ts";
+import type { Memory } from "./memory.ts";
 import type { OpenFile } from "./open-file.ts";
 
 /** Resource limits in bytes; UNLIMITED is infinity. Soft and hard. */
@@ -46,8 +48,12 @@ export interface MmEnv {
   readonly limits: Rlimits;
   readonly capabilities: Capabilities;
   readonly personality: number;
+  /** What the kernel release does otherwise than others. */
+  readonly traits: KernelTraits;
   readonly sysctl: Sysctl;
   readonly commitment: Commitment;
+  /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
+  readonly memory?: Memory | undefined;
   file(id: FileId): OpenFile;
   /** Makes the kernel's own file behind shared anonymous memory and the like. */
   makeFile(file: Omit<OpenFile, "id">): OpenFile;

@@ -1,7 +1,16 @@
 import type { Layout } from "../arch/index.ts";
-import type { MmId, Vpn } from "../base/index.ts";
+import type { FileId, MmId, Vpn } from "../base/index.ts";
 import { GapTree } from "../struct/index.ts";
+import type { MmPages } from "./mm-pages.ts";
 import type { Vma } from "./vma.ts";
+
+/** A ring that io_setup has mapped: kioctx, as far as it knows about memory. */
+export interface AioRing {
+  readonly file: FileId;
+  /** Where it begins, or where the part of it begins that moved last. */
+  readonly start: Vpn;
+  readonly pages: number;
+}
 
 /** How PR_SET_THP_DISABLE takes transparent huge pages away. */
 export type ThpDisabled = "completely" | "except advised";
@@ -17,6 +26,12 @@ export interface MmStruct {
   readonly vmas: GapTree<Vma>;
   readonly mmapBase: Vpn;
   readonly mmapLegacyBase: Vpn;
+  /**
+   * The same for calls through the entry that is not the task's own: of a 64-bit task those of 32-bit calls
+   * (mmap_compat_base, mmap_compat_legacy_base), of a 32-bit one those of 64-bit calls.
+   */
+  readonly mmapCompatBase: Vpn;
+  readonly mmapCompatLegacyBase: Vpn;
   /** Searches go upward from the legacy base: the ADDR_COMPAT_LAYOUT personality at exec. */
   readonly bottomUp: boolean;
 
@@ -51,6 +66,10 @@ export interface MmStruct {
   readonly mdwe: number;
   /** PR_SET_THP_DISABLE: no transparent huge pages, or only where madvise asks for them. */
   readonly thpDisabled?: ThpDisabled | undefined;
+  /** PR_SET_MEMORY_MERGE: all memory is as if MADV_MERGEABLE had been given for it. */
+  readonly mergeAny?: true | undefined;
+  /** Rings of asynchronous I/O by their number, of which some may be gone: ioctx_table. */
+  readonly rings?: readonly (AioRing | undefined)[] | undefined;
 
   /**
    * First pages of private writable VMAs that no write is known to have touched since they were made or
@@ -59,20 +78,15 @@ export interface MmStruct {
    */
   readonly untouched: readonly number[];
 
-  /** Page tables and resident pages, kept by the page model: pgd and the RSS counters. */
-  readonly pgd: number;
-  readonly rssAnon: number;
-  readonly rssFile: number;
-  readonly rssShmem: number;
-  readonly swapEnts: number;
-  readonly hiwaterRss: number;
+  /** Page tables and resident pages; absent in a log that does not tell of accesses. */
+  readonly pages?: MmPages | undefined;
 }
 
 /** A checked-out mm: the same record, open for changes. */
 export type MmDraft = { -readonly [K in keyof MmStruct]: MmStruct[K] };
 
 /** The fields that a program or the loader sets as plain values. */
-export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas">;
+export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas" | "pages">;
 
 /** map_count: the number of VMAs. */
 export const mapCount = (mm: MmStruct): number => mm.vmas.size;
@@ -84,6 +98,8 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   vmas: GapTree.empty<Vma>(),
   mmapBase: 0 as Vpn,
   mmapLegacyBase: 0 as Vpn,
+  mmapCompatBase: 0 as Vpn,
+  mmapCompatLegacyBase: 0 as Vpn,
   bottomUp: false,
   mmUsers: 1,
   mmCount: 1,
@@ -109,10 +125,4 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   vdso: 0 as Vpn,
   mdwe: 0,
   untouched: [],
-  pgd: 0,
-  rssAnon: 0,
-  rssFile: 0,
-  rssShmem: 0,
-  swapEnts: 0,
-  hiwaterRss: 0,
 });

@@ -243,11 +243,32 @@ describe("limits", () => {
     expect(told(new Machine().ask(flagged((pages + 1) * PAGE_SIZE, MAP.NORESERVE)))).toMatch(/^7f/);
   });
 
-  test("a driver that refuses leaves a hole", () => {
-    const s = strip("AAAAAA");
-    s.ask({ ...flagged(2 * PAGE_SIZE, MAP.FIXED | MAP.SYNC, HERE + 2 * PAGE_SIZE) });
+  test("a file system that refuses leaves a hole", () => {
+    const s = strip("AAAAAA").mmap("..FF", { flags: MAP.SYNC });
     expect(s.last).toBe("EOPNOTSUPP");
     expect(`${s}`).toBe("AA..AA");
+  });
+});
+
+describe("a file that may not be written to everywhere", () => {
+  const shared = (file: Partial<OpenFile>, prot: number): string =>
+    told(withFile(file).ask(ofFile(MAP.SHARED, prot)));
+
+  test("a swap file is ETXTBSY, shared and writable, and may be read and written privately", () => {
+    expect(shared({ swapFile: true }, PROT.READ | PROT.WRITE)).toBe("ETXTBSY");
+    expect(shared({ swapFile: true }, PROT.READ)).toBe("20000000");
+    const machine = withFile({ swapFile: true });
+    expect(told(machine.ask(ofFile(MAP.PRIVATE, PROT.READ | PROT.WRITE)))).toBe("20000000");
+  });
+
+  test("an append-only file is EACCES shared, unless it is only open for reading", () => {
+    expect(shared({ appendOnly: true }, PROT.READ)).toBe("EACCES");
+    expect(shared({ appendOnly: true, writable: false }, PROT.READ)).toBe("20000000");
+  });
+
+  test("of the refusals for writing EACCES comes first, then ETXTBSY, then EACCES for appending", () => {
+    expect(shared({ swapFile: true, writable: false }, PROT.WRITE)).toBe("EACCES");
+    expect(shared({ swapFile: true, appendOnly: true }, PROT.WRITE)).toBe("ETXTBSY");
   });
 });
 

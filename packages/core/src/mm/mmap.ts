@@ -14,16 +14,17 @@ import {
   type Word,
   wrapAlignUp,
 } from "../base/index.ts";
+import { canKsm } from "./ksm.ts";
 import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
-import { accountedPages, gatherVmas, removeVmas } from "./munmap.ts";
+import { accountedPages, gatherVmas, munmapRange, removeVmas } from "./munmap.ts";
 import type { OpenFile } from "./open-file.ts";
 import { mmPopulate } from "./populate.ts";
-import { getUnmappedArea } from "./unmapped-area.ts";
+import { type Entry, getUnmappedArea } from "./unmapped-area.ts";
 import { VM, VM_LOCKED_MASK, VM_MAY, VMH } from "./vm-flags.ts";
 import { neverLocked, VM_OPS, Vma, type VmOps } from "./vma.ts";
-import { mergeNew } from "./vma-merge.ts";
+import { mergeMapping } from "./vma-merge.ts";
 
 export interface MmapRequest {
   readonly address: Word;
@@ -34,6 +35,10 @@ export interface MmapRequest {
   readonly offset: Word;
   /** The open file behind the descriptor; "none" when the descriptor is not open. */
   readonly file?: OpenFile | "none" | undefined;
+  /** The entry that the call came through; absent for the task's own. */
+  readonly entry?: Entry | undefined;
+  /** exec's own mapping of a program, which forbids writing to the file in some releases. */
+  readonly program?: true;
 }
 
 /** A mapping as its type and file allow it. */
@@ -58,7 +63,7 @@ const maxFileBytes = (file: OpenFile): bigint =>
  * @kernel ksys_mmap_pgoff, do_mmap, mm/mmap.c; __mmap_region, mm/vma.c (6.18)
  */
 export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
-  const backing = chooseBacking(edit, request);
+  const backing = chooseBacking(request);
   if (!backing.ok) return backing;
   const file = backing.value;
   const length = file?.kind === "hugetlb" ? inHugePages(request.length, file) : request.length;
@@ -77,12 +82,12 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   if ((flags & MAP.FIXED_NOREPLACE) !== 0 && edit.mm.vmas.overlaps(start, end))
     return refuse("EEXIST", "MAP_FIXED_NOREPLACE over an existing mapping");
 
-  const wanted = vmFlags(edit, prot, flags);
+  const wanted = vmFlags(edit, prot, flags, request.program === true);
   const lock = checkLock(edit, flags, wanted, end - start);
   if (!lock.ok) return lock;
   const kind = file
-    ? fileKind(file, request, flags, prot, wanted, bytes)
-    : anonymousKind(flags, wanted, start, end);
+    ? fileKind(edit, file, request, flags, prot, wanted, bytes)
+    : anonymousKind(edit, flags, wanted, start, end);
   if (!kind.ok) return kind;
   if (!isReserved(edit, kind.value, flags)) kind.value.flags |= VM.NORESERVE;
   const mapped = mmapRegion(edit, start, end, kind.value, (flags & MAP.FIXED) !== 0);
@@ -93,8 +98,8 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
 }
 
 /** The file behind the mapping. */
-function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | undefined> {
-  const { flags, length } = request;
+function chooseBacking(request: MmapRequest): Result<OpenFile | undefined> {
+  const { flags } = request;
   if (!isAligned(request.offset, PAGE_SIZE)) return refuse("EINVAL", "offset is not page-aligned");
   if ((flags & MAP.ANONYMOUS) === 0) {
     const file = request.file;
@@ -103,22 +108,18 @@ function chooseBacking(edit: MmEdit, request: MmapRequest): Result<OpenFile | un
       return refuse("EINVAL", "MAP_HUGETLB on an ordinary file");
     return ok(file);
   }
-  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(edit, flags, length);
+  return (flags & MAP.HUGETLB) === 0 ? done : hugetlbBacking(flags);
 }
 
 /** A mapping of huge pages is made longer before anything looks at its length. */
 const inHugePages = (length: Word, file: OpenFile): Word =>
   wrapAlignUp(length, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE);
 
-/** hugetlb_file_setup: an unlinked file of huge pages, reserved from the pool at once. */
-function hugetlbBacking(edit: MmEdit, flags: number, length: Word): Result<OpenFile> {
+/** hugetlb_file_setup: an unlinked file of huge pages, which the mapping itself will reserve from the pool. */
+function hugetlbBacking(flags: number): Result<OpenFile> {
   const code = hugeSizeCode(flags);
   if (code !== 0 && code !== 21 && code !== 30) return refuse("EINVAL", `no huge pages of 2^${code} bytes`);
   const hugePages = code === 30 ? PMD_PAGES * 512 : PMD_PAGES;
-  const rounded = wrapAlignUp(length, hugePages * PAGE_SIZE);
-  const free = code === 30 ? 0 : edit.env.sysctl.hugePages;
-  if ((flags & MAP.NORESERVE) === 0 && Number(rounded) / (hugePages * PAGE_SIZE) > free)
-    return refuse("ENOMEM", `${free} free huge pages in the pool`);
   const file: OpenFile = {
     id: NO_FILE,
     path: "/anon_hugepage",
@@ -147,7 +148,7 @@ function choosePlace(
   bytes: Word,
   file: OpenFile | undefined,
 ): Result<Vpn> {
-  const { taskSize } = edit.mm.layout;
+  const { taskSize } = edit;
   if (bytes > taskSize) return refuse("ENOMEM", "longer than the address space");
   const pages = Number(bytes) / PAGE_SIZE;
   if ((flags & MAP.FIXED) === 0) {
@@ -157,6 +158,7 @@ function choosePlace(
       flags,
       pgoff: file ? Number(request.offset) / PAGE_SIZE : 0,
       file,
+      entry: request.entry,
     });
   }
   const { address } = request;
@@ -177,12 +179,14 @@ function roundHint(address: Word, taskSize: number): number {
 }
 
 /** calc_vm_prot_bits, calc_vm_flag_bits and what every mapping gets. */
-function vmFlags(edit: MmEdit, prot: number, flags: number): number {
+function vmFlags(edit: MmEdit, prot: number, flags: number, program: boolean): number {
   let vm = (prot & (PROT.READ | PROT.WRITE | PROT.EXEC)) | VM_MAY | edit.mm.defFlags;
   if ((flags & MAP.GROWSDOWN) !== 0) vm |= VM.GROWSDOWN;
   if ((flags & MAP.LOCKED) !== 0) vm |= VM.LOCKED;
   if ((flags & MAP.SYNC) !== 0) vm |= VM.SYNC;
-  if ((flags & MAP.STACK) !== 0) vm |= VM.NOHUGEPAGE;
+  const { mapStackNoHuge, denyWrite } = edit.env.traits;
+  if (mapStackNoHuge && (flags & MAP.STACK) !== 0) vm |= VM.NOHUGEPAGE;
+  if (denyWrite && program) vm |= VM.DENYWRITE;
   return vm;
 }
 
@@ -192,8 +196,10 @@ function checkLock(edit: MmEdit, flags: number, vm: number, pages: number): Resu
   return done;
 }
 
-function anonymousKind(flags: number, vm: number, start: number, end: number): Result<Kind> {
+function anonymousKind(edit: MmEdit, flags: number, vm: number, start: number, end: number): Result<Kind> {
   const type = flags & MAP.TYPE;
+  if (type === MAP.DROPPABLE && !edit.env.traits.mapDroppable)
+    return refuse("EINVAL", "this release has no MAP_DROPPABLE");
   const grows = (flags & MAP.GROWSDOWN) !== 0;
   switch (type) {
     case MAP.SHARED:
@@ -236,6 +242,7 @@ const sharedAnonymous = (pages: number): OpenFile => ({
 
 /** The checks of a file mapping in do_mmap's order. */
 function fileKind(
+  edit: MmEdit,
   file: OpenFile,
   request: MmapRequest,
   mapFlags: number,
@@ -251,7 +258,7 @@ function fileKind(
   const type = mapFlags & MAP.TYPE;
   let vm = wanted;
   if (type === MAP.SHARED || type === MAP.SHARED_VALIDATE) {
-    const shared = sharedFileFlags(file, mapFlags, prot, vm);
+    const shared = sharedFileFlags(edit, file, mapFlags, prot, vm);
     if (!shared.ok) return shared;
     vm = shared.value;
   } else if (type !== MAP.PRIVATE) {
@@ -264,18 +271,31 @@ function fileKind(
   }
   if (file.kind === "unmappable") return refuse("ENODEV", "this kind of file cannot be mapped");
   if ((mapFlags & MAP.GROWSDOWN) !== 0) return refuse("EINVAL", "MAP_GROWSDOWN on a file");
-  if (file.writeSealed && (vm & VM.SHARED) !== 0) {
+  if (file.writeSealed && (vm & VM.SHARED) !== 0 && edit.env.traits.sealedReads) {
     if ((vm & VM.WRITE) !== 0) return refuse("EPERM", "the memfd is sealed against writing");
     vm &= ~VM.MAYWRITE;
   }
   return ok(fileOps(file, vm, pgoff));
 }
 
-function sharedFileFlags(file: OpenFile, flags: number, prot: number, vm: number): Result<number> {
-  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK & ~MAP.SHARED_VALIDATE) !== 0)
+function sharedFileFlags(
+  edit: MmEdit,
+  file: OpenFile,
+  flags: number,
+  prot: number,
+  vm: number,
+): Result<number> {
+  const legacy = edit.env.traits.mapAbove4G ? LEGACY_MAP_MASK : LEGACY_MAP_MASK & ~MAP.ABOVE4G;
+  // FOP_MMAP_SYNC: such a file system knows the flag, and refuses it only when all else is granted.
+  const known = legacy | MAP.SHARED_VALIDATE | (file.kind === "disk" ? MAP.SYNC : 0);
+  if ((flags & MAP.TYPE) === MAP.SHARED_VALIDATE && (flags & ~known) !== 0)
     return refuse("EOPNOTSUPP", "MAP_SHARED_VALIDATE with a flag that the file does not know");
   if ((prot & PROT.WRITE) !== 0 && !file.writable)
     return refuse("EACCES", "shared and writable, but the file is not open for writing");
+  if ((prot & PROT.WRITE) !== 0 && file.swapFile)
+    return refuse("ETXTBSY", "shared and writable, but it is swapped to");
+  if (file.appendOnly && file.writable)
+    return refuse("EACCES", "shared, but the file may only be appended to");
   const shared = vm | VM.SHARED | VM.MAYSHARE;
   return ok(file.writable ? shared : shared & ~(VM.MAYWRITE | VM.SHARED));
 }
@@ -292,6 +312,10 @@ function fileOps(file: OpenFile, flags: number, pgoff: number): Kind {
       return { flags, high, pgoff, file, ops: VM_OPS.shmem };
     case "shm":
       return { flags, high, pgoff, file, ops: VM_OPS.shm };
+    case "secret":
+      return { flags, high, pgoff, file, ops: VM_OPS.secret };
+    case "aio":
+      return { flags: flags | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.aio };
     case "hugetlb":
       return { flags: flags | VM.HUGETLB | VM.DONTEXPAND, high, pgoff, file, ops: VM_OPS.hugetlb };
     default:
@@ -315,6 +339,7 @@ const isAccountable = (kind: Kind): boolean =>
 function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed: boolean): Result<void> {
   if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
     return refuse("EACCES", "PR_SET_MDWE: writable and executable");
+  if (edit.env.traits.fixedUnmaps === "first") return mmapRegionUnmapsFirst(edit, start, end, kind);
   const gathered = fixed ? gatherVmas(edit, start, end) : NOTHING;
   if (!gathered.ok) return gathered;
   const old = gathered.value;
@@ -341,10 +366,47 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
   return placed;
 }
 
+/**
+ * The same in the releases that take away what stood there before they ask for memory, so that a refusal may
+ * leave a hole; a limit that is reached leaves all as it was.
+ *
+ * @kernel mmap_region, mm/mmap.c (5.4, 6.1)
+ */
+function mmapRegionUnmapsFirst(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  const pages = end - start;
+  let replaced = 0;
+  let held: FileId = NO_FILE;
+  for (const v of edit.mm.vmas.collect(start, end)) {
+    replaced += Math.min(v.end, end) - Math.max(v.start, start);
+    if (v.file === kind.file?.id) held = v.file;
+  }
+  const expand = mayExpandVm(edit, kind.flags, pages - replaced);
+  if (!expand.ok) return expand;
+  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
+  const placed = placeCleared(edit, start, end, kind);
+  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
+  return placed;
+}
+
+function placeCleared(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
+  const cleared = munmapRange(edit, start, end);
+  if (!cleared.ok) return refuse("ENOMEM", `the range cannot be cleared: ${cleared.error.why}`);
+  const charged = isAccountable(kind) ? end - start : 0;
+  const paid = charge(edit, charged);
+  if (!paid.ok) return paid;
+  if (charged > 0) kind.flags |= VM.ACCOUNT;
+  const placed = placeNew(edit, start, end, kind);
+  if (!placed.ok) edit.env.commitment.committed -= charged;
+  return placed;
+}
+
 /** __mmap_new_vma: the range is empty now, and stays so when the file's own mmap hook refuses. */
 function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
-  const { flags } = kind;
-  if ((flags & VM.SYNC) !== 0) return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if (kind.file?.writeSealed && (kind.flags & VM.SHARED) !== 0 && !edit.env.traits.sealedReads)
+    return refuse("EPERM", "the memfd is sealed against writing");
+  const granted = askFile(edit, kind, end - start);
+  if (!granted.ok) return granted;
+  const flags = kind.flags | mergeableFlag(edit, kind);
   const backing = makeBacking(edit, kind, end - start);
   if (!backing.ok) return backing;
   const file = backing.value;
@@ -352,9 +414,34 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   const vma = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
   // A lock that such memory cannot hold is taken off only after the attempt to merge, which it foiled.
   if ((flags & VM.LOCKED) !== 0 && neverLocked(vma)) edit.addVma(vma.reflagged(flags & ~VM_LOCKED_MASK));
-  else mergeNew(edit, vma);
+  else mergeMapping(edit, vma);
   return done;
 }
+
+/** What a file's own mmap hook refuses, or adds to the flags: secretmem_mmap_prepare, mm/secretmem.c. */
+function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
+  if ((kind.flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
+    return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
+  if (kind.ops === VM_OPS.hugetlb) return reserveHuge(edit, kind, pages);
+  if (kind.ops !== VM_OPS.secret) return done;
+  if ((kind.flags & VM.MAYSHARE) === 0) return refuse("EINVAL", "secret memory is always shared");
+  if (!mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
+  kind.flags |= VM.LOCKED | VM.DONTDUMP;
+  return done;
+}
+
+/** hugetlbfs_file_mmap, fs/hugetlbfs/inode.c: reserves from the pool, which has 2 MiB pages only. */
+function reserveHuge(edit: MmEdit, { flags, file, pgoff }: Kind, pages: number): Result<void> {
+  const size = file?.hugePages ?? PMD_PAGES;
+  if (pgoff % size !== 0) return refuse("EINVAL", "the offset is not aligned to the huge page size");
+  const free = size === PMD_PAGES ? (edit.env.memory?.pool.free.length ?? edit.env.sysctl.hugePages) : 0;
+  const reserved = (flags & VM.NORESERVE) === 0 ? pages / size : 0;
+  return reserved > free ? refuse("ENOMEM", `${free} free huge pages in the pool`) : done;
+}
+
+/** ksm_vma_flags: under PR_SET_MEMORY_MERGE what can be is mergeable from the start. */
+const mergeableFlag = (edit: MmEdit, kind: Kind): number =>
+  edit.mm.mergeAny && canKsm(kind) ? VM.MERGEABLE : 0;
 
 /**
  * The file that the mapping holds. Shared anonymous memory, to which a shared mapping of /dev/zero turns,

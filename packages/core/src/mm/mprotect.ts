@@ -10,6 +10,7 @@ import {
   wrapAdd,
   wrapAlignUp,
 } from "../base/index.ts";
+import { changeProtection } from "./change-protection.ts";
 import { charge, mayExpandVm, uncharge } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { PROT, PROT_RWX } from "./mman.ts";
@@ -122,7 +123,12 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
       charged = pages;
       flags |= VM.ACCOUNT;
     }
-  } else if ((flags & VM.ACCOUNT) !== 0 && isAnonymous(vma) && vma.anonVma === 0) {
+  } else if (
+    edit.env.traits.mprotectUncharges &&
+    (flags & VM.ACCOUNT) !== 0 &&
+    isAnonymous(vma) &&
+    vma.anonVma === 0
+  ) {
     released = pages;
     flags &= ~VM.ACCOUNT;
   }
@@ -132,7 +138,15 @@ function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wante
     return modified;
   }
   uncharge(edit, released);
+  changeProtection(edit, start, end);
   const locked = (vma.flags & (VM.LOCKED | VM.WRITE | VM.SHARED)) === VM.LOCKED && (flags & VM.WRITE) !== 0;
-  if (locked) mmPopulate(edit, start, end, "ignore");
+  if (locked) populateWritable(edit, start, end);
   return done;
+}
+
+/** Brings locked memory in that has become writable, without ever letting the mmap lock go: populate_vma_page_range. */
+function populateWritable(edit: MmEdit, start: number, end: number): void {
+  const vma = edit.lookup(start);
+  if (!edit.env.memory || !vma) mmPopulate(edit, start, end, "ignore");
+  else if ((vma.flags & VM.LOCKONFAULT) === 0) edit.env.memory.faults.faultIn(edit, vma, start, end, true);
 }

@@ -16,10 +16,11 @@ import { pageOfWord } from "./vma-walk.ts";
 /**
  * Seals the mappings of [address, address + length) against being unmapped, moved or re-protected.
  *
- * @refuses EINVAL; ENOMEM for a hole, with nothing changed
+ * @refuses ENOSYS before 6.10; EINVAL; ENOMEM for a hole, with nothing changed
  * @kernel do_mseal, mm/mseal.c (6.18)
  */
 export function mseal(edit: MmEdit, address: Word, length: Word, flags: Word): Result<void> {
+  if (!edit.env.traits.mseal) return refuse("ENOSYS", "this release has no mseal");
   if (flags !== 0) return refuse("EINVAL", "flags must be 0");
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   const bytes = wrapAlignUp(length, PAGE_SIZE);

@@ -11,6 +11,7 @@ import {
 import type { MmEdit } from "./mm-edit.ts";
 import { MS } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
+import { VM_OPS, type Vma } from "./vma.ts";
 import { pageOfWord, walkVmas } from "./vma-walk.ts";
 
 /**
@@ -26,11 +27,16 @@ export function msync(edit: MmEdit, address: Word, length: Word, flags: number):
   const end = wrapAdd(address, wrapAlignUp(length, PAGE_SIZE));
   if (end < address) return refuse("ENOMEM", "range wraps");
   if (end === address) return done;
-  return walkVmas(edit, pageOfWord(address), pageOfWord(end), (vma) =>
-    (flags & MS.INVALIDATE) !== 0 && (vma.flags & VM.LOCKED) !== 0
-      ? refuse("EBUSY", "MS_INVALIDATE of locked memory")
-      : done,
-  );
+  return walkVmas(edit, pageOfWord(address), pageOfWord(end), (vma) => syncVma(vma, flags));
+}
+
+function syncVma(vma: Vma, flags: number): Result<void> {
+  if ((flags & MS.INVALIDATE) !== 0 && (vma.flags & VM.LOCKED) !== 0)
+    return refuse("EBUSY", "MS_INVALIDATE of locked memory");
+  const hasNoFsync = vma.ops === VM_OPS.secret || vma.ops === VM_OPS.aio;
+  return (flags & MS.SYNC) !== 0 && (vma.flags & VM.SHARED) !== 0 && hasNoFsync
+    ? refuse("EINVAL", "the file cannot be written back")
+    : done;
 }
 
 /**

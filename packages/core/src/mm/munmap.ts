@@ -13,6 +13,7 @@ import type { MmEdit } from "./mm-edit.ts";
 import { VM, VMH } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 import { cutVma } from "./vma-merge.ts";
+import { unmapRegion } from "./zap.ts";
 
 /**
  * Removes the mappings of [address, address + length).
@@ -21,7 +22,7 @@ import { cutVma } from "./vma-merge.ts";
  * @kernel __vm_munmap, do_vmi_munmap, mm/vma.c (6.18)
  */
 export function munmap(edit: MmEdit, address: Word, length: Word): Result<void> {
-  const { taskSize } = edit.mm.layout;
+  const { taskSize } = edit;
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   if (typeof address !== "number" || address > taskSize || length > taskSize - address)
     return refuse("EINVAL", "range leaves user space");
@@ -71,6 +72,7 @@ const NONE: readonly Vma[] = [];
 /** Takes whole VMAs out, with their committed pages. */
 export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
   edit.noteHighWater();
+  unmapRegion(edit, vmas);
   uncharge(edit, accountedPages(vmas));
   edit.replaceVmas(vmas, NONE);
 }

@@ -1,3 +1,4 @@
+import { PMD_PAGES } from "../arch/index.ts";
 import {
   addressOf,
   done,
@@ -52,6 +53,8 @@ export function remapFilePages(
   if (!vma || (vma.flags & VM.SHARED) === 0) return refuse("EINVAL", "no shared mapping at the address");
   if (!isOneFile(edit, vma, end)) return refuse("EINVAL", "not one mapping of one file");
   const file = edit.env.file(vma.file);
+  if (file.kind === "hugetlb" && !isAligned(size, (file.hugePages ?? PMD_PAGES) * PAGE_SIZE))
+    return refuse("EINVAL", "no whole huge pages");
   if (file.kind === "shm" && isLastAttachment(edit, start, end, attachments(file)))
     return dropSegment(edit, start, size);
   const locked = (vma.flags & VM.LOCKED) !== 0 ? MAP.LOCKED : 0;

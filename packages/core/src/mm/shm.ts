@@ -1,5 +1,6 @@
 import {
   done,
+  type FileId,
   isAligned,
   NO_FILE,
   ok,
@@ -23,6 +24,8 @@ export interface ShmSegment {
   readonly key: number;
   /** Bytes as asked for at shmget. */
   readonly size: number;
+  /** What the page cache knows its pages by, whoever attaches it; absent where pages are not modelled. */
+  readonly mapping?: FileId;
 }
 
 /** The name that maps prints for a segment: /SYSV and eight hex digits of the key. */
@@ -59,6 +62,8 @@ export function shmat(
     device: "00:01",
     inode: segment.id,
     size: segment.size,
+    charged: pagesOf(segment.size),
+    ...(segment.mapping === undefined ? {} : { mapping: segment.mapping }),
   };
   const prot = PROT.READ | (readOnly ? 0 : PROT.WRITE) | ((flags & SHM.EXEC) !== 0 ? PROT.EXEC : 0);
   return mmap(edit, {

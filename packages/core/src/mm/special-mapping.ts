@@ -17,14 +17,15 @@ const VDSO_FLAGS = VM.READ | VM.EXEC | VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC | V
 export const vdsoBlockPages = (p: VdsoPages): number => p.vvar + p.vvarVclock + p.vdso;
 
 /**
- * Maps vvar and vdso where an ordinary search puts them.
+ * Maps vvar and vdso where a search puts them.
  *
+ * @param hint page at which the block should begin, 0 for none
  * @refuses ENOMEM
  * @kernel map_vdso, arch/x86/entry/vdso/vma.c (6.18)
  */
-export function mapVdso(edit: MmEdit, parts: VdsoPages): Result<void> {
+export function mapVdso(edit: MmEdit, parts: VdsoPages, hint = 0): Result<void> {
   const pages = vdsoBlockPages(parts);
-  const place = getUnmappedArea(edit, { pages, hint: 0, flags: 0, pgoff: 0, file: undefined });
+  const place = getUnmappedArea(edit, { pages, hint, flags: 0, pgoff: 0, file: undefined });
   if (!place.ok) return place;
   let at: number = place.value;
   const install = (n: number, flags: number, ops: VmOps): void => {

@@ -1,6 +1,14 @@
-import { type Layout, LOW_LIMIT, PMD_PAGES, STACK_GUARD_GAP } from "../arch/index.ts";
+import {
+  IA32,
+  type Layout,
+  LOW_LIMIT,
+  PMD_PAGES,
+  STACK_GUARD_GAP,
+  taskSizeOf,
+  X86_64,
+} from "../arch/index.ts";
 import { ok, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
-import { type MmEdit, taskPages } from "./mm-edit.ts";
+import type { MmEdit } from "./mm-edit.ts";
 import type { MmStruct } from "./mm-struct.ts";
 import { MAP } from "./mman.ts";
 import type { OpenFile } from "./open-file.ts";
@@ -13,6 +21,21 @@ export interface Wanted {
   readonly flags: number;
   readonly pgoff: number;
   readonly file: OpenFile | undefined;
+  /** The entry that the call came through; absent for the task's own. */
+  readonly entry?: Entry | undefined;
+}
+
+/** The 32-bit entry of the kernel (int 0x80) or the 64-bit one: any task may use either. */
+export type Entry = 32 | 64;
+
+/** Whether the call came through the entry that is not the task's own: it is placed by bases of its own. */
+const isForeign = (mm: MmStruct, { entry }: Wanted): boolean =>
+  entry !== undefined && entry !== mm.layout.bits;
+
+/** The layout by whose rules a call is placed. */
+function layoutOfCall(mm: MmStruct, want: Wanted): Layout {
+  if (!isForeign(mm, want)) return mm.layout;
+  return want.entry === 32 ? IA32 : X86_64;
 }
 
 const noRoom = (pages: number): Result<Vpn> => refuse("ENOMEM", `no free range of ${pages} pages`);
@@ -20,31 +43,51 @@ const noRoom = (pages: number): Result<Vpn> => refuse("ENOMEM", `no free range o
 /**
  * Chooses where a mapping goes when the caller does not fix it.
  *
- * @refuses ENOMEM when no gap is long enough
+ * @refuses ENOMEM when no gap is long enough, or when the one found lies beyond the task's own user space
  * @kernel __get_unmapped_area, mm/mmap.c; arch_get_unmapped_area(_topdown), arch/x86/kernel/sys_x86_64.c (6.18)
  */
 export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
-  if (want.pages > taskPages(edit.mm)) return refuse("ENOMEM", "longer than the address space");
-  const { file } = want;
-  if (file?.kind === "hugetlb") return plainSearch(edit, want, file.hugePages ?? PMD_PAGES);
-  if (!edit.mm.layout.thpAligned) return plainSearch(edit, want, 1);
-  const anonymous = file === undefined && (want.flags & MAP.SHARED) === 0;
-  if (anonymous && want.hint === 0 && want.pages % PMD_PAGES === 0) return thpSearch(edit, want, 0);
-  const privateZero = file?.kind === "zero" && (want.flags & MAP.SHARED) === 0;
-  if (file?.kind === "disk" || privateZero) return thpSearch(edit, want, want.pgoff);
-  return plainSearch(edit, want, 1);
+  if (want.pages > edit.taskPages) return refuse("ENOMEM", "longer than the address space");
+  const place = chooseSearch(edit, want);
+  if (place.ok && place.value > edit.taskPages - want.pages)
+    return refuse("ENOMEM", "the place found lies beyond user space");
+  return place;
 }
 
-/** thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's. */
+function chooseSearch(edit: MmEdit, want: Wanted): Result<Vpn> {
+  const { file } = want;
+  if (file?.kind === "hugetlb") return hugetlbSearch(edit, want, file.hugePages ?? PMD_PAGES);
+  if (!layoutOfCall(edit.mm, want).thpAligned) return plainSearch(edit, want, 1);
+  const { alignsAnonymous, alignsFiles } = edit.env.traits;
+  const shared = (want.flags & MAP.SHARED) !== 0;
+  if (alignsAnonymous && file === undefined && !shared && want.hint === 0 && want.pages % PMD_PAGES === 0)
+    return thpSearch(edit, want, 0);
+  const aligned =
+    (alignsFiles && file?.kind === "disk") || (alignsAnonymous && file?.kind === "zero" && !shared);
+  return aligned ? thpSearch(edit, want, want.pgoff) : plainSearch(edit, want, 1);
+}
+
+/** hugetlb_get_unmapped_area, fs/hugetlbfs/inode.c (6.18): a hint is rounded up to whole huge pages. */
+const hugetlbSearch = (edit: MmEdit, want: Wanted, size: number): Result<Vpn> =>
+  plainSearch(edit, { ...want, hint: Math.ceil(want.hint / size) * size }, size);
+
+/** Page of a file at which a signed offset in bytes turns negative. */
+const OFFSET_WRAP = 2 ** 51;
+
+/**
+ * thp_get_unmapped_area_vmflags, mm/huge_memory.c (6.18): the same offset within 2 MiB as the file's, if whole
+ * 2 MiB of it are mapped. Just below the largest offset the kernel's sum wraps, and it thinks so.
+ */
 function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
-  if (pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
+  const wraps = pgoff + want.pages < OFFSET_WRAP && aligned >= OFFSET_WRAP;
+  if (!wraps && pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
   const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
   if (!padded.ok) return plainSearch(edit, want, 1);
   if (padded.value === want.hint) return padded;
   const shift = (((pgoff - padded.value) % PMD_PAGES) + PMD_PAGES) % PMD_PAGES;
-  const topDown = !edit.mm.bottomUp;
-  return ok((padded.value + (shift === 0 && topDown ? PMD_PAGES : shift)) as Vpn);
+  const up = shift === 0 && !edit.mm.bottomUp && edit.env.traits.alignsUp;
+  return ok((padded.value + (up ? PMD_PAGES : shift)) as Vpn);
 }
 
 /** mmap_address_hint_valid: a range lies wholly below the window or wholly above it. */
@@ -63,11 +106,12 @@ function hintFits(edit: MmEdit, hint: number, pages: number, end: number): boole
 function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
   if (mm.bottomUp || map32(edit, want)) return bottomUp(edit, want, align);
-  const fits = hintFits(edit, want.hint, want.pages, taskPages(mm));
+  const fits = hintFits(edit, want.hint, want.pages, edit.taskPages);
   if (fits && !crossesWindow(mm, want.hint, want.pages)) return ok(want.hint as Vpn);
-  const above4G = (want.flags & MAP.ABOVE4G) !== 0 && mm.layout.bits === 64;
+  const layout = layoutOfCall(mm, want);
+  const above4G = (want.flags & MAP.ABOVE4G) !== 0 && layout.bits === 64 && edit.env.traits.mapAbove4G;
   const low = above4G ? pageOf(2 ** 32) : LOW_LIMIT;
-  let high = mm.mmapBase + beyondWindow(mm, want.hint);
+  let high = (isForeign(mm, want) ? mm.mmapCompatBase : mm.mmapBase) + beyondWindow(layout, want.hint);
   for (;;) {
     const gap = mm.vmas.highestGap(want.pages + align - 1, low, high);
     if (!gap) return bottomUp(edit, want, align);
@@ -80,19 +124,30 @@ function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
 
 /** The window in which MAP_32BIT wants the mapping, if it means anything to this task. */
 const map32 = ({ mm }: MmEdit, want: Wanted): Layout["map32"] =>
-  (want.flags & MAP["32BIT"]) !== 0 ? mm.layout.map32 : undefined;
+  (want.flags & MAP["32BIT"]) !== 0 ? layoutOfCall(mm, want).map32 : undefined;
 
 /** Pages by which a hint above the window opens the rest of the address space to the search. */
-const beyondWindow = ({ layout }: MmStruct, hint: number): number =>
+const beyondWindow = (layout: Layout, hint: number): number =>
   hint > pageOf(layout.window) ? pageOf(layout.taskSize) - pageOf(layout.window) : 0;
+
+/** Where a search from below ends: task_size_32bit or task_size_64bit, by the entry. */
+function endOfSearch({ mm, env }: MmEdit, want: Wanted): number {
+  const layout = layoutOfCall(mm, want);
+  const window = layout.compat ? taskSizeOf(layout, env.personality) : layout.window;
+  return pageOf(window) + beyondWindow(layout, want.hint);
+}
 
 function bottomUp(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
   const low = map32(edit, want);
-  const end = low ? pageOf(low.end) : pageOf(mm.layout.window) + beyondWindow(mm, want.hint);
+  const end = low ? pageOf(low.end) : endOfSearch(edit, want);
   if (want.pages > end) return noRoom(want.pages);
   if (hintFits(edit, want.hint, want.pages, end)) return ok(want.hint as Vpn);
-  let begin: number = low ? pageOf(low.start) : mm.mmapLegacyBase;
+  let begin: number = low
+    ? pageOf(low.start)
+    : isForeign(mm, want)
+      ? mm.mmapCompatLegacyBase
+      : mm.mmapLegacyBase;
   for (;;) {
     const gap = mm.vmas.lowestGap(want.pages + align - 1, begin, end);
     if (!gap) return noRoom(want.pages);

@@ -1,3 +1,5 @@
+import type { KernelTraits } from "../arch/index.ts";
+
 /**
  * vm_flags, include/linux/mm.h, with the kernel's bit values. They pass 32 bits, so a VMA carries two
  * words: `flags` (bits 0-31, a signed 32-bit integer) and `high` (bits 32-63, shifted down).
@@ -15,6 +17,8 @@ export const VM = {
   UFFD_MISSING: 0x200,
   PFNMAP: 0x400,
   MAYBE_GUARD: 0x800,
+  /** What the same bit means to a release without guard marks. */
+  DENYWRITE: 0x800,
   UFFD_WP: 0x1000,
   LOCKED: 0x2000,
   IO: 0x4000,
@@ -44,8 +48,10 @@ export const VM_SPECIAL = VM.IO | VM.DONTEXPAND | VM.PFNMAP | VM.MIXEDMAP;
 export const VM_LOCKED_MASK = VM.LOCKED | VM.LOCKONFAULT;
 export const VM_MAY = VM.MAYREAD | VM.MAYWRITE | VM.MAYEXEC;
 
+const MARKED = VM.SOFTDIRTY | VM.MAYBE_GUARD;
+
 /** Flags that merging ignores and the merged VMA keeps if any part had them: VM_STICKY. */
-export const VM_STICKY = VM.SOFTDIRTY | VM.MAYBE_GUARD;
+export const stickyFlags = ({ guardMark }: KernelTraits): number => (guardMark ? MARKED : VM.SOFTDIRTY);
 
 /** What VM_STACK_FLAGS adds to the default data flags. */
 export const VM_STACK = VM.GROWSDOWN | VM.ACCOUNT;

@@ -1,43 +1,46 @@
+import type { KernelTraits } from "../arch/index.ts";
 import { done, isAligned, type Result, refuse, type Vpn } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
-import { VM_STICKY } from "./vm-flags.ts";
+import { stickyFlags } from "./vm-flags.ts";
 import { isForkChild, isSpecial, Vma } from "./vma.ts";
 
 type Refused = ReturnType<typeof refuse>;
 
 /** Whether two VMAs' anon_vmas let one VMA stand for both: is_mergeable_anon_vma. */
-function anonCompatible(n: Vma, x: Vma): boolean {
-  if (n.anonVma === 0) return x.anonVma === 0 || !isForkChild(x);
+function anonCompatible(t: KernelTraits, n: Vma, x: Vma): boolean {
+  if (n.anonVma === 0) return x.anonVma === 0 || (t.touchedJoinsUntouched && !isForkChild(x));
   if (x.anonVma === 0) return !isForkChild(n);
   return n.anonVma === x.anonVma;
 }
 
 /** Whether proposed `x` could be one with neighbour `n`, offsets aside: is_mergeable_vma, mm/vma.c (6.18). */
-const attributesMatch = (n: Vma, x: Vma): boolean =>
-  ((n.flags ^ x.flags) & ~VM_STICKY) === 0 &&
+const attributesMatch = (t: KernelTraits, n: Vma, x: Vma): boolean =>
+  ((n.flags ^ x.flags) & ~stickyFlags(t)) === 0 &&
   n.high === x.high &&
   n.file === x.file &&
   n.ops === x.ops &&
-  anonCompatible(n, x);
+  n.policy === x.policy &&
+  (t.closeHooksGrow || !n.ops.close) &&
+  anonCompatible(t, n, x);
 
-const mergesBefore = (n: Vma | undefined, x: Vma): n is Vma =>
-  n !== undefined && n.end === x.start && n.pgoff + n.pages === x.pgoff && attributesMatch(n, x);
+const mergesBefore = (t: KernelTraits, n: Vma | undefined, x: Vma): n is Vma =>
+  n !== undefined && n.end === x.start && n.pgoff + n.pages === x.pgoff && attributesMatch(t, n, x);
 
-const mergesAfter = (n: Vma | undefined, x: Vma): n is Vma =>
-  n !== undefined && n.start === x.end && x.pgoff + x.pages === n.pgoff && attributesMatch(n, x);
+const mergesAfter = (t: KernelTraits, n: Vma | undefined, x: Vma): n is Vma =>
+  n !== undefined && n.start === x.end && x.pgoff + x.pages === n.pgoff && attributesMatch(t, n, x);
 
 const sameOrNoAnon = (a: Vma, b: Vma): boolean =>
   a.anonVma === 0 || b.anonVma === 0 || a.anonVma === b.anonVma;
 
 /** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
-function stretched(target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
+function stretched(t: KernelTraits, target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
   let donor = target;
   for (const p of parts) if (donor.anonVma === 0 && p.anonVma !== 0) donor = p;
   let { flags } = target;
-  for (const p of parts) flags |= p.flags & VM_STICKY;
+  for (const p of parts) flags |= p.flags & stickyFlags(t);
   const pgoff = target.pgoff + (start - target.start);
-  const { high, file, ops } = target;
-  return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, donor.anonVma, donor.chain);
+  const { high, file, ops, policy } = target;
+  return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, donor.anonVma, donor.chain, policy);
 }
 
 /**
@@ -47,16 +50,39 @@ function stretched(target: Vma, start: number, end: number, parts: readonly Vma[
  * @kernel vma_merge_new_range, mm/vma.c (6.18)
  */
 export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both"): Vma {
+  const { traits } = edit.env;
   const before = edit.previous(x);
   const after = edit.findVma(x.end);
   const free = isSpecial(x);
-  const left = !free && mergesBefore(before, x) ? before : undefined;
-  let right = !free && only === "both" && mergesAfter(after, x) ? after : undefined;
+  const left = !free && mergesBefore(traits, before, x) ? before : undefined;
+  let right = !free && only === "both" && mergesAfter(traits, after, x) ? after : undefined;
   // A neighbour with a close hook cannot be swallowed, and two anon_vmas cannot become one.
   if (left && right && (right.ops.close || !sameOrNoAnon(left, right))) right = undefined;
+  return join(edit, x, left, right);
+}
+
+/**
+ * Puts a new mapping into a free range as `mmap` does. 6.1 looks at the next VMA first, and asks whether the
+ * previous one fits to that one's anon_vma.
+ *
+ * @kernel __mmap_region, mm/vma.c (6.18); mmap_region, mm/mmap.c (6.1)
+ */
+export function mergeMapping(edit: MmEdit, x: Vma): Vma {
+  const { traits } = edit.env;
+  if (traits.newJoinsFirst === "previous" || isSpecial(x)) return mergeNew(edit, x);
+  const after = edit.findVma(x.end);
+  const right = mergesAfter(traits, after, x) ? after : undefined;
+  const before = edit.previous(x);
+  const asked = right ? x.withAnon(right.anonVma, right.chain) : x;
+  return join(edit, x, mergesBefore(traits, before, asked) ? before : undefined, right);
+}
+
+/** Puts `x` in as one with the neighbours that were found fit for it. */
+function join(edit: MmEdit, x: Vma, left: Vma | undefined, right: Vma | undefined): Vma {
+  const { traits } = edit.env;
   let merged = x;
-  if (left) merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
-  else if (right) merged = stretched(right, x.start, right.end, [x]);
+  if (left) merged = stretched(traits, left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
+  else if (right) merged = stretched(traits, right, x.start, right.end, [x]);
   if (left && right) edit.replaceVmas([left, right], [merged]);
   else if (left) edit.replaceVma(left, merged);
   else if (right) edit.replaceVma(right, merged);
@@ -79,7 +105,16 @@ export function vmaModify(
   flags: number,
   high: number = vma.high,
 ): Result<void> {
-  const middle = vma.part(start, end, flags, high);
+  return vmaReplace(edit, vma, vma.part(start, end, flags, high));
+}
+
+/**
+ * The same for a part that differs in something else, its memory policy.
+ *
+ * @param middle the part as it is to be
+ */
+export function vmaReplace(edit: MmEdit, vma: Vma, middle: Vma): Result<void> {
+  const { start, end } = middle;
   const merged = mergeExisting(edit, vma, middle);
   if (merged) return done;
   const below = start > vma.start ? vma.resized(vma.start, start) : undefined;
@@ -98,26 +133,27 @@ export function vmaModify(
 }
 
 function mergeExisting(edit: MmEdit, vma: Vma, x: Vma): Vma | undefined {
+  const { traits } = edit.env;
   const atStart = x.start === vma.start;
   const atEnd = x.end === vma.end;
   if (isSpecial(x) || !(atStart || atEnd)) return undefined;
   const before = atStart ? edit.previous(vma) : undefined;
   const after = atEnd ? edit.findVma(vma.end) : undefined;
-  const left = mergesBefore(before, x) ? before : undefined;
-  let right = mergesAfter(after, x) ? after : undefined;
+  const left = mergesBefore(traits, before, x) ? before : undefined;
+  let right = mergesAfter(traits, after, x) ? after : undefined;
   if (left && right && !sameOrNoAnon(left, right)) right = undefined;
   if (!left && !right) return undefined;
   if (atStart && atEnd && vma.ops.close) return undefined;
   if (left && right?.ops.close) right = undefined;
 
   if (left) {
-    const merged = stretched(left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
+    const merged = stretched(traits, left, left.start, right ? right.end : x.end, right ? [x, right] : [x]);
     const parts = atEnd ? [merged] : [merged, vma.resized(x.end, vma.end)];
     edit.replaceVmas(right ? [left, vma, right] : [left, vma], parts);
     return merged;
   }
   if (!right) return undefined;
-  const merged = stretched(right, x.start, right.end, [x]);
+  const merged = stretched(traits, right, x.start, right.end, [x]);
   const parts = atStart ? [merged] : [vma.resized(vma.start, x.start), merged];
   edit.replaceVmas([vma, right], parts);
   return merged;
@@ -131,8 +167,12 @@ export const maySplit = (vma: Vma, page: number): boolean =>
 function checkSplit(edit: MmEdit, vma: Vma, page: number, more: number): Refused | undefined {
   if (edit.mapCount + more >= edit.env.sysctl.maxMapCount)
     return refuse("ENOMEM", `a split would pass max_map_count (${edit.env.sysctl.maxMapCount})`);
-  return maySplit(vma, page) ? undefined : cannotSplit(vma);
+  return mayCut(edit, vma, page) ? undefined : cannotSplit(vma);
 }
+
+/** The same where vvar and vdso need no asking in some releases. */
+const mayCut = (edit: MmEdit, vma: Vma, page: number): boolean =>
+  maySplit(vma, page) || (edit.env.traits.specialSplits && vma.ops.splitPages === 0);
 
 const cannotSplit = (vma: Vma): Refused =>
   refuse("EINVAL", `${vma.ops.label ?? vma.ops.name} cannot be split`);
@@ -144,7 +184,7 @@ const cannotSplit = (vma: Vma): Refused =>
  * @kernel __split_vma, mm/vma.c (6.18)
  */
 export function cutVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
-  if (!maySplit(vma, page)) return cannotSplit(vma);
+  if (!mayCut(edit, vma, page)) return cannotSplit(vma);
   const before = vma.resized(vma.start, page);
   const after = vma.resized(page, vma.end);
   edit.replaceVmas([vma], [before, after]);

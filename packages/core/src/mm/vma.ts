@@ -24,11 +24,16 @@ export const VM_OPS = {
   file: ops("file"),
   shmem: ops("shmem"),
   shm: ops("shm", { close: true }),
+  secret: ops("secret"),
+  aio: ops("aio"),
   hugetlb: ops("hugetlb", { close: true, splitPages: 512 }),
   vvar: ops("vvar", { close: true, splitPages: 0, label: "[vvar]" }),
   vvarVclock: ops("vvarVclock", { close: true, splitPages: 0, label: "[vvar_vclock]" }),
   vdso: ops("vdso", { close: true, splitPages: 0, label: "[vdso]" }),
 } as const satisfies Record<string, VmOps>;
+
+/** No memory policy of its own: MPOL_DEFAULT. */
+export const NO_POLICY = "";
 
 /**
  * vm_area_struct: pages [start, end) with one set of attributes. Never changed once made; an edit puts
@@ -48,6 +53,8 @@ export class Vma implements PageRange {
     readonly anonVma: number,
     /** Length of the anon_vma chain: above 1 the VMA was inherited through fork. */
     readonly chain: number,
+    /** vm_policy: the memory policy that mbind gave it, as text that is equal for equal ones; empty for none. */
+    readonly policy: string = NO_POLICY,
   ) {
     assert(start < end, "a VMA has pages");
   }
@@ -70,6 +77,7 @@ export class Vma implements PageRange {
       this.ops,
       this.anonVma,
       this.chain,
+      this.policy,
     );
   }
 
@@ -84,6 +92,7 @@ export class Vma implements PageRange {
       this.ops,
       this.anonVma,
       this.chain,
+      this.policy,
     );
   }
 
@@ -98,6 +107,22 @@ export class Vma implements PageRange {
       this.ops,
       anonVma,
       chain,
+      this.policy,
+    );
+  }
+
+  withPolicy(policy: string): Vma {
+    return new Vma(
+      this.start,
+      this.end,
+      this.flags,
+      this.high,
+      this.pgoff,
+      this.file,
+      this.ops,
+      this.anonVma,
+      this.chain,
+      policy,
     );
   }
 
@@ -113,6 +138,7 @@ export class Vma implements PageRange {
       this.ops,
       this.anonVma,
       this.chain,
+      this.policy,
     );
   }
 
@@ -142,6 +168,9 @@ export function statOf(flags: number): "exec" | "stack" | "data" | "none" {
   return (flags & (VM.WRITE | VM.SHARED)) === VM.WRITE ? "data" : "none";
 }
 
-/** Memory that mlock passes over. */
+/** Memory that mlock keeps in: its pages are unevictable. */
+export const isLocked = (v: Vma): boolean => (v.flags & VM.LOCKED) !== 0;
+
+/** Memory that holds no lock: one that it is made with is taken off again. */
 export const neverLocked = (v: Vma): boolean =>
   isSpecial(v) || (v.flags & VM.HUGETLB) !== 0 || (v.high & VMH.DROPPABLE) !== 0;

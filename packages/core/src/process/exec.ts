@@ -1,7 +1,19 @@
-import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY } from "../arch/index.ts";
-import { alignDown, alignUp, done, ok, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { IA32, IA32_3GB, type Layout, legacyBase, mmapBase, PERSONALITY, X86_64 } from "../arch/index.ts";
+import {
+  alignDown,
+  alignUp,
+  done,
+  ok,
+  PAGE_SIZE,
+  pageOf,
+  type Refusal,
+  type Result,
+  refuse,
+} from "../base/index.ts";
+import { access } from "../fault/index.ts";
 import {
   emptyMm,
+  findOrExpand,
   inheritedFlags,
   MAP,
   type MmEdit,
@@ -11,12 +23,15 @@ import {
   mseal,
   type OpenFile,
   PROT,
+  VM,
 } from "../mm/index.ts";
+import { checkArgLimits, withFirstArgument } from "./arg-limits.ts";
+import { type AuxEntry, auxiliaryVector } from "./auxv.ts";
 import type { ElfImage } from "./elf-image.ts";
-import { elfLoad, maximumAlignment } from "./elf-load.ts";
+import { type LoadedImage, loadInterpreter, loadProgram, maximumAlignment } from "./elf-load.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
 import { mmput } from "./mm-refs.ts";
-import { type ArgSizes, initialStackPointer, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
+import { type ArgSizes, elfTables, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
 import { isLive, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -30,9 +45,13 @@ export interface ProgramFile {
 export interface ExecChoices {
   /** Pages that mmap_base lies lower. */
   readonly mmapPages?: number;
+  /** The same of the base for calls through the other entry. */
+  readonly compatPages?: number;
   readonly stackTop?: number;
   readonly programBase?: number;
   readonly startBrk?: number;
+  /** Where vvar and vdso were asked to begin, in releases that ask for a place above the stack. */
+  readonly vdso?: number;
 }
 
 export interface ExecRequest {
@@ -40,24 +59,42 @@ export interface ExecRequest {
   readonly interpreter?: ProgramFile;
   readonly comm: string;
   readonly sizes: ArgSizes;
+  /** The caller's own arguments, where the interpreter of a script has put others in their place. */
+  readonly argcAsked?: number;
   readonly randomized: boolean;
   readonly choices: ExecChoices;
 }
 
-/** How an exec ended: a refusal before the point of no return, or death after it. */
-export type ExecEnd = Result<{ readonly killed?: string }>;
+/** An exec that fails for what its files are: opening the first of them, or once the arguments were copied. */
+export interface RefusedExec extends Refusal {
+  readonly at: "open" | "format";
+  /** What the caller passed. */
+  readonly sizes: ArgSizes;
+}
+
+/** A program at its first instruction. */
+export interface ProgramStart {
+  readonly entry: number;
+  readonly stackPointer: number;
+  readonly auxv: readonly AuxEntry[];
+}
+
+/** How an exec ended: a refusal before the point of no return, death after it, or a program that begins. */
+export type ExecEnd = Result<
+  { readonly killed: string } | { readonly killed?: never; readonly start: ProgramStart }
+>;
 
 /**
  * Replaces the task's address space by a program's.
  *
- * @refuses ENOEXEC, ELIBBAD, ENOMEM, E2BIG before the point of no return, with nothing changed
+ * @refuses E2BIG, ENOEXEC, ELIBBAD before the point of no return, with nothing changed
  * @kernel bprm_execve, begin_new_exec, fs/exec.c; load_elf_binary, fs/binfmt_elf.c (6.18)
  */
 export function execve(world: World, caller: Task, request: ExecRequest): ExecEnd {
+  const sizes = checkSizes(world, caller, request.sizes, request.argcAsked);
+  if (!sizes.ok) return sizes;
   const layout = layoutFor(world, caller, request);
   if (!layout.ok) return layout;
-  const sizes = checkSizes(world, caller, request.sizes);
-  if (!sizes.ok) return sizes;
 
   const task = deThread(world, caller);
   const inherited = task.mm === NO_MM ? {} : inheritedFlags(world.mm(task.mm));
@@ -65,8 +102,19 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   execMmap(world, task, mm, request);
   world.addMm(mm);
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));
-  const loaded = loadElfBinary(world, edit, request);
-  return ok(loaded.ok ? {} : { killed: loaded.error.why });
+  const loaded = loadElfBinary(world, edit, { ...request, sizes: withFirstArgument(request.sizes) });
+  return ok(loaded.ok ? { start: loaded.value } : { killed: loaded.error.why });
+}
+
+/**
+ * What an exec is refused with that its files refuse: arguments are copied once the first file is open, and
+ * before anything is read of it.
+ *
+ * @kernel do_execveat_common, fs/exec.c (6.18)
+ */
+export function refusedExec(world: World, caller: Task, { at, sizes, errno, why }: RefusedExec): Refusal {
+  const checked = at === "open" ? done : checkSizes(world, caller, sizes);
+  return checked.ok ? { errno, why } : checked.error;
 }
 
 /**
@@ -88,6 +136,8 @@ export function programLayout(
 
 function layoutFor(world: World, { personality }: Task, request: ExecRequest): Result<Layout> {
   const { program, interpreter } = request;
+  const { type } = program.image;
+  if (type !== "EXEC" && type !== "DYN") return refuse("ENOEXEC", `ELF type ${type} is no program`);
   const layout = programLayout(world.layout, program.image, personality);
   if (!layout) return refuse("ENOEXEC", `a ${world.layout.bits}-bit x86 kernel does not run this program`);
   if (interpreter && interpreter.image.machine !== program.image.machine)
@@ -95,17 +145,9 @@ function layoutFor(world: World, { personality }: Task, request: ExecRequest): R
   return ok(layout);
 }
 
-const ARG_CEILING = 6 * 2 ** 20;
-const ARG_FLOOR = 131072;
-
-/** bprm_stack_limits: strings and pointers within a quarter of RLIMIT_STACK, 6 MiB at most. */
-function checkSizes(world: World, caller: Task, s: ArgSizes): Result<void> {
-  const soft = world.peekGroup(caller.tgid)?.limits.stack.soft ?? 0;
-  const limit = Math.max(Math.min(ARG_CEILING, Math.floor(soft / 4)), ARG_FLOOR);
-  const strings = limit - 8 * (Math.max(s.argc, 1) + s.envc);
-  return s.nameBytes + s.argBytes + s.envBytes <= strings
-    ? done
-    : refuse("E2BIG", "arguments and environment");
+function checkSizes(world: World, { tgid }: Task, sizes: ArgSizes, argc?: number): Result<void> {
+  const group = world.peekGroup(tgid);
+  return group ? checkArgLimits(group.limits, withFirstArgument(sizes), argc) : done;
 }
 
 /** de_thread: the other threads die and the caller takes the leader's place. */
@@ -143,7 +185,7 @@ function personalityOf(personality: number, layout: Layout, image: ElfImage): nu
   return implied ? personality | READ_IMPLIES_EXEC : personality;
 }
 
-function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result<void> {
+function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result<ProgramStart> {
   const { program, interpreter, choices, sizes } = request;
   pickMmapLayout(edit, request);
   const top = choices.stackTop ?? edit.mm.layout.stackTop;
@@ -152,40 +194,121 @@ function loadElfBinary(world: World, edit: MmEdit, request: ExecRequest): Result
   if (!stack.ok) return stack;
 
   const base = loadBase(edit, request);
-  const image = elfLoad(edit, openProgram(world, program), program.image, base);
+  const image = whileOpen(world, edit, program, (file) => loadProgram(edit, file, program.image, base));
   if (!image.ok) return image;
-  const { startCode, endCode, startData, endData } = image.value;
+  const { startCode, endCode, startData, endData, bias } = image.value;
   setFields(edit, { startCode, endCode, startData, endData });
-  if (interpreter) {
-    const loaded = elfLoad(edit, openProgram(world, interpreter), interpreter.image, undefined);
-    if (!loaded.ok) return loaded;
-  }
-  const vdso = mapVdso(edit, world.vdso);
+  const loader = loadLoader(world, edit, interpreter, bias !== 0);
+  if (!loader.ok) return loader;
+  const entry = entryPoint(edit, interpreter ?? program, loader.value ?? image.value);
+  if (!entry.ok) return entry;
+  const vdso = mapVdso(edit, world.vdso, vdsoHint(edit, choices));
   if (!vdso.ok) return vdso;
-  edit.set("startStack", initialStackPointer(edit, sizes));
-  // A loader run directly, or a static PIE, keeps its heap away from the mapping area.
-  const moved = program.image.type === "DYN" && !interpreter;
-  const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.value.end, PAGE_SIZE);
-  const startBrk = choices.startBrk ?? end;
-  setFields(edit, { startBrk, brk: startBrk });
-  return (edit.env.personality & PERSONALITY.MMAP_PAGE_ZERO) !== 0 ? mapPageZero(edit) : done;
+  const tables = elfTables(edit, sizes);
+  edit.set("startStack", tables.stackPointer);
+  const grown = findOrExpand(edit, pageOf(tables.stackPointer));
+  if (!grown.ok) return grown;
+  const written = writeStack(edit, top);
+  if (!written.ok) return written;
+  const loaded = { image: program.image, program: image.value, interpreter: loader.value };
+  const auxv = auxiliaryVector(edit, loaded, tables);
+  setUpBrk(edit, request, image.value);
+  if ((edit.env.personality & PERSONALITY.MMAP_PAGE_ZERO) !== 0) mapPageZero(edit);
+  return ok({ entry: entry.value, stackPointer: tables.stackPointer, auxv });
 }
 
-/** arch_pick_mmap_layout, arch/x86/mm/mmap.c. */
+function loadLoader(
+  world: World,
+  edit: MmEdit,
+  interpreter: ProgramFile | undefined,
+  biased: boolean,
+): Result<LoadedImage | undefined> {
+  if (!interpreter) return done;
+  return whileOpen(world, edit, interpreter, (file) =>
+    loadInterpreter(edit, file, interpreter.image, biased),
+  );
+}
+
+/** The first instruction: it may lie anywhere in user space, mapped or not. */
+function entryPoint(edit: MmEdit, { image }: ProgramFile, { bias }: LoadedImage): Result<number> {
+  const at = BigInt.asUintN(64, BigInt(image.entry) + BigInt(bias));
+  return at < BigInt(edit.mm.layout.taskSize)
+    ? ok(Number(at))
+    : refuse("EINVAL", "the entry point lies beyond user space");
+}
+
+/** A loader run directly, or a static PIE, keeps its heap away from the mapping area. */
+function setUpBrk(
+  edit: MmEdit,
+  { program, interpreter, randomized, choices }: ExecRequest,
+  image: LoadedImage,
+): void {
+  const standsAlone = program.image.type === "DYN" && !interpreter;
+  const { traits, sysctl } = edit.env;
+  const moved =
+    standsAlone && (traits.staticPieHeap === "moved" || (randomized && sysctl.randomizeVaSpace === 2));
+  const end = alignUp(moved ? edit.mm.layout.elfEtDynBase : image.end, PAGE_SIZE);
+  const startBrk = choices.startBrk ?? end;
+  setFields(edit, { startBrk, brk: startBrk });
+}
+
+/**
+ * The strings were written before the program was mapped, pointers and auxiliary vector come last: where a
+ * segment has taken the place of the stack, they find something else there.
+ */
+function writeStack(edit: MmEdit, top: number): Result<void> {
+  const { argStart, startStack } = edit.mm;
+  const refused = refuse("EFAULT", "a segment has taken the stack's place");
+  if (edit.env.memory) {
+    access(edit, argStart, top - argStart, "write");
+    return access(edit, startStack, argStart - startStack, "write") ? refused : done;
+  }
+  for (let page: number = pageOf(startStack); page * PAGE_SIZE < argStart; page++)
+    if (((edit.lookup(page)?.flags ?? 0) & VM.WRITE) === 0) return refused;
+  return done;
+}
+
+/** arch_pick_mmap_layout, arch/x86/mm/mmap.c (6.18): bases for both entries of the kernel. */
 function pickMmapLayout(edit: MmEdit, { randomized, choices }: ExecRequest): void {
   const { layout } = edit.mm;
   const { personality, sysctl, limits } = edit.env;
-  const pages = choices.mmapPages ?? 0;
-  const legacy = legacyBase(layout, pages);
   const bottomUp = (personality & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0 || sysctl.legacyVaLayout;
-  edit.set("mmapLegacyBase", legacy);
   edit.set("bottomUp", bottomUp);
-  edit.set("mmapBase", bottomUp ? legacy : mmapBase(layout, limits.stack.soft, { on: randomized, pages }));
+  const basesOf = (of: Layout, pages: number) => {
+    const legacy = legacyBase(of, pages);
+    return { legacy, base: bottomUp ? legacy : mmapBase(of, limits.stack.soft, { on: randomized, pages }) };
+  };
+  const own = basesOf(layout, choices.mmapPages ?? 0);
+  edit.set("mmapLegacyBase", own.legacy);
+  edit.set("mmapBase", own.base);
+  const other = otherLayout(layout, personality);
+  if (!other) return;
+  const compat = basesOf(other, choices.compatPages ?? 0);
+  edit.set("mmapCompatLegacyBase", compat.legacy);
+  edit.set("mmapCompatBase", compat.base);
 }
 
-/** The flags of PT_GNU_STACK; undefined without one. */
+/** The layout of calls through the entry that is not the program's own; a 32-bit kernel has one entry. */
+function otherLayout(layout: Layout, personality: number): Layout | undefined {
+  if (layout.compat) return X86_64;
+  if (layout.bits === 32) return undefined;
+  return (personality & PERSONALITY.ADDR_LIMIT_3GB) !== 0 ? IA32_3GB : IA32;
+}
+
+/**
+ * The page at which vvar and vdso should begin, 0 where nothing is asked for. A hint above the stack that was
+ * not recorded is taken for one inside it, which is of no effect: so it always is without randomisation.
+ *
+ * @kernel vdso_addr, arch/x86/entry/vdso/vma.c (6.1)
+ */
+function vdsoHint(edit: MmEdit, { vdso }: ExecChoices): number {
+  if (edit.env.traits.vdsoPlace === "search" || edit.mm.layout.bits === 32) return 0;
+  return pageOf(vdso ?? alignUp(edit.mm.argStart, PAGE_SIZE));
+}
+
+/** The flags of the last PT_GNU_STACK; undefined without one. */
 const stackFlags = (image: ElfImage): string | undefined =>
-  image.segments.find((s) => s.type === "GNU_STACK")?.flags;
+  image.segments.filter((s) => s.type === "GNU_STACK").at(-1)?.flags;
 
 /** PT_GNU_STACK decides; without it the stack is like other data. */
 function stackIsExecutable(edit: MmEdit, image: ElfImage): boolean {
@@ -198,11 +321,24 @@ function stackIsExecutable(edit: MmEdit, image: ElfImage): boolean {
 function loadBase(edit: MmEdit, { program, interpreter, choices }: ExecRequest): number | undefined {
   if (program.image.type !== "DYN" || !interpreter) return undefined;
   const base = choices.programBase ?? edit.mm.layout.elfEtDynBase;
-  return alignDown(base, maximumAlignment(program.image));
+  const alignment = maximumAlignment(edit, program.image);
+  return alignment > 0 ? alignDown(base, alignment) : base;
 }
 
-const openProgram = (world: World, program: ProgramFile): OpenFile =>
-  world.makeFile({ ...program.file, kind: "disk", readable: true, writable: false, deleted: false });
+/** Opens a file for as long as its segments are mapped, some of which may go again; what stays keeps it. */
+function whileOpen<T>(
+  world: World,
+  edit: MmEdit,
+  program: ProgramFile,
+  load: (file: OpenFile) => Result<T>,
+): Result<T> {
+  const open = { kind: "disk", readable: true, writable: false, deleted: false } as const;
+  const file = world.makeFile({ ...program.file, ...open });
+  edit.env.fileMapped(file.id, 1);
+  const loaded = load(file);
+  edit.env.fileMapped(file.id, -1);
+  return loaded;
+}
 
 function setFields(
   edit: MmEdit,
@@ -211,10 +347,10 @@ function setFields(
   for (const [name, value] of Object.entries(fields)) edit.set(name as keyof typeof fields, value);
 }
 
-/** The MMAP_PAGE_ZERO personality: one sealed page at address 0, as SVr4 programs expect. */
-function mapPageZero(edit: MmEdit): Result<void> {
+/** The MMAP_PAGE_ZERO personality: one page at address 0, as SVr4 programs expect, sealed where that exists. */
+function mapPageZero(edit: MmEdit): void {
   const flags = MAP.FIXED | MAP.PRIVATE | MAP.ANONYMOUS;
   const mapped = mmap(edit, { address: 0, length: PAGE_SIZE, prot: PROT.READ | PROT.EXEC, flags, offset: 0 });
+  // Releases without mseal refuse this, and leave the page unsealed.
   if (mapped.ok) mseal(edit, 0, PAGE_SIZE, 0);
-  return done;
 }

@@ -99,6 +99,12 @@ describe("mm_users and mm_count", () => {
     expect(stateOf(m, CHILD)).not.toBe("running");
   });
 
+  test("a parent that the recording has call vfork while it sleeps goes on sleeping", () => {
+    const m = new Machine();
+    for (const child of [pid(2), pid(3)]) m.ask({ call: "clone", flags: 0x4100, child });
+    expect([counts(m), stateOf(m, FIRST)]).toEqual([[3, 1], "vforked"]);
+  });
+
   test("a vfork child holds its parent up until it exits", () => {
     const m = new Machine();
     clone(m, CLONE.VM | CLONE.VFORK);

@@ -35,6 +35,8 @@ export function clone(world: World, parent: Task, flags: number, child: Pid): Re
     activeMm: mm.value,
     comm: parent.comm,
     personality: parent.personality,
+    minFlt: 0,
+    majFlt: 0,
     vforkParent: vfork ? parent.pid : (0 as Pid),
   });
   if (thread) world.group(tgid).live += 1;

@@ -1,3 +1,5 @@
+export { checkArgLimits, withFirstArgument } from "./arg-limits.ts";
+export { AT, type AuxEntry, type AuxName, auxNames, stackWords } from "./auxv.ts";
 export * from "./chart.ts";
 export * from "./clone-flags.ts";
 export * from "./elf-image.ts";

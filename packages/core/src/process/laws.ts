@@ -1,5 +1,5 @@
-import type { MmId } from "../base/index.ts";
-import type { MmStruct, Violation } from "../mm/index.ts";
+import type { MmId, Violation } from "../base/index.ts";
+import type { MmStruct } from "../mm/index.ts";
 import { isLive, NO_MM, type Task, type ThreadGroup } from "./task.ts";
 
 /**

@@ -25,5 +25,7 @@ export function mmput(world: World, id: MmId, task: Task): void {
 export function mmdrop(world: World, id: MmId): void {
   const mm = world.mm(id);
   world.setMm(id, "mmCount", mm.mmCount - 1);
-  if (mm.mmCount === 0) world.removeMm(id);
+  if (mm.mmCount > 0) return;
+  world.freePgd(id);
+  world.removeMm(id);
 }

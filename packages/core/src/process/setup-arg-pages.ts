@@ -1,6 +1,7 @@
 import { STACK_GUARD_GAP } from "../arch/index.ts";
 import { alignDown, done, NO_FILE, PAGE_SIZE, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
 import { charge, type MmEdit, mayExpandVm, VM, VM_DATA_DEFAULT, VM_OPS, VM_STACK, Vma } from "../mm/index.ts";
+import { auxNames } from "./auxv.ts";
 
 /** What exec copies onto the stack: counts, and bytes with their terminating zeros. */
 export interface ArgSizes {
@@ -10,6 +11,8 @@ export interface ArgSizes {
   readonly envBytes: number;
   /** The file name that AT_EXECFN points at. */
   readonly nameBytes: number;
+  /** Bytes of the longest of all, where one is known to be long. */
+  readonly longest?: number;
 }
 
 /** Pages that exec adds below the strings: 128 KiB, setup_arg_pages. */
@@ -43,11 +46,11 @@ export function setupArgPages(edit: MmEdit, top: number, executable: boolean): R
   const strings = end - pageOf(edit.mm.argStart);
   const limit = Math.floor(Math.min(soft, Number.MAX_SAFE_INTEGER) / PAGE_SIZE);
   const pages = Math.max(strings, Math.min(limit, strings + STACK_EXPAND));
+  const grows = pages > strings;
   const start = (end - pages) as Vpn;
   const flags = (VM_DATA_DEFAULT | VM_STACK | edit.mm.defFlags | (executable ? VM.EXEC : 0)) & ~VM.LOCKED;
   const expand = mayExpandVm(edit, flags, pages);
-  if (!expand.ok) return expand;
-  if (pages * PAGE_SIZE > soft) return refuse("EFAULT", "RLIMIT_STACK is below the arguments");
+  if (grows && !expand.ok) return expand;
   const previous = edit.mm.vmas.findBefore(start);
   if (previous && start - previous.end < STACK_GUARD_GAP && (previous.flags & VM.GROWSDOWN) === 0)
     return refuse("ENOMEM", "the stack guard gap would close");
@@ -58,15 +61,29 @@ export function setupArgPages(edit: MmEdit, top: number, executable: boolean): R
   return done;
 }
 
+/** Where create_elf_tables puts what it writes below the strings, from high to low. Bytes. */
+export interface ElfTables {
+  readonly platform: number;
+  readonly random: number;
+  /** The first stack pointer, below pointers and auxiliary vector: recorded as start_stack. */
+  readonly stackPointer: number;
+}
+
 /**
- * The first stack pointer, below pointers and auxiliary vector: recorded as start_stack.
+ * Lays out what the kernel writes below the strings.
  *
  * @kernel create_elf_tables, fs/binfmt_elf.c (6.18)
  */
-export function initialStackPointer(edit: MmEdit, sizes: ArgSizes): number {
+export function elfTables(edit: MmEdit, sizes: ArgSizes): ElfTables {
   const { layout, argStart } = edit.mm;
-  const platform = layout.platform.length + 1;
-  const belowStrings = alignDown(argStart, 16) - platform - RANDOM_BYTES - layout.auxvSize;
-  const pointers = (sizes.argc + 1 + sizes.envc + 1 + 1) * layout.wordSize;
-  return alignDown(belowStrings - pointers, 16);
+  const platform = alignDown(argStart, 16) - (layout.platform.length + 1);
+  const random = platform - RANDOM_BYTES;
+  return { platform, random, stackPointer: initialStackPointer(edit, sizes, random) };
+}
+
+function initialStackPointer(edit: MmEdit, { argc, envc }: ArgSizes, below: number): number {
+  const { layout } = edit.mm;
+  const auxv = auxNames(edit.env.traits, layout).length * 2 * layout.wordSize;
+  const pointers = (argc + 1 + envc + 1 + 1) * layout.wordSize;
+  return alignDown(below - auxv - pointers, 16);
 }

@@ -16,6 +16,9 @@ export interface Task {
   readonly activeMm: MmId;
   readonly comm: string;
   readonly personality: number;
+  /** Faults that were served, without and with input: min_flt, maj_flt. */
+  readonly minFlt: number;
+  readonly majFlt: number;
   /** The task that sleeps in vfork until this one execs or exits; 0 for none. */
   readonly vforkParent: Pid;
 }

@@ -26,6 +26,8 @@ export interface World {
   setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void;
   addMm(mm: MmStruct): void;
   removeMm(id: MmId): void;
+  /** Frees the top table of an address space that nobody refers to any more: mm_free_pgd. */
+  freePgd(id: MmId): void;
   /** An address space checked out for an operation on behalf of `task`: its limits and personality. */
   edit(mm: MmDraft, task: Task): MmEdit;
 

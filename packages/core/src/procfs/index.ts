@@ -1,9 +1,16 @@
+export * from "./buddyinfo.ts";
+export * from "./frame.ts";
+export * from "./frame-census.ts";
 export * from "./kernel-half.ts";
 export * from "./kmap.ts";
 export { kbOfPages } from "./lines.ts";
 export * from "./maps.ts";
+export * from "./pagemap.ts";
+export * from "./resident.ts";
+export * from "./rmap.ts";
 export * from "./smaps.ts";
 export * from "./statm.ts";
 export * from "./status.ts";
 export * from "./vm-flag-codes.ts";
 export * from "./vmallocinfo.ts";
+export * from "./vtop.ts";

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { pid } from "../base/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
 import { MACHINE, Machine } from "../testing/machine.ts";
+import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { anonymous, flagged } from "../testing/region.ts";
-import { smaps } from "./smaps.ts";
+import { smaps, smapsRollup } from "./smaps.ts";
 
 const HERE = 0x20000000;
 const MIB = 2 ** 20;
@@ -49,5 +51,57 @@ describe("THPeligible", () => {
     ["shared memory", 4 * MIB, HERE, MAP.SHARED, MADV.HUGEPAGE, "0"],
   ])("%s", (_, length, addr, type, advice, expected) => {
     expect(eligible(length, addr, type | MAP.ANONYMOUS, advice)).toBe(expected);
+  });
+});
+
+describe("where pages are known", () => {
+  /** Two pages that a child shares, one of the child's own, and one that it has in swap. */
+  const family = (): PageMachine => {
+    const m = new PageMachine({ ...PAGE_MACHINE, sysctl: { ...PAGE_MACHINE.sysctl, swapPages: 8 } });
+    m.map(HERE / 4096, 8);
+    for (const page of [0, 1, 2, 3]) m.touch("write", HERE / 4096 + page);
+    m.ask({ call: "madvise", addr: HERE + 3 * 4096, length: 4096, advice: MADV.PAGEOUT });
+    m.fork(pid(2));
+    m.touch("write", HERE / 4096 + 2, pid(2));
+    return m;
+  };
+
+  const counts = (text: string): Readonly<Record<string, number>> =>
+    Object.fromEntries(
+      [...text.matchAll(/^(\w+): +(\d+) kB$/gm)]
+        .map(([, name = "", kb]): [string, number] => [name, Number(kb)])
+        .filter(([, kb]) => kb > 0),
+    );
+
+  test("an entry counts its pages, and what it shares in parts", () => {
+    const m = family();
+    expect(counts(smaps(m.state, m.mm(pid(2))).split("\nTHPeligible")[0] ?? "")).toEqual({
+      Size: 32,
+      KernelPageSize: 4,
+      MMUPageSize: 4,
+      Rss: 12,
+      Pss: 8,
+      Pss_Dirty: 8,
+      Shared_Dirty: 8,
+      Private_Dirty: 4,
+      Referenced: 4,
+      Anonymous: 12,
+      Swap: 4,
+      SwapPss: 2,
+    });
+  });
+
+  test("smaps_rollup has the whole range, the sums, and whose memory Pss is", () => {
+    const m = family();
+    m.map(HERE / 4096 + 100, 1, { flags: MAP.SHARED }, pid(2));
+    m.touch("write", HERE / 4096 + 100, pid(2));
+    const text = smapsRollup(m.state, m.mm(pid(2)));
+    expect(text.split("\n")[0]).toBe(`${"20000000-20065000 ---p 00000000 00:00 0 ".padEnd(73)}[rollup]`);
+    expect(counts(text)).toMatchObject({ Rss: 16, Pss: 12, Pss_Anon: 8, Pss_Shmem: 4, Swap: 4 });
+  });
+
+  test("smaps_rollup is empty where they are not", () => {
+    const machine = new Machine();
+    expect(smapsRollup(machine.state, machine.mm())).toBe("");
   });
 });

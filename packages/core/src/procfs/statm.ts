@@ -1,7 +1,7 @@
 import type { MmStruct } from "../mm/index.ts";
 import { textPages } from "./status.ts";
 
-/** The seven numbers of statm in pages; null for those that count resident pages. */
+/** The seven numbers of statm in pages; null for those that count pages that are not modelled. */
 export type Statm = readonly [
   size: number,
   resident: number | null,
@@ -20,7 +20,15 @@ export type Statm = readonly [
 export const statm = (mm: MmStruct | undefined): Statm =>
   mm === undefined
     ? [0, 0, 0, 0, 0, 0, 0]
-    : [mm.totalVm, null, null, textPages(mm), 0, mm.dataVm + mm.stackVm, 0];
+    : [
+        mm.totalVm,
+        mm.pages?.rss ?? null,
+        mm.pages ? mm.pages.rssFile + mm.pages.rssShmem : null,
+        textPages(mm),
+        0,
+        mm.dataVm + mm.stackVm,
+        0,
+      ];
 
 /** statm's line, with `?` for a number that the model does not know. */
 export const statmLine = (numbers: Statm): string => `${numbers.map((n) => n ?? "?").join(" ")}\n`;

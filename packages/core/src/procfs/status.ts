@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from "../base/index.ts";
+import { type KernelState, traitsOf } from "../kernel/index.ts";
 import type { MmStruct } from "../mm/index.ts";
 import { inKilobytes, kbOfPages } from "./lines.ts";
 
@@ -37,14 +38,84 @@ export function vmSizes(mm: MmStruct): VmSizes {
   };
 }
 
+/** The counts of resident pages that status prints, in pages. */
+export interface RssSizes {
+  readonly VmHWM: number;
+  readonly VmRSS: number;
+  readonly RssAnon: number;
+  readonly RssFile: number;
+  readonly RssShmem: number;
+  readonly VmPTE: number;
+  readonly VmSwap: number;
+  readonly HugetlbPages: number;
+}
+
+/** The counts of resident pages; undefined where pages are not modelled. */
+export function rssSizes({ pages }: MmStruct): RssSizes | undefined {
+  if (!pages) return undefined;
+  return {
+    VmHWM: Math.max(pages.hiwaterRss, pages.rss),
+    VmRSS: pages.rss,
+    RssAnon: pages.rssAnon,
+    RssFile: pages.rssFile,
+    RssShmem: pages.rssShmem,
+    VmPTE: pages.table.counted,
+    VmSwap: pages.swapEnts,
+    HugetlbPages: pages.hugetlb,
+  };
+}
+
+/** Names in the order in which status has them. */
+const ORDER = [
+  "VmPeak",
+  "VmSize",
+  "VmLck",
+  "VmPin",
+  "VmHWM",
+  "VmRSS",
+  "RssAnon",
+  "RssFile",
+  "RssShmem",
+  "VmData",
+  "VmStk",
+  "VmExe",
+  "VmLib",
+  "VmPTE",
+  "VmSwap",
+  "HugetlbPages",
+] as const;
+
+/** The sizes of an address space by name, in the order of status, in pages; null where pages are not modelled. */
+export function statusSizes(mm: MmStruct): readonly (readonly [name: string, pages: number | null])[] {
+  const sizes: Partial<VmSizes & RssSizes> = { ...vmSizes(mm), ...rssSizes(mm) };
+  return ORDER.map((name) => [name, sizes[name] ?? null]);
+}
+
+/** Whether the process may have transparent huge pages without asking for them. */
+export const thpEnabled = ({ thpDisabled }: MmStruct): boolean => thpDisabled !== "completely";
+
 /**
- * The lines of /proc/PID/status about the sizes of an address space, byte for byte; those that count
- * resident pages (VmHWM, VmRSS, RssAnon, RssFile, RssShmem, VmPTE, VmSwap) are left out. A task without an
- * address space has none.
+ * The bits of an address that the hardware looks at: all of them, as many as the kernel's own words have;
+ * undefined for a release that does not tell.
  */
-export const statusVm = (mm: MmStruct | undefined): string =>
-  mm === undefined
-    ? ""
-    : Object.entries(vmSizes(mm))
-        .map(([name, pages]) => `${name}:\t${inKilobytes(kbOfPages(pages))}`)
-        .join("");
+export function untagMask({ profile }: KernelState): string | undefined {
+  if (!traitsOf(profile).untagMask) return undefined;
+  return profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
+}
+
+/**
+ * The lines of /proc/PID/status about an address space, byte for byte; where pages are not modelled, those that
+ * count them are left out. A task without an address space has none. Nobody dumps core at any moment of a log.
+ *
+ * @kernel task_core_dumping, task_thp_status, task_untag_mask, fs/proc/array.c (6.18)
+ */
+export function statusVm(state: KernelState, mm: MmStruct | undefined): string {
+  if (!mm) return "";
+  const lines = statusSizes(mm).flatMap(([name, pages]) =>
+    pages === null ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`],
+  );
+  lines.push("CoreDumping:\t0\n", `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
+  const mask = untagMask(state);
+  if (mask !== undefined) lines.push(`untag_mask:\t${mask}\n`);
+  return lines.join("");
+}

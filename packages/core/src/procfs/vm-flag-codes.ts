@@ -1,3 +1,4 @@
+import type { KernelTraits } from "../arch/index.ts";
 import { VM, VMH, type Vma } from "../mm/index.ts";
 
 /** Two letters for each flag, in the order of the line: the order of the bits. */
@@ -45,9 +46,12 @@ const HIGH: readonly (readonly [string, number])[] = [
  *
  * @kernel show_smap_vma_flags, fs/proc/task_mmu.c (6.18)
  */
-export const vmFlagCodes = ({ flags, high }: Pick<Vma, "flags" | "high">): string =>
+export const vmFlagCodes = (
+  { flags, high }: Pick<Vma, "flags" | "high">,
+  { guardMark }: KernelTraits,
+): string =>
   [...LOW.filter(([, bit]) => (flags & bit) !== 0), ...HIGH.filter(([, bit]) => (high & bit) !== 0)]
-    .map(([code]) => `${code} `)
+    .map(([code, bit]) => (bit === VM.DENYWRITE && !guardMark ? "dw " : `${code} `))
     .join("");
 
 /** The lower word of vm_flags that a VmFlags line names. */

@@ -24,7 +24,8 @@ export const flagged = (length: number, flags: number, addr = 0): Mmap =>
 /** An outcome as text: a hex value, or an errno. */
 export function told(outcome: Outcome): string {
   if ("ret" in outcome) return outcome.ret.toString(16);
-  return "errno" in outcome ? outcome.errno : outcome.gone;
+  if ("errno" in outcome) return outcome.errno;
+  return "gone" in outcome ? outcome.gone : `${outcome.signal} ${outcome.code}`;
 }
 
 /** Ranges of the mappings as `start-end` in hex bytes. */

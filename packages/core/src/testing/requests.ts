@@ -29,6 +29,14 @@ const length: fc.Arbitrary<number | bigint> = fc.oneof(
     weight: 2,
     arbitrary: fc.constantFrom<number | bigint>(0, 1, 4097, TASK_SIZE, 2n ** 64n - 1n, 2n ** 63n),
   },
+  // Room for huge pages.
+  { weight: 2, arbitrary: fc.constant(1024 * PAGE_SIZE) },
+);
+
+/** Where memory is touched: in the window, and in the large mappings that begin there. */
+const place = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(12).map((page) => WINDOW + page * PAGE_SIZE) },
+  { weight: 1, arbitrary: fc.constantFrom(511, 512, 700).map((page) => WINDOW + page * PAGE_SIZE) },
 );
 
 const prot = fc.oneof({ weight: 3, arbitrary: fc.constant(3) }, { weight: 2, arbitrary: fc.nat(7) });
@@ -56,6 +64,7 @@ const memory: fc.Arbitrary<Request> = fc.oneof(
     flags: mapFlags,
     offset: fc.constant(0),
     file: fc.constant(0),
+    entry: fc.constantFrom(64 as const, 64 as const, 32 as const),
   }),
   fc.record({
     call: fc.constant("mmap" as const),
@@ -89,7 +98,8 @@ const memory: fc.Arbitrary<Request> = fc.oneof(
     length: fc.constant(PAGE_SIZE),
     flags: fc.constant(0),
   }),
-  fc.record({ call: fc.constant("brk" as const), addr: address }),
+  // The heap begins at 0 here; one that reached the window would have more pages than a test has time for.
+  fc.record({ call: fc.constant("brk" as const), addr: fc.nat(40).map((page) => page * PAGE_SIZE) }),
   fc.record({
     call: fc.constant("shmat" as const),
     shm: fc.nat(1),
@@ -97,9 +107,25 @@ const memory: fc.Arbitrary<Request> = fc.oneof(
     flags: fc.constantFrom(0, 0o20000, 0o40000),
   }),
   fc.record({ call: fc.constant("shmdt" as const), addr: address }),
+  fc.record(
+    {
+      call: fc.constant("access" as const),
+      addr: place,
+      kind: fc.constantFrom("read", "write", "exec"),
+      value: fc.constantFrom("01", "0203"),
+    },
+    { requiredKeys: ["call", "addr"] },
+  ),
   fc.record({
     call: fc.constant("access" as const),
-    addr: fc.nat(12).map((page) => WINDOW + page * PAGE_SIZE),
+    addr: place,
+    kind: fc.constantFrom("read", "write", "write"),
+  }),
+  fc.record({
+    call: fc.constant("cached" as const),
+    file: fc.constantFrom(1, 2),
+    start: fc.nat(4),
+    end: fc.nat(8),
   }),
   fc.record({
     call: fc.constant("setrlimit" as const),

@@ -1,5 +1,5 @@
 import { type FileId, fileId, type Pid, pid } from "../base/index.ts";
-import type { Outcome, Request } from "../kernel/index.ts";
+import type { Outcome, Profile, Request } from "../kernel/index.ts";
 import { MAP, type OpenFile, PROT, VM, VMH, type Vma } from "../mm/index.ts";
 import { FIRST, Machine } from "./machine.ts";
 
@@ -73,13 +73,14 @@ interface Run {
  * offset of their place in the row.
  */
 export class Strip {
-  readonly machine = new Machine();
+  readonly machine: Machine;
   process: Pid = FIRST;
   /** How the last operation ended: "ok", or its errno. */
   last = "ok";
   private width = 0;
 
-  constructor(row: string) {
+  constructor(row: string, profile?: Profile) {
+    this.machine = new Machine(profile);
     this.mmap(row);
   }
 
@@ -203,7 +204,7 @@ export class Strip {
   }
 }
 
-export const strip = (row: string): Strip => new Strip(row);
+export const strip = (row: string, profile?: Profile): Strip => new Strip(row, profile);
 
 function protOf(letter: string): number {
   if (letter === "_") return 0;

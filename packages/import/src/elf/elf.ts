@@ -4,6 +4,7 @@ import {
   type ElfSegment,
   type ElfSegmentName,
   type ElfSegmentType,
+  type ElfWord,
   fail,
   ok,
   type Result,
@@ -12,7 +13,7 @@ import { bytesText } from "./bytes-text.ts";
 
 type Header = {
   readonly class: 32 | 64;
-  readonly type: "EXEC" | "DYN";
+  readonly type: "EXEC" | "DYN" | number;
   readonly machine: ElfMachine;
   readonly entry: bigint;
   readonly phoff: bigint;
@@ -42,15 +43,25 @@ const SEGMENT_NAMES: ReadonlyMap<number, ElfSegmentName> = new Map([
 ]);
 
 /**
- * Reads the file header and program headers of a little-endian ELF program, 32 or 64 bits.
+ * Reads the file header and program headers of an ELF program, 32 or 64 bits. For x86 the machine tells which:
+ * the kernel looks at no other byte of `e_ident` than the magic.
  *
  * `bytes` is the file's beginning, at least `elfBytesNeeded` of it. The interpreter's name is filled in when
  * it lies within `bytes`; otherwise fetch `interpRange` and add it with `withInterp`.
- * Fails, with the reason, on everything that `execve` would answer ENOEXEC to on account of these headers.
+ * Fails, with the reason, where the kernel finds no table of program headers: ENOEXEC, or ELIBBAD for an
+ * interpreter.
  *
  * @kernel load_elf_binary, load_elf_phdrs, fs/binfmt_elf.c (v6.18)
  */
 export function parseElf(bytes: Uint8Array): Result<ElfImage, string> {
+  const image = parseHeaders(bytes);
+  const range = image.ok ? interpRange(image.value) : undefined;
+  if (!image.ok || range === undefined || range.offset + range.length > bytes.length) return image;
+  return withInterp(image.value, bytes.subarray(range.offset, range.offset + range.length));
+}
+
+/** The same without the interpreter's name: an interpreter's own is never looked at. */
+export function parseHeaders(bytes: Uint8Array): Result<ElfImage, string> {
   const header = readHeader(bytes);
   if (!header.ok) return header;
   const end = phdrsEnd(header.value);
@@ -59,17 +70,20 @@ export function parseElf(bytes: Uint8Array): Result<ElfImage, string> {
     return fail(`the program headers end at byte ${end.value}, only ${bytes.length} bytes are here`);
   }
   const view = viewOf(bytes);
-  const { class: bits, phoff, phnum, type, machine } = header.value;
-  const segments: ElfSegment[] = [];
-  for (let i = 0; i < phnum; i++) {
-    const segment = readSegment(view, Number(phoff) + i * PHDR_BYTES[bits], bits);
-    if (!segment.ok) return fail(`program header ${i}: ${segment.error}`);
-    segments.push(segment.value);
-  }
-  const image: ElfImage = { class: bits, type, machine, entry: exact(header.value.entry), segments };
-  const range = interpRange(image);
-  if (range === undefined || range.offset + range.length > bytes.length) return ok(image);
-  return withInterp(image, bytes.subarray(range.offset, range.offset + range.length));
+  const { class: bits, phnum, type, machine } = header.value;
+  const phoff = Number(header.value.phoff);
+  const segments = Array.from({ length: phnum }, (_, i) =>
+    readSegment(view, phoff + i * PHDR_BYTES[bits], bits),
+  );
+  const place = phoff === HEADER_BYTES[bits] ? {} : { phoff };
+  return ok({
+    class: bits,
+    type,
+    machine,
+    entry: exact(header.value.entry),
+    ...place,
+    segments,
+  });
 }
 
 /**
@@ -81,10 +95,13 @@ export function elfBytesNeeded(start: Uint8Array): Result<number, string> {
   return header.ok ? phdrsEnd(header.value) : header;
 }
 
-/** Where in the file the interpreter's name stands, its closing NUL included; undefined for a static program. */
+/**
+ * Where in the file the interpreter's name stands, its closing NUL included; undefined for a static program. An
+ * offset that no file has may be inexact.
+ */
 export function interpRange(image: ElfImage): FileRange | undefined {
   const segment = image.segments.find((s) => s.type === "INTERP");
-  return segment && { offset: segment.offset, length: segment.filesz };
+  return segment && { offset: Number(segment.offset), length: segment.filesz };
 }
 
 /** Completes an image with the bytes of its `interpRange`. Fails when the kernel would not take them as a name. */
@@ -100,20 +117,33 @@ function readHeader(bytes: Uint8Array): Result<Header, string> {
   if (bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
     return fail("does not begin with the ELF magic");
   }
+  const view = viewOf(bytes);
+  const machine = machineOf(bytes.length < 20 ? 0 : view.getUint16(18, true));
+  const bits = classOf(bytes, machine);
+  if (!bits.ok) return bits;
+  return bytes.length < HEADER_BYTES[bits.value]
+    ? fail(`the ELF header is cut off at byte ${bytes.length}`)
+    : readFields(view, machine, bits.value);
+}
+
+/** The machine decides; of those that are not x86 only what they say of themselves is known. */
+function classOf(bytes: Uint8Array, machine: ElfMachine): Result<32 | 64, string> {
+  if (machine === "x86-64") return ok(64);
+  if (machine === "i386") return ok(32);
   const bits = bytes[4] === 1 ? 32 : bytes[4] === 2 ? 64 : undefined;
   if (bits === undefined) return fail(`ELF class ${bytes[4]} is neither 32 nor 64 bits`);
-  if (bytes[5] !== 1) return fail(`ELF data encoding ${bytes[5]} is not little-endian`);
-  if (bytes.length < HEADER_BYTES[bits]) return fail(`the ELF header is cut off at byte ${bytes.length}`);
-  const view = viewOf(bytes);
+  return bytes[5] === 1 ? ok(bits) : fail(`ELF data encoding ${bytes[5]} is not little-endian`);
+}
+
+function readFields(view: DataView, machine: ElfMachine, bits: 32 | 64): Result<Header, string> {
   const type = view.getUint16(16, true);
-  if (type !== 2 && type !== 3) return fail(`ELF type ${type} is neither EXEC nor DYN`);
   const counts = bits === 64 ? 54 : 42;
   const phentsize = view.getUint16(counts, true);
   if (phentsize !== PHDR_BYTES[bits]) return fail(`program headers of ${phentsize} bytes`);
   return ok({
     class: bits,
-    type: type === 2 ? "EXEC" : "DYN",
-    machine: machineOf(view.getUint16(18, true)),
+    type: type === 2 ? "EXEC" : type === 3 ? "DYN" : type,
+    machine,
     entry: address(view, 24, bits),
     phoff: address(view, bits === 64 ? 32 : 28, bits),
     phnum: view.getUint16(counts + 2, true),
@@ -130,15 +160,19 @@ function phdrsEnd(header: Header): Result<number, string> {
   return ok(Math.max(Number(end), HEADER_BYTES[header.class]));
 }
 
-function readSegment(view: DataView, at: number, bits: 32 | 64): Result<ElfSegment, string> {
+function readSegment(view: DataView, at: number, bits: 32 | 64): ElfSegment {
   // ELF64 moved p_flags forward so that its 8-byte fields are aligned.
-  const fields = bits === 64 ? [8, 16, 32, 40, 48] : [4, 8, 16, 20, 28];
-  const words = fields.map((field) => address(view, at + field, bits));
-  if (!words.every(isExact)) return fail("an address or size above 2^53");
-  const [offset = 0, vaddr = 0, filesz = 0, memsz = 0, align = 0] = words.map(Number);
-  const type = segmentType(view.getUint32(at, true));
-  const flags = flagText(view.getUint32(at + (bits === 64 ? 4 : 24), true));
-  return ok({ type, flags, offset, vaddr, filesz, memsz, align });
+  const [offset, vaddr, filesz, memsz, align] = bits === 64 ? [8, 16, 32, 40, 48] : [4, 8, 16, 20, 28];
+  const word = (field = 0): bigint => address(view, at + field, bits);
+  return {
+    type: segmentType(view.getUint32(at, true)),
+    flags: flagText(view.getUint32(at + (bits === 64 ? 4 : 24), true)),
+    offset: exact(word(offset)),
+    vaddr: Number(word(vaddr)),
+    filesz: Number(word(filesz)),
+    memsz: Number(word(memsz)),
+    align: exact(word(align)),
+  };
 }
 
 const segmentType = (n: number): ElfSegmentType => SEGMENT_NAMES.get(n) ?? n;
@@ -147,7 +181,8 @@ const flagText = (p: number): string => `${p & 4 ? "r" : "-"}${p & 2 ? "w" : "-"
 
 function machineOf(n: number): ElfMachine {
   if (n === 62) return "x86-64";
-  return n === 3 ? "i386" : n;
+  // The kernel takes the number that was once meant for the 486 as well.
+  return n === 3 || n === 6 ? "i386" : n;
 }
 
 const viewOf = (bytes: Uint8Array): DataView =>
@@ -159,4 +194,4 @@ const address = (view: DataView, at: number, bits: 32 | 64): bigint =>
 
 const isExact = (n: bigint): boolean => n <= BigInt(Number.MAX_SAFE_INTEGER);
 
-const exact = (n: bigint): number | string => (isExact(n) ? Number(n) : `0x${n.toString(16)}`);
+const exact = (n: bigint): ElfWord => (isExact(n) ? Number(n) : `0x${n.toString(16)}`);

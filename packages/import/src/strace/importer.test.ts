@@ -1,5 +1,6 @@
-import { mmOf, type Pid } from "@pagetrail/core";
+import { isDecided, mmOf, type Pid } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
+import type { SystemFiles } from "../sink.ts";
 import { importText, NO_FILES } from "../testing/import-text.ts";
 import { StraceImporter } from "./importer.ts";
 
@@ -146,6 +147,84 @@ describe("files", () => {
   });
 });
 
+describe("calls whose answer or arguments stand in an argument", () => {
+  const before = `7 mmap(NULL, 16384, ${ANON}) = 0x7f0000004000`;
+  const calls = (...text: readonly string[]) => {
+    const { events, maps } = importText(lines(before, ...text));
+    const named = events.filter(({ line = 1 }) => line > 1);
+    const asked = named.map(({ request, outcome, divergence }) => ({ request, outcome, divergence }));
+    return { asked, maps: maps(7) };
+  };
+
+  test("io_setup answers the address of its ring, and io_destroy takes the ring away", () => {
+    const { asked, maps } = calls(
+      "7 io_setup(128, [0x7f0000001000]) = 0",
+      "7 io_setup(1, [0x7f0000000000]) = 0",
+      "7 io_destroy(0x7f0000001000) = 0",
+    );
+    expect(asked).toMatchObject([
+      { request: { call: "io_setup", events: 128 }, outcome: { ret: 0x7f0000001000 }, divergence: undefined },
+      { request: { call: "io_setup", events: 1 }, outcome: { ret: 0x7f0000000000 }, divergence: undefined },
+      { request: { call: "io_destroy", ctx: 0x7f0000001000 }, outcome: { ret: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toEqual([
+      "7f0000000000-7f0000001000 rw-s /[aio] (deleted)",
+      "7f0000004000-7f0000008000 rw-p",
+    ]);
+  });
+
+  test("a ring that the kernel put elsewhere is followed there, and taken away there", () => {
+    const { asked, maps } = calls(
+      "7 io_setup(128, [0x7f0000100000]) = 0",
+      "7 io_destroy(0x7f0000100000) = 0",
+    );
+    expect(asked).toMatchObject([
+      { outcome: { ret: 0x7f0000100000 }, divergence: { ret: 0x7f0000001000 } },
+      { outcome: { ret: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toEqual(["7f0000004000-7f0000008000 rw-p"]);
+  });
+
+  test("an io_setup that was handed no empty context is taken as given", () => {
+    expect(calls("7 io_setup(128, 0x7ffe00000000) = -1 EINVAL (Invalid argument)").asked).toMatchObject([
+      { request: { call: "given", name: "io_setup" }, outcome: { errno: "EINVAL" } },
+    ]);
+  });
+
+  test("mbind splits off what it is for, and joins what it was for", () => {
+    const bound =
+      "7 mbind(0x7f0000005000, 4096, MPOL_BIND|MPOL_F_STATIC_NODES, [0x0000000000000001], 64, 0) = 0";
+    const { asked, maps } = calls(bound);
+    expect(asked).toMatchObject([
+      { request: { call: "mbind", mode: 0x8002, nodes: 1, flags: 0 }, divergence: undefined },
+    ]);
+    expect(maps).toHaveLength(3);
+    expect(calls(bound, "7 mbind(0x7f0000004000, 16384, MPOL_DEFAULT, NULL, 0, 0) = 0").maps).toHaveLength(1);
+  });
+
+  test("mbind to nodes that the model does not have is followed", () => {
+    const { asked, maps } = calls(
+      "7 mbind(0x7f0000005000, 4096, MPOL_BIND, [0x0000000000000002], 64, 0) = 0",
+    );
+    expect(asked).toMatchObject([{ outcome: { ret: 0 }, divergence: { errno: "EINVAL" } }]);
+    expect(maps).toHaveLength(3);
+  });
+
+  test("process_mrelease is asked of the process that strace names", () => {
+    expect(calls("7 process_mrelease(3<pid:7>, 0) = -1 EINVAL (Invalid argument)").asked).toMatchObject([
+      { request: { call: "process_mrelease", target: 7, flags: 0 }, divergence: undefined },
+    ]);
+  });
+
+  test("memfd_secret is secret memory: locked, and never private", () => {
+    const { asked } = calls(
+      "7 memfd_secret(0) = 4</secretmem>(deleted)",
+      "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 4</secretmem>(deleted), 0) = -1 EINVAL (Invalid argument)",
+    );
+    expect(asked.at(-1)).toMatchObject({ request: { call: "mmap" }, divergence: undefined });
+  });
+});
+
 describe("memory that a program may write to", () => {
   const loading = [
     '7 openat(AT_FDCWD, "/lib/a", O_RDONLY) = 3',
@@ -203,6 +282,37 @@ describe("traces that cannot be modelled", () => {
   });
 });
 
+describe("a recording from an older kernel", () => {
+  const begin = '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0';
+  const trace = lines(
+    begin,
+    "7 brk(NULL) = 0x555555555000",
+    `7 mmap(NULL, 4194304, ${ANON}, -1, 0) = 0x7ffff7bc3000`,
+    `7 mmap(NULL, 4194304, ${ANON}, -1, 0) = 0x7ffff77c3000`,
+  );
+
+  test("is predicted by the rules of its release", () => {
+    const old = importText(trace, NO_FILES, "6.1");
+    expect(old.summary.divergences.first).toEqual([]);
+    expect(old.state?.profile.release).toBe("6.1");
+    expect(importText(trace).summary.divergences.count).toBeGreaterThan(0);
+  });
+
+  test("has its vdso above the stack under randomisation, at a place that is assumed", () => {
+    const random = lines(
+      begin,
+      "7 brk(NULL) = 0x55d0a8a4e000",
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7f2b1c9f5000`,
+    );
+    const { events, maps } = importText(random, NO_FILES, "6.1");
+    const exec = events.find(({ request }) => request.call === "execve");
+    expect(exec?.assumed).toContain("vdso");
+    const names = maps(7).map((line) => line.slice(line.lastIndexOf("[")));
+    expect(names.slice(-3)).toEqual(["[stack]", "[vvar]", "[vdso]"]);
+    expect(importText(random).events.some(({ assumed }) => assumed?.includes("vdso"))).toBe(false);
+  });
+});
+
 describe("32-bit programs", () => {
   const begin = '7 execve("./h", ["./h"], 0x7ffd00000000 /* 1 var */) = 0';
   const BRK = "7 brk(NULL) = 0x56559000";
@@ -213,6 +323,51 @@ describe("32-bit programs", () => {
     expect(summary.predicted).toBe(summary.decided);
     const [mm] = [...(state?.mms.values() ?? [])];
     expect(mm?.layout.name).toBe("ia32");
+  });
+
+  test("are told from 64-bit ones that make 32-bit calls, which are placed by a base of their own", () => {
+    const mixed = lines(
+      begin,
+      "7 brk(NULL) = 0x555555559000",
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fc0000`,
+      `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7ffc000`,
+      `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fbe000`,
+    );
+    const { events, summary, state } = importText(mixed);
+    expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
+    expect(summary.predicted).toBe(summary.decided);
+    const entries = events.map(({ request }) => (request.call === "mmap" ? request.entry : 0));
+    expect(entries.filter((entry) => entry !== 0)).toEqual([undefined, 32, undefined]);
+  });
+
+  test("a call of either name is known by strace's notes, where the trace has them", () => {
+    const { events, summary } = importText(
+      lines(
+        begin,
+        "7 brk(NULL) = 0x555555559000",
+        `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fc0000`,
+        "strace: [ Process PID=7 runs in 32 bit mode. ]",
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7ffc000`,
+        `7 mmap2(NULL, 4096, ${ANON}, -1, 0) = 0xf7ffb000`,
+        "7 mremap(0xf7ffb000, 4096, 8192, MREMAP_MAYMOVE) = 0xf7ff9000",
+        "strace: [ Process PID=7 runs in 64 bit mode. ]",
+        "7 mremap(0x7ffff7fc0000, 8192, 12288, MREMAP_MAYMOVE) = 0x7ffff7fbd000",
+      ),
+    );
+    expect(summary.divergences.first).toEqual([]);
+    const entries = events.map(({ request }) => (request.call === "mremap" ? request.entry : 0));
+    expect(entries.filter((entry) => entry !== 0)).toEqual([32, undefined]);
+  });
+
+  test("that were there before the trace are placed by what their first mapping shows", () => {
+    const { events, summary } = importText(
+      lines(
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`,
+        `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbd000`,
+      ),
+    );
+    expect(summary.divergences.first).toEqual([]);
+    expect(events.some(({ request }) => request.call === "mmap" && request.entry !== undefined)).toBe(false);
   });
 
   test("may be followed by a 64-bit one", () => {
@@ -228,5 +383,37 @@ describe("32-bit programs", () => {
       ),
     );
     expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
+  });
+});
+
+describe("an exec that failed", () => {
+  const text = (s: string): Uint8Array => Uint8Array.from(s, (c) => c.charCodeAt(0));
+  const files: SystemFiles = {
+    realpath: (path) => path,
+    read: (path, offset, length) =>
+      path === "/data" ? text("no program").slice(offset, offset + length) : undefined,
+  };
+
+  const decided = (result: string, path = "/data", args = '["data"]'): string => {
+    const line = `7 execve("${path}", ${args}, 0x7ffd00000000 /* 1 var */) = -1 ${result} (text)`;
+    const { events, summary } = importText(lines(line), files);
+    const [event] = events.filter(({ request }) => request.call === "execve");
+    if (!event || !isDecided(event)) return "given";
+    return summary.divergences.count === 0 ? "predicted" : `diverges: ${JSON.stringify(event.divergence)}`;
+  };
+
+  test("of a file that is known is predicted from what the file is", () => {
+    expect(decided("ENOEXEC")).toBe("predicted");
+    expect(decided("ELIBBAD")).toContain('"ENOEXEC"');
+  });
+
+  test("is taken as given where rights, memory or a missing file may have decided it", () => {
+    for (const errno of ["EACCES", "ENOENT", "ETXTBSY", "ENOMEM"]) expect(decided(errno)).toBe("given");
+    expect(decided("ENOEXEC", "/unknown")).toBe("given");
+  });
+
+  test("for its arguments is predicted only if all of their bytes were shown", () => {
+    expect(decided("E2BIG")).toBe("given");
+    expect(decided("E2BIG", "/data", '["data"...]')).toBe("given");
   });
 });

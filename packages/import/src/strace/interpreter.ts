@@ -1,18 +1,32 @@
-import { CLONE, mmOf, type Outcome, type Pid, type Request, wordHex } from "@pagetrail/core";
+import {
+  type AccessKind,
+  CLONE,
+  type Entry,
+  mmOf,
+  type Outcome,
+  type Pid,
+  pageOf,
+  type Request,
+  VM,
+  vpn,
+  wordHex,
+} from "@pagetrail/core";
+import type { Recorded } from "../record-importer.ts";
+import type { Origin, Session } from "../session.ts";
+import type { ShownMapping, ShownTask, Touch } from "../sightings.ts";
+import type { SystemFiles } from "../sink.ts";
+import type { Tally } from "../tally.ts";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
-import { translateExec } from "./exec/exec-request.ts";
+import { translateExec, translateFailedExec } from "./exec/exec-request.ts";
 import { Programs } from "./exec/programs.ts";
 import { joinPath } from "./files/index.ts";
-import type { SystemFiles } from "./importer.ts";
 import { Learning } from "./learning.ts";
 import { nameRequest, OpenFiles } from "./open-files.ts";
-import type { Origin, Session } from "./session.ts";
-import type { Tally } from "./tally.ts";
-import type { StraceCall, StraceExit, StraceRecord } from "./text/index.ts";
+import type { StraceCall, StraceExit } from "./text/index.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
-import { outcomeOf } from "./translate/outcome.ts";
+import { outcomeOf, outcomeOfCall } from "./translate/outcome.ts";
 import { cloneFlags, GIVEN_CALLS, isFork, limitSet, shmRequest } from "./translate/system.ts";
 
 /** What lies ahead in the trace, as far as it has been read. */
@@ -34,10 +48,14 @@ export class Interpreter {
   readonly #abandoned = new Set<number>();
   /** Tasks whose end the trace has shown. */
   readonly #ended = new Set<number>();
+  /** Tasks on their way out: what the kernel still touches for them is no business of the model. */
+  readonly #leaving = new Set<number>();
   #latest = Number.NEGATIVE_INFINITY;
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
   readonly #learning: Learning;
+  /** By which entry of the kernel each task makes its calls, as far as strace noted it. */
+  readonly #entries = new Map<number, Entry>();
 
   constructor(
     { system, cwd }: { readonly system: SystemFiles; readonly cwd: string },
@@ -92,7 +110,7 @@ export class Interpreter {
     return this.#refusal;
   }
 
-  record(record: StraceRecord): void {
+  record(record: Recorded): void {
     switch (record.kind) {
       case "call":
         this.#call(record);
@@ -100,12 +118,24 @@ export class Interpreter {
       case "exit":
         this.#exit(record);
         break;
+      case "touch":
+        this.#touch(record);
+        break;
+      case "mapping":
+        this.#mapping(record);
+        break;
+      case "task":
+        this.#task(record);
+        break;
       case "unreadable":
         this.tally.unreadable(record);
         break;
+      case "note":
+        if (record.tid !== undefined && record.note === "mode32") this.#entries.set(record.tid, 32);
+        if (record.tid !== undefined && record.note === "mode64") this.#entries.set(record.tid, 64);
+        break;
       case "signal":
       case "superseded":
-      case "note":
         break;
     }
   }
@@ -118,7 +148,7 @@ export class Interpreter {
       this.#followForeign(call);
       return;
     }
-    this.#ensureTask(tid, call);
+    this.#ensureTask(tid, call.line, call.name === "execve" && call.result.kind === "value");
     if (isFork(call.name)) this.#fork(call);
     else if (call.name === "execve" || call.name === "execveat") this.#exec(call);
     else if (call.name === "exit" || call.name === "exit_group") this.#exitCall(call);
@@ -142,18 +172,17 @@ export class Interpreter {
   }
 
   /** Makes sure that the model has the task: born of a fork that returns later, or there from before. */
-  #ensureTask(tid: number, call: StraceCall): void {
+  #ensureTask(tid: number, line?: number, execs = false): void {
     if (this.session.isLive(tid)) return;
     const fork = this.ahead.forkOf(tid);
     if (fork) {
-      this.#ensureTask(fork.tid, fork);
+      this.#ensureTask(fork.tid, fork.line);
       this.#told.add(fork);
       this.#fork(fork);
       if (this.session.isLive(tid)) return;
     }
-    if (this.#ended.has(tid)) this.tally.disordered(call.line);
-    const starts = call.name === "execve" && call.result.kind === "value";
-    if (!starts) {
+    if (this.#ended.has(tid) && line !== undefined) this.tally.disordered(line);
+    if (!execs) {
       this.#learning.attach(tid);
       this.tally.note(
         "a process that was there before the trace: its mappings show only when something names them",
@@ -161,6 +190,65 @@ export class Interpreter {
     }
     this.session.emit(tid, { call: "adopt", comm: "", tgid: tid as Pid });
     this.tally.process(tid);
+  }
+
+  /** A fault: what the recording does not tell of it is taken from what the memory is for. */
+  #touch({ tid, addr, access, complete, line, time }: Touch): void {
+    const over = this.#ended.has(tid) || this.#leaving.has(tid) || this.session.state.tasks.has(tid as Pid);
+    if (this.#abandoned.has(tid) || (over && !this.session.isLive(tid))) return;
+    this.#ensureTask(tid, line);
+    this.session.witness(tid, complete);
+    const kind = access ?? this.#likelyAccess(tid, addr);
+    this.session.emit(
+      tid,
+      { call: "access", addr, kind },
+      { ret: 0 },
+      {
+        ...(line === undefined ? {} : { line }),
+        ...(time === undefined ? {} : { time }),
+        ...(access === undefined ? { assumed: ["kind"] } : {}),
+      },
+    );
+  }
+
+  /** Private memory that may be written to is taken for written to. */
+  #likelyAccess(tid: number, addr: number): AccessKind {
+    const page = pageOf(addr);
+    const vma = mmOf(this.session.state, tid as Pid)?.vmas.findFrom(page);
+    const writable = vma !== undefined && (vma.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE;
+    const inside = vma !== undefined && (vma.start <= page || (vma.flags & VM.GROWSDOWN) !== 0);
+    return writable && inside ? "write" : "read";
+  }
+
+  /** A task from before the recording, with the process that it belongs to. */
+  #task({ tid, tgid, comm }: ShownTask): void {
+    if (this.knows(tid)) return;
+    this.#learning.attach(tid);
+    this.tally.note(
+      "a process that was there before the trace: its mappings show only when something names them",
+    );
+    this.session.emit(tid, { call: "adopt", comm, tgid });
+    if (tgid === tid) this.tally.process(tid);
+  }
+
+  /** A mapping that no call of the recording made. */
+  #mapping({ tid, start, length, offset, perms, file }: ShownMapping): void {
+    if (this.#abandoned.has(tid)) return;
+    this.#ensureTask(tid);
+    const has = (letter: string): boolean => perms.includes(letter);
+    const prot = (has("r") ? 1 : 0) + (has("w") ? 2 : 0) + (has("x") ? 4 : 0);
+    const id = file ? this.#files.shown(tid, file) : 0;
+    const end = vpn(pageOf(start + length - 1) + 1);
+    const found: Request = {
+      call: "reveal",
+      start: pageOf(start),
+      end,
+      prot,
+      flags: has("s") ? VM.SHARED : 0,
+      pgoff: pageOf(offset),
+      file: id,
+    };
+    this.session.emit(tid, found, { ret: 0 }, { assumed: ["mapping"] });
   }
 
   #fork(call: StraceCall): void {
@@ -171,11 +259,14 @@ export class Interpreter {
     const has = (flag: number): boolean => Math.floor(flags / flag) % 2 === 1;
     if (child > 0) {
       this.#ended.delete(child);
+      this.#leaving.delete(child);
       this.#files.descriptors.fork(call.tid, child, has(CLONE.FILES));
       const program = this.#programOf.get(call.tid);
       if (program !== undefined) this.#programOf.set(child, program);
       if (!has(CLONE.THREAD)) this.tally.process(child);
       this.#learning.inherit(call.tid, child);
+      const entry = this.#entries.get(call.tid);
+      if (entry !== undefined) this.#entries.set(child, entry);
     }
     this.session.goesOn(call.tid, true);
     const request: Request = { call: "clone", flags: (flags % 2 ** 32) | 0, child: child as Pid };
@@ -185,17 +276,16 @@ export class Interpreter {
   #exec(call: StraceCall): void {
     const tid = call.formerTid ?? call.tid;
     const outcome = outcomeOf(call.result);
+    const self = this.#programOf.get(tid);
     if (!("ret" in outcome)) {
-      if ("errno" in outcome)
-        this.session.emit(
-          tid,
-          { call: "execve", path: readExecCall(call)?.path ?? "" },
-          outcome,
-          this.#origin(call),
-        );
+      if (!("errno" in outcome)) return;
+      const here = { cwd: this.#files.descriptors.cwd(tid), self };
+      const known = translateFailedExec(call, outcome.errno, here, this.#programs);
+      const given: Request = { call: "execve", path: readExecCall(call)?.path ?? "" };
+      this.session.emit(tid, known ?? given, outcome, this.#origin(call));
       return;
     }
-    const place = { cwd: this.#directoryOf(call, tid), self: this.#programOf.get(tid) };
+    const place = { cwd: this.#directoryOf(call, tid), self };
     const translated = translateExec(
       this.session.state,
       call,
@@ -259,14 +349,25 @@ export class Interpreter {
       call: call.name === "exit" ? "exit" : "exit_group",
       code: Number(call.args[0]) || 0,
     };
+    for (const tid of this.#leavers(call)) this.#leaving.add(tid);
     this.session.emit(call.tid, request, { gone: "exit" }, this.#origin(call));
+  }
+
+  /** The tasks that an exit takes along. */
+  *#leavers({ tid, name }: StraceCall): Generator<number> {
+    yield tid;
+    const tgid = this.session.state.tasks.get(tid as Pid)?.tgid;
+    if (name !== "exit_group" || tgid === undefined) return;
+    for (const task of this.session.state.tasks.values()) if (task.tgid === tgid) yield task.pid;
   }
 
   #exit({ tid, line, status }: StraceExit): void {
     if (this.#abandoned.delete(tid)) return;
     this.#ended.add(tid);
+    this.#leaving.delete(tid);
     this.#files.descriptors.exit(tid);
     this.#programOf.delete(tid);
+    this.#entries.delete(tid);
     this.#learning.forget(tid);
     if (!this.session.isLive(tid)) return;
     if ("signal" in status)
@@ -275,7 +376,7 @@ export class Interpreter {
   }
 
   #ordinary(call: StraceCall): void {
-    const outcome = outcomeOf(call.result);
+    const outcome = outcomeOfCall(call);
     const request = this.#requestOf(call);
     const changes = this.#files.observe(call);
     if ("ret" in outcome && request?.call === "mmap" && outcome.ret >= USER_END)
@@ -298,11 +399,23 @@ export class Interpreter {
     if (result.kind === "restart" || (result.kind === "error" && UNDECIDED_ERRORS.has(result.errno)))
       return undefined;
     const memory = readMemoryCall(call, (argument) => this.#files.idOf(call, argument));
-    if (memory) return memory;
+    if (memory) return this.#enteredBy(call, memory);
     if (result.kind !== "value") return undefined;
     const limit = limitSet(call);
     if (limit) return { call: "setrlimit", ...limit };
     return shmRequest(call, result.value ?? 0);
+  }
+
+  /**
+   * A placement with the entry that it came through, where that is not the task's own: mmap2 is a 32-bit call
+   * whoever makes it; of the others strace tells it only where its notes are part of the trace.
+   */
+  #enteredBy({ tid, name }: StraceCall, request: Request): Request {
+    if (this.#learning.isAttached(tid)) return request;
+    const entry = name === "mmap2" ? 32 : this.#entries.get(tid);
+    const bits = mmOf(this.session.state, tid as Pid)?.layout.bits;
+    if (entry === undefined || bits === undefined || entry === bits) return request;
+    return request.call === "mmap" || request.call === "mremap" ? { ...request, entry } : request;
   }
 
   #given(call: StraceCall, outcome: Outcome): void {

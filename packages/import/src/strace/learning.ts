@@ -11,8 +11,8 @@ import {
   VM,
   vpn,
 } from "@pagetrail/core";
+import type { Session } from "../session.ts";
 import { stackPointer } from "./exec/exec-hints.ts";
-import type { Session } from "./session.ts";
 import type { StraceCall } from "./text/index.ts";
 import { limitShown } from "./translate/system.ts";
 
@@ -33,6 +33,11 @@ export class Learning {
   /** The process was there before the trace. */
   attach(tid: number): void {
     this.#attached.add(tid);
+  }
+
+  /** Whether it was: then not even its kind is known, whose entry its calls would be told from. */
+  isAttached(tid: number): boolean {
+    return this.#attached.has(tid);
   }
 
   inherit(parent: number, child: number): void {

@@ -1,15 +1,17 @@
 import { BAD_FILE, type FileId, type FileKind, fileId, type OpenFile, type Request } from "@pagetrail/core";
+import type { Session } from "../session.ts";
+import type { SystemFiles } from "../sink.ts";
+import type { Tally } from "../tally.ts";
 import {
+  DEFAULT_PATH_KINDS,
   Descriptors,
+  kindOfPath,
   mapsPath,
   type NameChange,
   type OpenFileInfo,
   type FileKind as TracedKind,
 } from "./files/index.ts";
-import type { SystemFiles } from "./importer.ts";
-import type { Session } from "./session.ts";
-import type { Tally } from "./tally.ts";
-import { parseFd, type StraceCall } from "./text/index.ts";
+import { parseFd, type ShownFile, type StraceCall } from "./text/index.ts";
 
 const KINDS: Readonly<Record<TracedKind, FileKind>> = {
   file: "disk",
@@ -21,13 +23,15 @@ const KINDS: Readonly<Record<TracedKind, FileKind>> = {
   zero: "zero",
   shmem: "shmem",
   memfd: "shmem",
-  secretmem: "plain",
+  secretmem: "secret",
   hugetlb: "hugetlb",
   chardev: "plain",
   proc: "plain",
   sysfs: "plain",
   anon: "plain",
 };
+
+const DELETED = " (deleted)";
 
 /** Ids of files whose opening the trace does not show begin here. */
 const UNSEEN_FILES = 2 ** 30;
@@ -37,6 +41,7 @@ export class OpenFiles {
   readonly descriptors: Descriptors;
   readonly #changes: NameChange[] = [];
   #unseen = UNSEEN_FILES;
+  readonly #shown = new Map<string, FileId>();
 
   constructor(
     system: SystemFiles,
@@ -58,6 +63,7 @@ export class OpenFiles {
 
   /** The file id behind a descriptor argument of mmap, known to the model from now on. */
   idOf(call: StraceCall, argument: string): number {
+    if (call.mapped) return this.shown(call.tid, call.mapped);
     const parsed = parseFd(argument);
     if (!parsed || typeof parsed.fd !== "number" || parsed.fd < 0) return BAD_FILE;
     const { fd, ...annotation } = parsed;
@@ -66,6 +72,26 @@ export class OpenFiles {
     if (call.result.kind === "error" && call.result.errno === "EBADF") return BAD_FILE;
     this.tally.note("a mapping of a descriptor whose opening the trace does not show");
     return this.#define(call.tid, unseenFile(fileId(this.#unseen++), fd));
+  }
+
+  /** The id of a file that is known by its mappings alone. */
+  shown(tid: number, { path, device, inode }: ShownFile): FileId {
+    const key = `${device} ${inode} ${path}`;
+    const id = this.#shown.get(key) ?? fileId(this.#unseen++);
+    this.#shown.set(key, id);
+    const identity = {
+      ...(device === undefined ? {} : { device }),
+      ...(inode === undefined ? {} : { inode }),
+    };
+    const deleted = path.endsWith(DELETED);
+    const name = mapsPath(deleted ? path.slice(0, -DELETED.length) : path);
+    return this.#define(tid, {
+      ...unseenFile(id, -1),
+      kind: KINDS[kindOfPath(name, DEFAULT_PATH_KINDS)],
+      path: name,
+      deleted,
+      ...identity,
+    });
   }
 
   #define(tid: number, file: OpenFile): FileId {
@@ -90,6 +116,7 @@ function openFile(info: OpenFileInfo): OpenFile {
     ...(inode === undefined ? {} : { inode }),
     ...(size === undefined ? {} : { size }),
     ...(sealed ? { writeSealed: true } : {}),
+    ...(info.kind === "secretmem" ? { noexec: true } : {}),
   };
 }
 

@@ -9,6 +9,8 @@ export interface ExecCall {
   readonly envc: number;
   /** With -v: each string of the environment. */
   readonly env: readonly ShownString[] | undefined;
+  /** The text says how many strings the environment has. */
+  readonly counted: boolean;
   /** Some argument, or the list itself, was cut by -s or -a. */
   readonly cut: boolean;
 }
@@ -47,6 +49,7 @@ export function readExecCall(call: StraceCall): ExecCall | undefined {
     args,
     envc: strings?.length ?? Number(count ?? 0),
     env: strings,
+    counted: strings !== undefined || count !== undefined,
     cut: list === undefined || list.includes("...") || args.some((a) => a.cut),
   };
 }
@@ -58,6 +61,6 @@ export const totalBytes = (strings: readonly ShownString[]): number =>
 
 /** Bytes of the environment, and whether they were seen or guessed from the count. */
 export function environmentBytes(exec: ExecCall): { readonly bytes: number; readonly guessed: boolean } {
-  if (!exec.env) return { bytes: exec.envc * ENV_GUESS, guessed: exec.envc > 0 };
+  if (!exec.env) return { bytes: exec.envc * ENV_GUESS, guessed: exec.envc > 0 || !exec.counted };
   return { bytes: totalBytes(exec.env), guessed: exec.env.some((s) => s.cut) };
 }

@@ -1,5 +1,5 @@
 import { alignUp, IA32, PAGE_SIZE } from "@pagetrail/core";
-import { MAP, PROT, type StraceCall } from "../text/index.ts";
+import { MAP, PROT, type ShownImage, type StraceCall } from "../text/index.ts";
 import { Arguments } from "../translate/arguments.ts";
 
 /** Bytes [start, start + length). */
@@ -14,6 +14,7 @@ const MAP_FIXED_BITS = (MAP.MAP_FIXED ?? 0) + (MAP.MAP_FIXED_NOREPLACE ?? 0);
 /** ld.so.preload and ld.so.cache. */
 const LOADER_FILES = '"/etc/ld.so.';
 const USER_TOP = 2 ** 47;
+const END_OF_32_BITS = 2 ** 32;
 /**
  * Nothing but the stack lies this close below the top of user space: the mapping area keeps clear of all
  * places that randomisation may give it (16 GiB), and of 8 MiB below.
@@ -39,18 +40,30 @@ export class ExecHints {
   /** A call that only 32-bit programs make. */
   looks32 = false;
   complete = false;
+  /** The program is a 64-bit one, even if it makes 32-bit calls as well. */
+  #is64 = false;
   #calls = 0;
   #askedForLibraries = false;
   readonly #mapped: Span[] = [];
 
   /** The dynamic loader looked for its configuration, or protected the program's RELRO and its own. */
   get looksDynamic(): boolean {
-    return this.#askedForLibraries || this.relros.length >= 2;
+    return this.#askedForLibraries || this.relros.length >= 2 || this.image?.interpreter !== undefined;
+  }
+
+  /** @param image where exec put things, when the recording shows it */
+  constructor(readonly image?: ShownImage) {
+    if (image?.vdso !== undefined) this.looks32 = image.vdso < 2 ** 32;
   }
 
   /** The task exits, execs again, or the trace ends. */
   close(): void {
     this.complete = true;
+  }
+
+  /** strace noted by which entry the task's next calls come: until then it was by the other. */
+  mode(note: string): void {
+    if (note === "mode32" && this.#calls > 0) this.#is64 = true;
   }
 
   feed(call: StraceCall): void {
@@ -68,9 +81,12 @@ export class ExecHints {
   #brk(a: Arguments): void {
     if (this.startBrk === undefined && a.number(0) === 0 && a.call.result.kind === "value")
       this.startBrk = a.call.result.value;
+    if ((this.startBrk ?? 0) >= END_OF_32_BITS) this.#is64 = true;
   }
 
   #mmap(a: Arguments): void {
+    // Placed by the bases of the other entry, such a mapping says nothing about the program's own.
+    if (a.call.name === "mmap2" && this.#is64) return;
     if (a.call.name === "mmap2") this.looks32 = true;
     const { result } = a.call;
     const length = a.number(1);
@@ -79,6 +95,7 @@ export class ExecHints {
       return;
     const span = { start: result.value, length: alignUp(length, PAGE_SIZE) };
     this.#mapped.push(span);
+    if (span.start >= END_OF_32_BITS) this.#is64 = true;
     const placed = a.number(0) === 0 && (flags & MAP_FIXED_BITS) === 0;
     if (placed && this.firstPlaced === undefined) this.firstPlaced = span;
   }
@@ -92,14 +109,22 @@ export class ExecHints {
   }
 
   #other(call: StraceCall): void {
-    if (call.name === "set_thread_area") this.looks32 = true;
+    if (call.name === "set_thread_area" && !this.#is64) this.looks32 = true;
     if (call.args.some((text) => text.startsWith(LOADER_FILES))) this.#askedForLibraries = true;
     for (const text of call.args) {
       const pointer = stackPointer(text);
-      if (pointer === undefined) continue;
-      this.lowestPointer = Math.min(this.lowestPointer ?? pointer, pointer);
-      this.highestPointer = Math.max(this.highestPointer ?? pointer, pointer);
+      if (pointer !== undefined) this.#pointer(pointer);
     }
+  }
+
+  /** Memory was touched there. */
+  point(address: number): void {
+    if (!this.complete && isInStackRegion(address)) this.#pointer(address);
+  }
+
+  #pointer(pointer: number): void {
+    this.lowestPointer = Math.min(this.lowestPointer ?? pointer, pointer);
+    this.highestPointer = Math.max(this.highestPointer ?? pointer, pointer);
   }
 }
 
@@ -108,6 +133,10 @@ export function stackPointer(text: string): number | undefined {
   const [, digits] = /^0x(7ff[0-9a-f]{9}|ff[0-9a-f]{6})(?: |$)/.exec(text) ?? [];
   if (digits === undefined) return undefined;
   const pointer = Number.parseInt(digits, 16);
+  return isInStackRegion(pointer) ? pointer : undefined;
+}
+
+function isInStackRegion(pointer: number): boolean {
   const [from, to] = pointer < 2 ** 32 ? [STACK_REGION_32, IA32.stackTop] : [STACK_REGION, USER_TOP];
-  return pointer >= from && pointer < to ? pointer : undefined;
+  return pointer >= from && pointer < to;
 }

@@ -1,6 +1,6 @@
-import type { ExecRequest, KernelState, Pid, ProgramFile } from "@pagetrail/core";
+import type { Errno, ExecRequest, KernelState, Pid, ProgramFile, Request } from "@pagetrail/core";
 import { joinPath, mapsPath } from "../files/index.ts";
-import type { StraceCall } from "../text/index.ts";
+import type { ShownFile, StraceCall } from "../text/index.ts";
 import { type ExecCall, environmentBytes, readExecCall, totalBytes } from "./exec-call.ts";
 import type { ExecHints } from "./exec-hints.ts";
 import { guessProgram } from "./guess-program.ts";
@@ -41,7 +41,7 @@ export function translateExec(
   const exec = readExecCall(call) ?? UNREADABLE;
   const path = exec.path === "/proc/self/exe" ? (place.self ?? exec.path) : joinPath(place.cwd, exec.path);
   const tid = (call.formerTid ?? call.tid) as Pid;
-  const found = fitting(programs.find(path), path, hints);
+  const found = fitting(findProgram(programs, path, call.image?.program), path, hints);
   if (found.kind === "foreign")
     return { kind: "foreign", why: `${found.path} is a program for machine ${found.machine}` };
   const images =
@@ -49,10 +49,11 @@ export function translateExec(
   const environment = environmentBytes(exec);
   const args = scriptArguments(exec, found);
   const open: ExecRequest = {
-    program: images.program,
-    ...(images.interpreter ? { interpreter: images.interpreter } : {}),
+    program: identified(images.program, call.image?.program),
+    ...(images.interpreter ? { interpreter: identified(images.interpreter, call.image?.interpreter) } : {}),
     comm: baseName(exec.path).slice(0, COMM_LENGTH),
-    sizes: { ...args, envc: exec.envc, envBytes: environment.bytes, nameBytes: exec.path.length + 1 },
+    sizes: { ...args, ...otherSizes(exec) },
+    ...askedArguments(exec, found),
     randomized: false,
     choices: {},
   };
@@ -77,12 +78,79 @@ export function translateExec(
   };
 }
 
+/** The program by its name, or where that is relative or gone by the file that was mapped. */
+function findProgram(programs: Programs, path: string, mapped: ShownFile | undefined): FoundProgram {
+  const named = programs.find(path);
+  return named.kind === "missing" && mapped ? programs.find(mapped.path) : named;
+}
+
+/** A program with the device and inode that the recording shows of it. */
+function identified({ file, image }: ProgramFile, shown: ShownFile | undefined): ProgramFile {
+  const { device, inode } = shown ?? {};
+  if (shown?.path !== file.path || device === undefined || inode === undefined) return { file, image };
+  return { file: { ...file, device, inode }, image };
+}
+/** What follows from the files and the arguments of an exec, rather than from rights or from memory. */
+const DECIDED_BY_FILES: ReadonlySet<string> = new Set<Errno>([
+  "ENOEXEC",
+  "ELIBBAD",
+  "ELOOP",
+  "EINVAL",
+  "E2BIG",
+]);
+
+/**
+ * A failed exec of files that are known, so that the model can say by itself how it ends; undefined where what a
+ * trace does not show may have decided it.
+ */
+export function translateFailedExec(
+  call: StraceCall,
+  errno: string,
+  place: ExecPlace,
+  programs: Programs,
+): (Request & { readonly call: "execve" }) | undefined {
+  const exec = readExecCall(call);
+  if (!exec || !DECIDED_BY_FILES.has(errno)) return undefined;
+  const environment = environmentBytes(exec);
+  if (errno === "E2BIG" && (exec.cut || environment.guessed)) return undefined;
+  const { path } = exec;
+  const found = programs.search(joinPath(place.cwd, path));
+  if (found.kind === "elf") {
+    const { program, interpreter } = found;
+    const load: ExecRequest = {
+      program,
+      ...(interpreter ? { interpreter } : {}),
+      comm: baseName(path).slice(0, COMM_LENGTH),
+      sizes: { ...scriptArguments(exec, found), ...otherSizes(exec) },
+      ...askedArguments(exec, found),
+      randomized: false,
+      choices: {},
+    };
+    return { call: "execve", path, load };
+  }
+  if (found.at === "open") return undefined;
+  const sizes = { argc: exec.args.length, argBytes: totalBytes(exec.args), ...otherSizes(exec) };
+  return { call: "execve", path, refused: { errno: found.errno, why: found.why, at: found.at, sizes } };
+}
+
+/** What an exec copies besides its arguments. */
+const otherSizes = (exec: ExecCall) => ({
+  envc: exec.envc,
+  envBytes: environmentBytes(exec).bytes,
+  nameBytes: exec.path.length + 1,
+});
+
+/** The count of a script's own arguments. */
+const askedArguments = (exec: ExecCall, found: FoundProgram): { readonly argcAsked?: number } =>
+  found.kind === "elf" && found.prepended.length > 0 ? { argcAsked: exec.args.length } : {};
+
 const UNREADABLE: ExecCall = {
   path: "",
   directory: undefined,
   args: [],
   envc: 0,
   env: undefined,
+  counted: true,
   cut: true,
 };
 

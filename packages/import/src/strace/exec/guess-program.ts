@@ -76,7 +76,7 @@ export function guessProgram(path: string, hints: ExecHints, personality: number
     type: pie ? "DYN" : "EXEC",
     machine: habits.machine,
     entry: origin + PAGE_SIZE,
-    segments: segments(origin, extent),
+    segments: segments(origin, extent, hints.image?.code?.offset || PAGE_SIZE),
     ...(hints.looksDynamic ? { interp: habits.loader } : {}),
   };
   return { file: { path }, image };
@@ -85,13 +85,17 @@ export function guessProgram(path: string, hints: ExecHints, personality: number
 /** A program whose heap begins at its end, or some random distance above. */
 function beforeHeap(hints: ExecHints, pie: boolean, habits: Habits): Extent {
   const [seen] = hints.relros;
-  const base = pie ? guessBase(seen?.start, pieBase(habits)) : habits.execBase;
+  const base = pie ? (codeBase(hints) ?? guessBase(seen?.start, pieBase(habits))) : habits.execBase;
   const data = seen ? seen.start - base : 3 * PAGE_SIZE;
   const relro = seen ? alignUp(seen.length, PAGE_SIZE) : 0;
   const least = data + relro + PAGE_SIZE;
   const distance = hints.startBrk === undefined ? NEAR : hints.startBrk - base;
   return { base, data, relro, end: distance < NEAR ? Math.max(distance, least) : least };
 }
+
+/** Linkers mostly place code in memory as in the file. */
+const codeBase = ({ image }: ExecHints): number | undefined =>
+  image?.code && image.code.start - image.code.offset;
 
 /** Without randomisation at the fixed base; else some pages below the RELRO, as small programs are. */
 const guessBase = (relro: number | undefined, usual: number): number =>
@@ -109,8 +113,9 @@ function staticPie(hints: ExecHints, { layout }: Habits): Extent {
   return { base, data, relro: inside ? seen.length : 0, end: Math.max(span, data + PAGE_SIZE) };
 }
 
-function segments(origin: number, { data, relro, end }: Extent): readonly ElfSegment[] {
-  const code = Math.max(data, 3 * PAGE_SIZE);
+/** @param text where the code begins; before it lie the headers, behind it constants */
+function segments(origin: number, { data, relro, end }: Extent, text: number): readonly ElfSegment[] {
+  const code = Math.max(data, text + 2 * PAGE_SIZE);
   const file = Math.min(end - code, relro + PAGE_SIZE);
   const part = (
     type: ElfSegment["type"],
@@ -128,8 +133,8 @@ function segments(origin: number, { data, relro, end }: Extent): readonly ElfSeg
     align: PAGE_SIZE,
   });
   return [
-    part("LOAD", "r--", 0, PAGE_SIZE),
-    part("LOAD", "r-x", PAGE_SIZE, code - 2 * PAGE_SIZE),
+    part("LOAD", "r--", 0, text),
+    part("LOAD", "r-x", text, code - PAGE_SIZE - text),
     part("LOAD", "r--", code - PAGE_SIZE, PAGE_SIZE),
     // Linkers mostly let the data share a page of the file with the constants before it.
     { ...part("LOAD", "rw-", code, file, end - code), offset: code - PAGE_SIZE },

@@ -15,6 +15,7 @@ import {
   type Pid,
   programLayout,
   Transaction,
+  traitsOf,
   X86_64,
 } from "@pagetrail/core";
 import type { ExecHints, Span } from "./exec-hints.ts";
@@ -29,17 +30,15 @@ export interface InferredLayout {
 /** What the model would lay out under some choices, as far as hints can contradict it. */
 interface Laid {
   readonly startBrk: number;
-  /** Where the first mapping that the kernel places itself would go. */
-  readonly firstPlaced: number | undefined;
+  /** Where the first mapping that the kernel places itself would go; without one, the vdso. */
+  readonly placed: number | undefined;
 }
 
+/** Where the kernel put what hints show of its own placements. */
+const placedAt = ({ firstPlaced, image }: ExecHints): number | undefined => firstPlaced?.start ?? image?.vdso;
+
 /** Tries an exec on a copy of the state and looks at what comes of it. */
-function layOut(
-  state: KernelState,
-  tid: Pid,
-  request: ExecRequest,
-  placed: Span | undefined,
-): Laid | undefined {
+function layOut(state: KernelState, tid: Pid, request: ExecRequest, hints: ExecHints): Laid | undefined {
   const tx = new Transaction(state);
   const task = tx.peekTask(tid);
   if (!task) return undefined;
@@ -48,7 +47,8 @@ function layOut(
   const after = tx.peekTask(task.tgid);
   if (!after) return undefined;
   const edit = tx.edit(tx.mm(after.mm), after);
-  return { startBrk: edit.mm.brk, firstPlaced: placed && place(edit, placed) };
+  const placed = hints.firstPlaced ? place(edit, hints.firstPlaced) : edit.mm.vdso * PAGE_SIZE;
+  return { startBrk: edit.mm.brk, placed };
 }
 
 function place(edit: MmEdit, { length }: Span): number | undefined {
@@ -81,15 +81,16 @@ export function inferLayout(
   const task = state.tasks.get(tid);
   const believed = (task?.personality ?? 0) & PERSONALITY.ADDR_NO_RANDOMIZE;
   const plain = { ...request, randomized: false, choices: {} };
-  const laid = layOut(state, tid, plain, hints.firstPlaced);
+  const laid = layOut(state, tid, plain, hints);
   if (!laid) return { randomized: believed === 0, choices: {}, assumed: ["layout"] };
   const brkFits = hints.startBrk === undefined || hints.startBrk === laid.startBrk;
-  const placeFits = hints.firstPlaced === undefined || hints.firstPlaced.start === laid.firstPlaced;
-  const silent = hints.startBrk === undefined && hints.firstPlaced === undefined;
+  const placed = placedAt(hints);
+  const placeFits = placed === undefined || placed === laid.placed;
+  const silent = hints.startBrk === undefined && placed === undefined;
   if (silent && believed === 0) return { randomized: true, choices: {}, assumed: ["layout"] };
   if (brkFits && placeFits) return { randomized: false, choices: {}, assumed: [] };
   // One of the two alone may be off for another reason than randomisation.
-  const both = hints.startBrk !== undefined && hints.firstPlaced !== undefined;
+  const both = hints.startBrk !== undefined && placed !== undefined;
   const randomized = both ? !brkFits && !placeFits : believed === 0;
   return randomized
     ? randomLayout(state, tid, request, hints)
@@ -114,15 +115,20 @@ function randomLayout(state: KernelState, tid: Pid, request: ExecRequest, hints:
   const assumed: string[] = [];
   const { image } = request.program;
   const layout = programLayout(X86_64, image, state.tasks.get(tid)?.personality ?? 0) ?? X86_64;
-  const seenBase = programBase(image, hints, layout);
+  const seenBase = shownBase(image, hints) ?? programBase(image, hints, layout);
   const isPie = image.type === "DYN" && request.interpreter !== undefined;
   if (isPie && seenBase === undefined) assumed.push("programBase");
   const base = seenBase ?? (isPie ? baseBelowBrk(image, hints) : undefined);
-  const top = guessStackTop(request, hints, layout);
-  assumed.push("stackTop");
-  if (hints.firstPlaced === undefined) assumed.push("mmapBase");
+  const shownTop = hints.image?.stackTop;
+  const top = shownTop ?? guessStackTop(request, hints, layout);
+  if (shownTop === undefined) assumed.push("stackTop");
+  if (placedAt(hints) === undefined) assumed.push("mmapBase");
+  const above = traitsOf(state.profile).vdsoPlace === "above the stack" && layout.bits === 64;
+  if (above) assumed.push("vdso");
   const choices: ExecChoices = {
     stackTop: top,
+    // Somewhere in the 2 MiB above the stack's pointers, mostly above the stack itself.
+    ...(above ? { vdso: top } : {}),
     ...(base === undefined ? {} : { programBase: base }),
     ...(hints.startBrk === undefined ? {} : { startBrk: hints.startBrk }),
   };
@@ -137,18 +143,26 @@ function mmapPages(
   request: ExecRequest,
   hints: ExecHints,
 ): { readonly mmapPages?: number } {
-  const wanted = hints.firstPlaced;
-  if (!wanted) return {};
+  const wanted = placedAt(hints);
+  if (wanted === undefined) return {};
   const bottomUp = ((state.tasks.get(tid)?.personality ?? 0) & PERSONALITY.ADDR_COMPAT_LAYOUT) !== 0;
   let pages = 0;
   for (let step = 0; step < FIXED_POINT_STEPS; step++) {
     const trial = { ...request, choices: { ...request.choices, mmapPages: pages } };
-    const at = layOut(state, tid, trial, wanted)?.firstPlaced;
-    if (at === undefined || at === wanted.start) break;
-    const off = (at - wanted.start) / PAGE_SIZE;
+    const at = layOut(state, tid, trial, hints)?.placed;
+    if (at === undefined || at === wanted) break;
+    const off = (at - wanted) / PAGE_SIZE;
     pages += bottomUp ? -off : off;
   }
   return { mmapPages: pages };
+}
+
+/** A PIE's base, where the recording shows its code. */
+function shownBase(image: ElfImage, { image: shown }: ExecHints): number | undefined {
+  const code = image.segments.find((s) => s.type === "LOAD" && s.flags.includes("x"));
+  if (!shown?.code || !code || image.type !== "DYN" || !shown.interpreter) return undefined;
+  if (alignDown(Number(code.offset), PAGE_SIZE) !== shown.code.offset) return undefined;
+  return shown.code.start - alignDown(code.vaddr, PAGE_SIZE);
 }
 
 /** A PIE's base, from the protection of its RELRO: the first range of that size that no mmap returned. */

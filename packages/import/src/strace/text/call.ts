@@ -12,6 +12,7 @@ export interface OpenCall {
   readonly ip: string | undefined;
   readonly headless: boolean;
   formerTid: number | undefined;
+  returned: number | undefined;
 }
 
 /** A call that begins now, nothing of its arguments known yet. */
@@ -19,7 +20,17 @@ export function openCall(
   { tid, line, time }: Moment,
   { name, ip }: { readonly name: string; readonly ip: string | undefined },
 ): OpenCall {
-  return { tid, name, text: "", startLine: line, time, ip, headless: false, formerTid: undefined };
+  return {
+    tid,
+    name,
+    text: "",
+    startLine: line,
+    time,
+    ip,
+    headless: false,
+    formerTid: undefined,
+    returned: undefined,
+  };
 }
 
 /** A finished call. Its arguments are split when somebody asks: most calls are of no interest. */
@@ -31,6 +42,7 @@ export class FinishedCall implements StraceCall {
   readonly line: number;
   readonly result: CallResult;
   declare readonly time?: number;
+  declare readonly returned?: number;
   declare readonly duration?: number;
   declare readonly ip?: string;
   declare readonly formerTid?: number;
@@ -51,6 +63,7 @@ export class FinishedCall implements StraceCall {
     this.result = end.result;
     this.#argText = end.argText;
     if (open.time !== undefined) this.time = open.time;
+    if (open.returned !== undefined) this.returned = open.returned;
     if (open.ip !== undefined) this.ip = open.ip;
     if (open.formerTid !== undefined) this.formerTid = open.formerTid;
     if (open.headless) this.headless = true;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MAX_LINE } from "./lines.ts";
+import { MAX_LINE } from "../../lines.ts";
 import { StraceReader } from "./reader.ts";
 import type { StraceCall, StraceRecord } from "./record.ts";
 

@@ -1,3 +1,4 @@
+import { detach, LineSplitter, MAX_LINE } from "../../lines.ts";
 import { FinishedCall, type OpenCall, openCall } from "./call.ts";
 import {
   findIntrusion,
@@ -9,7 +10,6 @@ import {
   parseSignal,
   parseSuperseded,
 } from "./events.ts";
-import { detach, LineSplitter, MAX_LINE } from "./lines.ts";
 import { type Prefix, readPrefix } from "./prefix.ts";
 import type { StackFrame, StraceCall, StraceExit, StraceRecord, StraceSignal } from "./record.ts";
 import { parseReturn, type Returned } from "./result.ts";
@@ -199,6 +199,7 @@ export class StraceReader {
       open = { ...openCall(moment, { name, ip: prefix.ip }), headless: true, formerTid };
     }
     this.#superseded.delete(moment.tid);
+    open.returned = moment.time;
     this.#continue(open, text.slice(prefix.body + mark.length), { text, line: this.#lines, breaks: 0 });
   }
 

@@ -23,6 +23,8 @@ export interface StraceCall {
    * printed differences, which means nothing in one file of an -ff set).
    */
   readonly time?: number;
+  /** Seconds at return, on the same clock: where the text shows that moment (a call that resumed). */
+  readonly returned?: number;
   /** Seconds inside the call (-T). */
   readonly duration?: number;
   /** Instruction pointer (-i), hex without 0x as printed. */
@@ -34,8 +36,32 @@ export interface StraceCall {
   readonly dumpLines?: number;
   /** An execve by another thread: the tid that the caller had before it took over its leader's. */
   readonly formerTid?: number;
+  /** A mapping of which the recording shows the file. */
+  readonly mapped?: ShownFile;
+  /** An exec of which the recording shows where it put things; strace does not. */
+  readonly image?: ShownImage;
   /** The text holds only the end of this call ("<... NAME resumed>"): its first arguments are missing. */
   readonly headless?: true;
+}
+
+/** A file as a mapping of it shows it. */
+export interface ShownFile {
+  readonly path: string;
+  /** As maps print it: "fe:00". */
+  readonly device?: string;
+  readonly inode?: number;
+}
+
+/** Where an exec put things, as far as a recording shows them; bytes. */
+export interface ShownImage {
+  /** The program's code, and where in its file that begins. */
+  readonly code?: { readonly start: number; readonly offset: number };
+  readonly program?: ShownFile;
+  /** The dynamic loader. */
+  readonly interpreter?: ShownFile;
+  /** Where the stack ends. */
+  readonly stackTop?: number;
+  readonly vdso?: number;
 }
 
 export type CallResult =

@@ -368,6 +368,26 @@ export const PR_SET_MM: SymbolTable = {
   PR_SET_MM_MAP_SIZE: 15,
 };
 
+export const MPOL: SymbolTable = {
+  MPOL_DEFAULT: 0,
+  MPOL_PREFERRED: 1,
+  MPOL_BIND: 2,
+  MPOL_INTERLEAVE: 3,
+  MPOL_LOCAL: 4,
+  MPOL_PREFERRED_MANY: 5,
+  MPOL_WEIGHTED_INTERLEAVE: 6,
+  MPOL_F_NUMA_BALANCING: 0x2000,
+  MPOL_F_RELATIVE_NODES: 0x4000,
+  MPOL_F_STATIC_NODES: 0x8000,
+};
+
+export const MPOL_MF: SymbolTable = {
+  MPOL_MF_STRICT: 1,
+  MPOL_MF_MOVE: 2,
+  MPOL_MF_MOVE_ALL: 4,
+  MPOL_MF_LAZY: 8,
+};
+
 export const PR_SET_VMA: SymbolTable = { PR_SET_VMA_ANON_NAME: 0 };
 
 export const PR_MDWE: SymbolTable = { PR_MDWE_REFUSE_EXEC_GAIN: 1, PR_MDWE_NO_INHERIT: 2 };

@@ -4,6 +4,8 @@ import {
   MAP,
   MCL,
   MLOCK,
+  MPOL,
+  MPOL_MF,
   MREMAP,
   MS,
   PERSONALITY,
@@ -50,6 +52,11 @@ const READERS: Readonly<Record<string, Reader>> = {
       flags: a.flags(4, MAP),
     }),
   process_madvise: readProcessMadvise,
+  process_mrelease: (a) =>
+    whole({ call: "process_mrelease", target: processBehind(a.text(0)), flags: a.word(1) }),
+  mbind: readMbind,
+  io_setup: readIoSetup,
+  io_destroy: (a) => whole({ call: "io_destroy", ctx: a.word(0) }),
   mremap: (a) =>
     whole({
       call: "mremap",
@@ -100,6 +107,8 @@ const MODELLED_PRCTL: readonly string[] = [
   "PR_SET_THP_DISABLE",
   "PR_GET_THP_DISABLE",
   "PR_SET_MM",
+  "PR_SET_MEMORY_MERGE",
+  "PR_GET_MEMORY_MERGE",
 ];
 
 /** What PR_SET_MM takes from memory or from a descriptor: no argument tells it. */
@@ -129,9 +138,37 @@ function readPrctl(a: Arguments): Request | undefined {
 const withoutZeros = (words: Readonly<Record<string, Word | undefined>>): object =>
   Object.fromEntries(Object.entries(words).filter(([, word]) => word !== 0));
 
+/** The process behind a descriptor, as `process_madvise` has it. */
+const processBehind = (text: string): number | undefined => {
+  const [, pid] = PIDFD.exec(text) ?? [];
+  return pid === undefined ? undefined : Number(pid);
+};
+
+const PIDFD = /^\d+<pid:(\d+)>$/;
+
+/** Nodes as strace prints them: words of 64 bits in hex, or NULL for none. */
+function readMbind(a: Arguments): Request | undefined {
+  const [, first = "", rest = ""] = /^\[0x([0-9a-f]+)((?:, [0-9a-fx]+)*)\]$/.exec(a.text(3)) ?? [];
+  const isNone = a.text(3) === "NULL" || a.text(3) === "[]";
+  if ((first === "" && !isNone) || /[1-9a-f]/.test(rest.replaceAll("0x", ""))) return undefined;
+  const nodes = isNone ? 0 : (parseWord(`0x${first}`) ?? 0);
+  const [addr, length, mode, flags] = [a.word(0), a.word(1), a.flags(2, MPOL), a.flags(5, MPOL_MF)];
+  return whole({ call: "mbind", addr, length, mode, nodes, flags });
+}
+
+/**
+ * A refused one may have been handed a context that was not empty, which is not shown. Of how many processors the
+ * machine has nothing is known; a ring for few events is larger where they are many.
+ */
+function readIoSetup(a: Arguments): Request | undefined {
+  const events = a.number(0);
+  const refused = a.call.result.kind === "error" && a.call.result.errno === "EINVAL";
+  return refused && events !== 0 ? undefined : whole({ call: "io_setup", events, cpus: 1 });
+}
+
 /** The process is known only where strace names it behind the descriptor: `3<pid:4242>`. */
 function readProcessMadvise(a: Arguments): Request | undefined {
-  const [, pid] = /^\d+<pid:(\d+)>$/.exec(a.text(0)) ?? [];
+  const pid = processBehind(a.text(0));
   const pairs = [...a.text(1).matchAll(/\{iov_base=(0x[0-9a-f]+|NULL), iov_len=(\d+)\}/g)];
   if (pid === undefined || pairs.length !== a.number(2)) return undefined;
   const ranges = pairs.map(([, base = "", length = ""]): [Word, Word] => [
@@ -139,7 +176,7 @@ function readProcessMadvise(a: Arguments): Request | undefined {
     Number(length),
   ]);
   const advice = a.flags(3, MADV);
-  return whole({ call: "process_madvise", target: Number(pid), ranges, advice, flags: a.word(4) });
+  return whole({ call: "process_madvise", target: pid, ranges, advice, flags: a.word(4) });
 }
 
 /** The request that a memory call makes; undefined for other calls, and for arguments that make no sense. */

@@ -1,0 +1,119 @@
+import { isSpecialEntry, mkdirty, mkwrite, mkyoung, PTE } from "../arch/index.ts";
+import {
+  type FaultEnd,
+  HUGE_ORDER,
+  HUGE_PAGES,
+  isAnonymous,
+  splitHugePmd,
+  VM,
+  type Vma,
+  vmPageProt,
+} from "../mm/index.ts";
+import type { TablePage } from "../paging/index.ts";
+import { FRAME, HUGE_ZERO_PFN, PG } from "../phys/index.ts";
+import { prepareAnon } from "./anonymous.ts";
+import { entryPfn, type Fault, setEntry } from "./fault.ts";
+
+/**
+ * Whether a fault may bring a huge page: the mapping is private memory that may have them, and the whole
+ * aligned 2 MiB lie in it.
+ *
+ * @kernel thp_vma_allowable_order, include/linux/huge_mm.h; __thp_vma_allowable_orders, mm/huge_memory.c (6.18)
+ */
+export function mayBeHuge({ edit, memory, page, vma, pages }: Fault): boolean {
+  const { thp } = memory.model;
+  const { flags } = vma;
+  const advised = (flags & VM.HUGEPAGE) !== 0;
+  if (thp === "never" || (thp === "madvise" && !advised)) return false;
+  const { thpDisabled } = edit.mm;
+  if (thpDisabled === "completely" || (thpDisabled !== undefined && !advised)) return false;
+  if (!isAnonymous(vma) || (flags & (VM.NOHUGEPAGE | VM.GROWSDOWN)) !== 0) return false;
+  if (pages.table.mode.levels[1]?.name !== "pmd") return false;
+  const first = page - (page % HUGE_PAGES);
+  return first >= vma.start && first + HUGE_PAGES <= vma.end;
+}
+
+/** The table above the lowest, and which of its entries the page has. */
+const above = ({ pages, memory, page }: Fault): { table: TablePage; i: number } => ({
+  table: pages.table.make(1, page, memory.tables),
+  i: pages.table.index(1, page),
+});
+
+/**
+ * A fault where nothing of an aligned 2 MiB is mapped: a read shares 2 MiB of zeros, a write gets a huge page.
+ *
+ * @returns undefined when there is no free block that large: the fault goes on with a small page
+ * @kernel do_huge_pmd_anonymous_page, mm/huge_memory.c (6.18)
+ */
+export function doHugePage(fault: Fault): FaultEnd | undefined {
+  const { edit, memory, pages, write } = fault;
+  prepareAnon(fault);
+  const { table, i } = above(fault);
+  const prot = vmPageProt(edit, fault.vma);
+  if (!write) {
+    pages.table.deposit(table, i, memory.tables);
+    setEntry(table, i, HUGE_ZERO_PFN, prot, PTE.PSE | PTE.SPECIAL);
+    return "done";
+  }
+  const head = allocHuge(fault);
+  if (head === undefined) return undefined;
+  pages.table.deposit(table, i, memory.tables);
+  mapHuge(fault, table, i, head);
+  return "done";
+}
+
+function allocHuge(fault: Fault): number | undefined {
+  const { phys } = fault.memory;
+  const head = phys.alloc(HUGE_ORDER, "user", PG.ANON | PG.EXCLUSIVE | PG.UPTODATE | PG.SWAPBACKED);
+  if (head === undefined) return undefined;
+  phys.makeCompound(head, HUGE_ORDER);
+  const first = fault.page - (fault.page % HUGE_PAGES);
+  phys.assign(head, fault.vma.anonVma, fault.vma.pgoff + (first - fault.vma.start));
+  return head;
+}
+
+function mapHuge({ edit, memory, pages, vma }: Fault, table: TablePage, i: number, head: number): void {
+  setEntry(table, i, head, vmPageProt(edit, vma), PTE.PSE);
+  if ((vma.flags & VM.WRITE) !== 0) {
+    mkwrite(table.words, 2 * i);
+    mkdirty(table.words, 2 * i, pages.table.mode.savedDirty);
+  }
+  memory.phys.add(head, FRAME.ENTIRE, 1);
+  pages.rssAnon += HUGE_PAGES;
+}
+
+/**
+ * A write to 2 MiB that are mapped without write access: made writable where this is their one user, else
+ * split, and the one page copied.
+ *
+ * @returns undefined when the fault goes on with the small page
+ * @kernel do_huge_pmd_wp_page, do_huge_zero_wp_pmd, mm/huge_memory.c (6.18)
+ */
+export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEnd | undefined {
+  const { memory, pages } = fault;
+  const { phys } = memory;
+  if (isSpecialEntry(table.words[2 * i] as number)) {
+    prepareAnon(fault);
+    const head = allocHuge(fault);
+    if (head === undefined) {
+      splitHugePmd(memory, pages, table, i);
+      return undefined;
+    }
+    mapHuge(fault, table, i, head);
+    return "done";
+  }
+  const head = entryPfn(table, i);
+  if (phys.has(head, PG.EXCLUSIVE) || phys.get(head, FRAME.REFCOUNT) === 1) {
+    phys.flag(head, PG.EXCLUSIVE);
+    makeHugeWritable(table, i, fault.vma, pages.table.mode.savedDirty);
+    return "done";
+  }
+  splitHugePmd(memory, pages, table, i);
+  return undefined;
+}
+
+function makeHugeWritable({ words }: TablePage, i: number, vma: Vma, savedDirty: boolean): void {
+  mkyoung(words, 2 * i);
+  if ((vma.flags & VM.WRITE) !== 0) mkwrite(words, 2 * i);
+  mkdirty(words, 2 * i, savedDirty);
+}

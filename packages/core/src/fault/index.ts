@@ -1,0 +1,6 @@
+export { type AccessSignal, access, type OutOfMemory } from "./access.ts";
+export { frameBehind, readBytes, writeBytes } from "./contents.ts";
+export type { AccessKind } from "./fault.ts";
+export { handleMmFault } from "./handle-mm-fault.ts";
+export { FAULTS } from "./populate.ts";
+export { VDSO_IMAGE } from "./special.ts";

@@ -1,0 +1,37 @@
+import { PTE } from "../arch/index.ts";
+import type { FileId } from "../base/index.ts";
+import { cachePage, type FaultEnd, VM, vmPageProt } from "../mm/index.ts";
+import { ZERO_PFN } from "../phys/index.ts";
+import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
+import { type Fault, pageIndex, pteIndex, pteTable, setEntry } from "./fault.ts";
+import { mapFilePage } from "./map-file-page.ts";
+
+/** What the vdso's image is known by in the page cache; no file has this number. */
+export const VDSO_IMAGE = (2 ** 32 - 1) as FileId;
+
+/**
+ * A fault in vvar or vdso. The pages of vvar are the kernel's own, and count nowhere; those of the vdso are
+ * shared by all processes and count as a file's.
+ *
+ * @kernel special_mapping_fault, mm/mmap.c; vvar_fault, lib/vdso/datastore.c; vdso_fault, arch/x86/entry/vdso/vma.c (6.18)
+ */
+export function doSpecialFault(fault: Fault): FaultEnd {
+  const { edit, memory, page, pages, vma, write } = fault;
+  const i = pteIndex(fault, page);
+  if ((vma.flags & VM.PFNMAP) !== 0) {
+    setEntry(pteTable(fault), i, ZERO_PFN, vmPageProt(edit, vma), PTE.SPECIAL);
+    return "done";
+  }
+  const image = cachePage(memory, VDSO_IMAGE, pageIndex(fault), 0);
+  if (image === undefined) return "oom";
+  if (!write) {
+    mapFilePage(fault, pteTable(fault), i, image);
+    return "done";
+  }
+  prepareAnon(fault);
+  const pfn = allocAnon(fault);
+  if (pfn === undefined) return "oom";
+  mapAnon(fault, pteTable(fault), i, pfn);
+  pages.rssAnon++;
+  return "done";
+}

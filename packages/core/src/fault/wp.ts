@@ -1,0 +1,104 @@
+import { isPresent, isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
+import { type FaultEnd, HUGE_PAGES, releasePage, VM } from "../mm/index.ts";
+import type { TablePage } from "../paging/index.ts";
+import { FRAME, PG, type PhysMemory } from "../phys/index.ts";
+import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
+import { entryPfn, type Fault, pteIndex } from "./fault.ts";
+
+/**
+ * A write to a page that is mapped without write access: the page is made writable where nobody else can see
+ * it, or it is shared on purpose; else a copy takes its place.
+ *
+ * @kernel do_wp_page, mm/memory.c (6.18)
+ */
+export function doWpPage(fault: Fault, table: TablePage): FaultEnd {
+  const { memory, vma, page } = fault;
+  const i = pteIndex(fault, page);
+  const special = isSpecialEntry(table.words[2 * i] as number);
+  if ((vma.flags & (VM.SHARED | VM.MAYSHARE)) !== 0) {
+    makeWritable(fault, table, i);
+    if (!special) memory.phys.flag(memory.phys.head(entryPfn(table, i)), PG.DIRTY);
+    return "done";
+  }
+  const pfn = entryPfn(table, i);
+  if (!special && memory.phys.has(pfn, PG.ANON) && mayReuse(fault, pfn)) {
+    memory.phys.flag(pfn, PG.EXCLUSIVE);
+    makeWritable(fault, table, i);
+    return "done";
+  }
+  return copyPage(fault, table, i, special ? undefined : pfn);
+}
+
+/** wp_page_reuse. */
+function makeWritable({ pages, vma }: Fault, { words }: TablePage, i: number): void {
+  mkyoung(words, 2 * i);
+  if ((vma.flags & VM.WRITE) !== 0) mkwrite(words, 2 * i);
+  mkdirty(words, 2 * i, pages.table.mode.savedDirty);
+}
+
+/**
+ * Whether a private page has this one user: it is exclusive already, or this entry holds all that refers to it.
+ *
+ * @kernel wp_can_reuse_anon_folio, mm/memory.c (6.18)
+ */
+function mayReuse(fault: Fault, pfn: number): boolean {
+  const { phys, swap } = fault.memory;
+  if (phys.has(pfn, PG.EXCLUSIVE)) return true;
+  const head = phys.head(pfn);
+  if (phys.has(head, PG.HEAD)) return mayReuseLarge(phys, head, fault, pfn);
+  const cached = phys.has(pfn, PG.SWAPCACHE) ? 1 : 0;
+  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached) return false;
+  if (cached === 1) {
+    swap.setCached(phys.get(pfn, FRAME.ENTIRE) - 1, undefined);
+    phys.set(pfn, FRAME.ENTIRE, 0);
+    phys.flag(pfn, 0, PG.SWAPCACHE);
+    phys.put(pfn);
+  }
+  phys.set(pfn, FRAME.MAPPING, fault.vma.anonVma);
+  return true;
+}
+
+/** The same for a page of a huge one: every entry that maps any of it is one of this address space. */
+function mayReuseLarge(phys: PhysMemory, head: number, fault: Fault, pfn: number): boolean {
+  const mapped = totalMapcount(phys, head);
+  if (phys.get(head, FRAME.REFCOUNT) !== mapped) return false;
+  const first = fault.page - (pfn - head);
+  let own = 0;
+  fault.pages.table.visit(first, first + HUGE_PAGES, {
+    leaf(table, from, to) {
+      for (let i = from; i < to; i++) {
+        const lo = table.words[2 * i] as number;
+        if (isPresent(lo) && !isSpecialEntry(lo) && phys.head(entryPfn(table, i)) === head) own++;
+      }
+    },
+  });
+  return own === mapped;
+}
+
+/** Entries that map a huge page or any page of it: folio_large_mapcount. */
+export function totalMapcount(phys: PhysMemory, head: number): number {
+  let sum = phys.get(head, FRAME.ENTIRE);
+  for (let n = 0; n < HUGE_PAGES; n++) sum += phys.get(head + n, FRAME.MAPCOUNT);
+  return sum;
+}
+
+/** wp_page_copy: `old` is undefined where the page of zeros was mapped. */
+function copyPage(fault: Fault, table: TablePage, i: number, old: number | undefined): FaultEnd {
+  const { memory, pages } = fault;
+  const { phys } = memory;
+  prepareAnon(fault);
+  const pfn = allocAnon(fault);
+  if (pfn === undefined) return "oom";
+  if (old === undefined) pages.rssAnon++;
+  else {
+    phys.setContent(pfn, phys.content(old));
+    if (!phys.has(old, PG.ANON)) {
+      pages[phys.has(old, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
+      pages.rssAnon++;
+    }
+    phys.add(old, FRAME.MAPCOUNT, -1);
+  }
+  mapAnon(fault, table, i, pfn);
+  if (old !== undefined) releasePage(memory, old);
+  return "done";
+}

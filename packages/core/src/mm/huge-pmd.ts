@@ -1,0 +1,69 @@
+import { hiOf, isSpecialEntry, loOf, PTE, pfnOf } from "../arch/index.ts";
+import { assert } from "../base/index.ts";
+import type { TablePage } from "../paging/index.ts";
+import { FRAME, PG, ZERO_PFN } from "../phys/index.ts";
+import type { Memory } from "./memory.ts";
+import type { MmPages } from "./mm-pages.ts";
+
+/** A huge page's log2 of pages, and its pages: HPAGE_PMD_ORDER, HPAGE_PMD_NR. */
+export const HUGE_ORDER = 9;
+export const HUGE_PAGES = 512;
+
+/** The bits of a high word that are not the frame's. */
+const HI_FLAGS = 0xfff00000;
+
+/**
+ * Maps the pages of a huge page one by one: what is mapped, and with which access, stays.
+ *
+ * @kernel __split_huge_pmd_locked, __split_huge_zero_page_pmd, mm/huge_memory.c (6.18)
+ */
+export function splitHugePmd({ phys }: Memory, pages: MmPages, above: TablePage, i: number): void {
+  assert(above.level === 1, "an entry of 2 MiB");
+  const [lo, hi] = [above.words[2 * i] as number, above.words[2 * i + 1] as number];
+  const zero = isSpecialEntry(lo);
+  const head = pfnOf(lo, hi);
+  const table = pages.table.split(above, i);
+  const bits = lo & 0xfff & ~PTE.PSE;
+  const hiBits = (hi & HI_FLAGS) >>> 0;
+  const exclusive = !zero && phys.has(head, PG.EXCLUSIVE);
+  for (let n = 0; n < HUGE_PAGES; n++) {
+    const pfn = zero ? ZERO_PFN : head + n;
+    table.set(n, loOf(pfn, bits), hiOf(pfn, bits, hiBits));
+    if (zero) continue;
+    phys.add(pfn, FRAME.MAPCOUNT, 1);
+    phys.flag(pfn, exclusive ? PG.EXCLUSIVE : 0, exclusive ? 0 : PG.EXCLUSIVE);
+  }
+  if (zero) return;
+  phys.add(head, FRAME.ENTIRE, -1);
+  phys.add(head, FRAME.REFCOUNT, HUGE_PAGES - 1);
+}
+
+/**
+ * Takes out an entry that maps a huge page, with the table that waited behind it.
+ *
+ * @kernel zap_huge_pmd, mm/huge_memory.c; __unmap_hugepage_range, mm/hugetlb.c (6.18)
+ */
+export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: number): void {
+  const { phys } = memory;
+  const lo = above.words[2 * i] as number;
+  const head = pfnOf(lo, above.words[2 * i + 1] as number);
+  if (above.tables[i]) pages.table.withdraw(above, i, memory.tables);
+  above.clear(i);
+  if (isSpecialEntry(lo)) return;
+  phys.add(head, FRAME.ENTIRE, -1);
+  if (phys.has(head, PG.HUGETLB)) {
+    pages.hugetlb -= HUGE_PAGES;
+    putHugetlb(memory, head);
+  } else {
+    pages.rssAnon -= HUGE_PAGES;
+    phys.put(head);
+  }
+}
+
+/** One reference of a page of the pool less; the last brings it back there: free_huge_folio. */
+export function putHugetlb({ phys, pool }: Memory, head: number): void {
+  if (phys.add(head, FRAME.REFCOUNT, -1) > 0) return;
+  phys.set(head, FRAME.MAPPING, 0);
+  phys.flag(head, 0, PG.ANON | PG.EXCLUSIVE | PG.DIRTY | PG.REFERENCED | PG.ACTIVE | PG.UPTODATE);
+  pool.free.push(head);
+}

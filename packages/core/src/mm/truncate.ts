@@ -1,0 +1,88 @@
+import { type FileId, PAGE_SIZE, pagesOf } from "../base/index.ts";
+import { FRAME, PG } from "../phys/index.ts";
+import type { Memory } from "./memory.ts";
+import { mappingOf } from "./memory.ts";
+import { type ZapDetails, zapRange } from "./zap.ts";
+
+/** Truncation takes copies that were written to as well; guard regions stay. */
+const TRUNCATED: ZapDetails = { keepGuards: true, keepCopies: false, freeTables: false };
+/** A hole in the file takes its own pages alone. */
+const PUNCHED: ZapDetails = { keepGuards: true, keepCopies: true, freeTables: false };
+
+/**
+ * Takes pages [start, end) of a file out of every address space that maps them.
+ *
+ * @kernel unmap_mapping_pages, mm/memory.c (6.18)
+ */
+export function unmapMappingPages(
+  memory: Memory,
+  mapping: FileId,
+  start: number,
+  end: number,
+  details: ZapDetails,
+): void {
+  for (const edit of memory.mappersOf(mapping)) {
+    edit.mm.vmas.forEach((vma) => {
+      if (vma.file === 0 || mappingOf(edit.env.file(vma.file)) !== mapping) return;
+      const first = Math.max(vma.start, vma.start + (start - vma.pgoff));
+      const last = Math.min(vma.end, vma.start + (end - vma.pgoff));
+      if (first < last) zapRange(edit, vma, first, last, details);
+    });
+  }
+}
+
+/** Drops pages of a file from the page cache; nobody maps them any more: truncate_inode_pages_range. */
+function dropCached(memory: Memory, mapping: FileId, start: number, end: number): void {
+  const cached = memory.peekCache(mapping);
+  if (!cached) return;
+  for (const [index, pfn] of [...cached.range(start, end)]) forgetPage(memory, mapping, index, pfn);
+}
+
+/** One page leaves the page cache: filemap_remove_folio. */
+export function forgetPage(memory: Memory, mapping: FileId, index: number, pfn: number): void {
+  memory.cache(mapping).delete(index);
+  memory.phys.assign(pfn, 0, 0);
+  memory.phys.flag(pfn, 0, PG.DIRTY);
+  memory.phys.put(pfn);
+}
+
+/**
+ * A file has become shorter: the pages beyond its size in bytes go, written copies of them included. The rest of
+ * the last page becomes zeros.
+ *
+ * @kernel truncate_pagecache, truncate_inode_pages_range, mm/truncate.c; shmem_undo_range, mm/shmem.c (6.18)
+ */
+export function truncatePages(memory: Memory, mapping: FileId, size: number): void {
+  const end = pagesOf(size);
+  unmapMappingPages(memory, mapping, end, Number.POSITIVE_INFINITY, TRUNCATED);
+  dropCached(memory, mapping, end, Number.POSITIVE_INFINITY);
+  const kept = size % PAGE_SIZE;
+  const last = kept === 0 ? undefined : memory.peekCache(mapping)?.get(end - 1);
+  if (last === undefined) return;
+  memory.phys.flag(last, PG.DIRTY);
+  memory.phys.setContent(last, memory.phys.content(last)?.slice().fill(0, kept));
+}
+
+/** Pages [start, end) of a file become a hole: fallocate with FALLOC_FL_PUNCH_HOLE. */
+export function punchHole(memory: Memory, mapping: FileId, start: number, end: number): void {
+  unmapMappingPages(memory, mapping, start, end, PUNCHED);
+  dropCached(memory, mapping, start, end);
+}
+
+/** Puts a page of a file into the page cache, or answers where it is; undefined without a free frame. */
+export function cachePage(memory: Memory, mapping: FileId, index: number, flags: number): number | undefined {
+  const there = memory.peekCache(mapping)?.get(index);
+  if (there !== undefined) return there;
+  const pfn = memory.phys.alloc(0, "user", PG.UPTODATE | flags);
+  if (pfn === undefined) return undefined;
+  memory.phys.assign(pfn, mapping, index);
+  memory.cache(mapping).add(index, pfn);
+  return pfn;
+}
+
+/** The object behind a file goes, with every page of it that is not mapped: evict_inode. */
+export function evictCache(memory: Memory, mapping: FileId): void {
+  for (const [index, pfn] of [...(memory.peekCache(mapping)?.range() ?? [])]) {
+    if (memory.phys.get(pfn, FRAME.MAPCOUNT) === 0) forgetPage(memory, mapping, index, pfn);
+  }
+}

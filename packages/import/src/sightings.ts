@@ -1,0 +1,48 @@
+import type { AccessKind, Pid } from "@pagetrail/core";
+import type { ShownFile, StackFrame } from "./strace/text/index.ts";
+
+/** What a recording can show besides calls. */
+export type Sighting = Touch | ShownMapping | ShownTask;
+
+/** A page fault in user memory. */
+export interface Touch {
+  readonly kind: "touch";
+  readonly tid: number;
+  readonly addr: number;
+  /** Undefined where the recording does not tell. */
+  readonly access: AccessKind | undefined;
+  /** The kernel touched it for the program, inside a call. */
+  readonly inKernel: boolean;
+  /** The recording has every fault of this kind, so that memory without one was not touched. */
+  readonly complete: boolean;
+  /** Where it stands in the recording that the log's lines are about. */
+  readonly line?: number;
+  /** Seconds. */
+  readonly time?: number;
+  /** User frames, innermost first. */
+  readonly stack?: readonly StackFrame[];
+}
+
+/** A mapping that is there, and no call of the recording made it. */
+export interface ShownMapping {
+  readonly kind: "mapping";
+  readonly tid: number;
+  readonly start: number;
+  readonly length: number;
+  /** Bytes. */
+  readonly offset: number;
+  /** As in maps: r-xp. */
+  readonly perms: string;
+  /** Undefined for anonymous memory. */
+  readonly file: ShownFile | undefined;
+  /** Seconds. */
+  readonly time?: number;
+}
+
+/** A task from before the recording. */
+export interface ShownTask {
+  readonly kind: "task";
+  readonly tid: number;
+  readonly tgid: Pid;
+  readonly comm: string;
+}
