@@ -6,8 +6,18 @@ import { LOG } from "./log.ts";
 import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
+import { SCHED } from "./sched.ts";
 
-const MEASURES: readonly Measure[] = [...REPLAY, KERNEL, FAULTS, ...IMPORT, ...LOG, ROOT_BYTES, GAP_SEARCH];
+const MEASURES: readonly Measure[] = [
+  ...REPLAY,
+  KERNEL,
+  FAULTS,
+  ...IMPORT,
+  ...LOG,
+  ...SCHED,
+  ROOT_BYTES,
+  GAP_SEARCH,
+];
 
 const usage = (): string =>
   [

@@ -18,6 +18,7 @@ import {
   type CpuTlbDraft,
   checkOutCpu,
   flushTlbMmRange,
+  INIT_MM,
   initContext,
   type MmContextDraft,
   type MmId,
@@ -86,9 +87,9 @@ function flushesOf(trace: string): ReadonlyMap<string, readonly string[]> {
 
 /** What the model flushes for a request of so many pages, on one CPU that runs the address space. */
 function modelFlush(pages: number): string {
-  const mm = 1 as MmId;
+  const mm = (INIT_MM + 1) as MmId;
   const contexts = new Map<MmId, MmContextDraft>([
-    [0 as MmId, initContext()],
+    [INIT_MM, initContext()],
     [mm, newContext(mm, 2)],
   ]);
   const shape = { entries: 64, ways: 4, replacement: "lru" } as const;

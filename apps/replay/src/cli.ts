@@ -115,9 +115,31 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     .addHelpText(
       "after",
       example(
-        "import strace strace.txt -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog\nimport perf perf.txt -o my.ptlog",
+        "import strace strace.txt -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog\nimport perf perf.txt -o my.ptlog\nimport bpftrace capture.bt.txt -o my.ptlog",
       ),
     );
+  importing
+    .command("bpftrace")
+    .description("make a log from a capture of scheduling, and compare it with the kernel's own values")
+    .argument(
+      "<file>",
+      "what refcounts.bt printed, or the text of typed tracepoints, also gzipped; - is standard input",
+    )
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nThe bpftrace program is packages/import/bpftrace/refcounts.bt; its head says how to run it.\n${example(
+        "import bpftrace capture.bt.txt -o my.ptlog\nimport bpftrace capture.bt.txt.gz --json",
+      )}`,
+    )
+    .action(async (file: string, options) => {
+      const { importBpftraceCommand } = await import("./commands/import-bpftrace.ts");
+      await settle(importBpftraceCommand(file, options, out));
+    });
   const format = (name: string, description: string): Command =>
     importing
       .command(name)
@@ -246,6 +268,34 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .action(async (path: string, options) => {
       const { psCommand } = await import("./commands/ps.ts");
       await settle(psCommand(path, options, out));
+    });
+  addOwnership(program, out, settle);
+}
+
+/** Who has which address space, and which CPU runs on it. */
+function addOwnership(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("refs")
+    .description("show who holds each address space at a moment, and since which event")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(new Option("--pid <n>", "only the address space of this process").argParser(natural))
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("refs my.ptlog --at line:120\nrefs my.ptlog --pid 4242"))
+    .action(async (path: string, options) => {
+      const { refsCommand } = await import("./commands/refs.ts");
+      await settle(refsCommand(path, options, out));
+    });
+  program
+    .command("cpus")
+    .description("show what each CPU runs at a moment, and which address space it has loaded")
+    .addArgument(log())
+    .addOption(at())
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("cpus my.ptlog --at time:0.25"))
+    .action(async (path: string, options) => {
+      const { cpusCommand } = await import("./commands/cpus.ts");
+      await settle(cpusCommand(path, options, out));
     });
 }
 
@@ -437,12 +487,18 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .addOption(new Option("--seed <n>", "the first seed").argParser(positive).default(1))
     .addOption(new Option("--seeds <n>", "how many seeds").argParser(positive).default(50))
     .addOption(new Option("--ops <n>", "operations of each seed").argParser(positive).default(200))
+    .option("--pages", "compare pages: accesses, smaps, pagemap, status and faults of a family of processes")
     .addOption(json())
     .addHelpText(
       "after",
-      `\nIt needs Linux 6.18 on x86-64 and gcc. The first difference is shrunk to the few calls that it needs, and\nprinted as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200")}`,
+      `\nIt needs Linux 6.18 on x86-64 and gcc, and --pages needs root. The first difference is\nshrunk to the few calls that it needs, and printed as calls and as a C program.\n${example("check\ncheck --seed 4711 --seeds 1\ncheck --seeds 5000 --ops 200\ncheck --pages --ops 100")}`,
     )
     .action(async (options) => {
+      if (options.pages) {
+        const { checkPagesCommand } = await import("./commands/check-pages.ts");
+        await settle(checkPagesCommand(options, out));
+        return;
+      }
       const { checkCommand } = await import("./commands/check.ts");
       await settle(checkCommand(options, out));
     });

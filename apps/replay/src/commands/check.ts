@@ -70,11 +70,15 @@ async function search(
   return { operations, found };
 }
 
+/** What is said when nothing differed, of so many operations in words. */
+export function agreement({ seed, seeds, ops }: CheckOptions, operations: string): string {
+  const range = seeds === 1 ? `seed ${seed}` : `seeds ${seed} to ${seed + seeds - 1}`;
+  return `${operations} (${range}, ${count(ops)} each): model and kernel agree after every one`;
+}
+
 function* asText(options: CheckOptions, operations: number, found: Found | undefined): Generator<string> {
-  const { seed, seeds, ops } = options;
   if (!found) {
-    const range = seeds === 1 ? `seed ${seed}` : `seeds ${seed} to ${seed + seeds - 1}`;
-    yield `${counted(operations, "operation")} (${range}, ${count(ops)} each): model and kernel agree after every one`;
+    yield agreement(options, counted(operations, "operation"));
     return;
   }
   yield `seed ${found.seed}: model and kernel differ after ${counted(operations, "operation")} without a difference`;

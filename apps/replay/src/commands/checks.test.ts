@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { whyNoLiveKernel } from "@pagetrail/conformance";
+import { whyNoLiveKernel, whyNoLivePages } from "@pagetrail/conformance";
 import { encodeEvent, maps, mmOf, type Pid } from "@pagetrail/core";
 import { FileLogWriter, readLog } from "@pagetrail/store";
 import { describe, expect, test } from "vitest";
@@ -153,6 +153,23 @@ describe.skipIf(noKernel !== undefined)(`check${noKernel ? ` (skipped: ${noKerne
 
   test("tells the same as JSON", async () => {
     const { out } = await pagetrail(["check", "--seeds", "1", "--ops", "5", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ schema: 1, seed: 1, operations: 5, difference: null });
+  });
+});
+
+const noPages = whyNoLivePages();
+
+describe.skipIf(noPages !== undefined)(`check --pages${noPages ? ` (skipped: ${noPages})` : ""}`, () => {
+  test("says how many operations on pages agreed", async () => {
+    const { code, out } = await pagetrail(["check", "--pages", "--seed", "7", "--seeds", "3", "--ops", "20"]);
+    expect(code).toBe(0);
+    expect(out).toBe(
+      "60 operations on pages (seeds 7 to 9, 20 each): model and kernel agree after every one\n",
+    );
+  });
+
+  test("tells the same as JSON", async () => {
+    const { out } = await pagetrail(["check", "--pages", "--seeds", "1", "--ops", "5", "--json"]);
     expect(JSON.parse(out)).toMatchObject({ schema: 1, seed: 1, operations: 5, difference: null });
   });
 });

@@ -1,4 +1,4 @@
-import { type KernelState, ok, type Task } from "@pagetrail/core";
+import { type KernelState, ok, pidOf, type Task } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
@@ -36,6 +36,7 @@ const COLUMNS = [
   { title: "COUNT", right: true },
   { title: "VMAS", right: true },
   { title: "KB", right: true },
+  { title: "ACTIVE_MM", right: true },
   { title: "COMM" },
 ];
 
@@ -44,18 +45,19 @@ type TaskRow = ReturnType<typeof taskRow>;
 function taskRow(state: KernelState, task: Task) {
   const mm = task.mm === 0 ? undefined : state.mms.get(task.mm);
   return {
-    pid: task.pid,
-    tgid: task.tgid,
+    pid: pidOf(task),
+    tgid: Math.max(task.tgid, 0),
     ppid: task.parent,
     state: task.state,
-    comm: task.comm,
+    comm: task.kind === undefined ? task.comm : `[${task.comm}]`,
+    activeMm: task.activeMm === 0 ? null : task.activeMm,
     mm: mm
       ? { id: mm.id, users: mm.mmUsers, count: mm.mmCount, vmas: mm.vmas.size, kb: kilobytes(mm.totalVm) }
       : null,
   };
 }
 
-function cells({ pid, tgid, ppid, state, comm, mm }: TaskRow): string[] {
+function cells({ pid, tgid, ppid, state, comm, mm, activeMm }: TaskRow): string[] {
   const space = mm ? [mm.id, mm.users, mm.count, mm.vmas, count(mm.kb)] : ["–", "–", "–", "–", "–"];
-  return [pid, tgid, ppid, state, ...space, comm].map(String);
+  return [pid, tgid, ppid, state, ...space, activeMm ?? "–", comm].map(String);
 }

@@ -127,9 +127,9 @@ describe("ps", () => {
       .split("\n")
       .map((line) => line.trim().split(/ +/));
     expect(rows).toEqual([
-      ["PID", "TGID", "PPID", "STATE", "MM", "USERS", "COUNT", "VMAS", "KB", "COMM"],
-      ["100", "100", "0", "running", "1", "1", "1", "5", "56", "demo"],
-      ["101", "101", "100", "zombie", "–", "–", "–", "–", "–", "demo"],
+      ["PID", "TGID", "PPID", "STATE", "MM", "USERS", "COUNT", "VMAS", "KB", "ACTIVE_MM", "COMM"],
+      ["100", "100", "0", "running", "1", "1", "1", "5", "56", "1", "demo"],
+      ["101", "101", "100", "zombie", "–", "–", "–", "–", "–", "–", "demo"],
     ]);
   });
 

@@ -1,9 +1,11 @@
 import {
   type Event,
   hex,
+  isScheduled,
   type OpenFile,
   PAGE_SIZE,
   type Request,
+  type Scheduled,
   UNLIMITED,
   type Word,
   wordHex,
@@ -163,9 +165,37 @@ export class EventText {
         return r.path;
       case "rename":
         return `${r.from}, ${r.to}`;
+      case "loaded":
+        return r.comm;
+      case "autoreap":
+        return String(r.on);
       default:
-        return "";
+        return isScheduled(r) ? scheduledMembers(r) : "";
     }
+  }
+}
+
+function scheduledMembers(r: Scheduled): string {
+  switch (r.call) {
+    case "switch":
+      return `CPU ${r.cpu}, to ${r.next === 0 ? "idle" : r.next}, leaving ${r.state}${r.unfinished === 1 ? ", unfinished" : ""}`;
+    case "finish_task_switch":
+    case "cpu_online":
+    case "cpu_offline":
+      return `CPU ${r.cpu}`;
+    case "migrate":
+      return `${r.target}, CPU ${r.cpu}`;
+    case "wake":
+    case "use_mm":
+      return String(r.target);
+    case "kthread":
+      return `${r.child}, ${r.comm}`;
+    case "hold":
+      return `process ${r.target}, mm_${r.counter}, ${r.holder}`;
+    case "release":
+      return r.holder;
+    case "unuse_mm":
+      return "";
   }
 }
 

@@ -1,6 +1,13 @@
 import { MAP, violations } from "@pagetrail/core";
 import { Random } from "../random.ts";
-import { accountLines, type FamilyMoment, type MemberAccount, SIZE_FIELDS } from "./account.ts";
+import {
+  accountLines,
+  type FamilyMoment,
+  type MappingAccount,
+  type MemberAccount,
+  SIZE_FIELDS,
+  SMAPS_FIELDS,
+} from "./account.ts";
 import { FamilyModel } from "./family-model.ts";
 import { Frames } from "./frames.ts";
 import { PageGenerator, somePageFeatures } from "./generator.ts";
@@ -116,7 +123,8 @@ export function firstDifference(
     locks ||= operation !== undefined && mayLock(operation);
     const [mine, theirs] = [model[at], kernel[at]];
     const answered = theirs && operation ? { ...theirs, result: resultOf(operation, theirs.result) } : theirs;
-    const difference = mine && answered ? momentsDiffer(mine, answered) : sides([], ["it told no more"]);
+    const difference =
+      mine && answered ? momentsDiffer(mine, answered, locks) : sides([], ["it told no more"]);
     if (difference) return { operations: operations.slice(0, at), ...difference };
     if (!mine || !theirs) continue;
     const story = frames.compare(mine, theirs, operation !== undefined && renewsFrames(operation, locks));
@@ -151,7 +159,11 @@ const mayLock = (operation: PageOperation): boolean =>
   (operation.request.call.startsWith("mlock") ||
     (operation.request.call === "mmap" && (operation.request.flags & MAP.LOCKED) !== 0));
 
-function momentsDiffer(model: FamilyMoment, kernel: FamilyMoment): ReturnType<typeof sides> | undefined {
+function momentsDiffer(
+  model: FamilyMoment,
+  kernel: FamilyMoment,
+  locks: boolean,
+): ReturnType<typeof sides> | undefined {
   const mine: string[] = [];
   const theirs: string[] = [];
   if (model.result !== kernel.result) {
@@ -160,7 +172,7 @@ function momentsDiffer(model: FamilyMoment, kernel: FamilyMoment): ReturnType<ty
   }
   for (const number of new Set([...model.members.keys(), ...kernel.members.keys()])) {
     const [a, b] = [model.members.get(number), kernel.members.get(number)];
-    const [left, right] = [linesOf(a, b), linesOf(b, a)];
+    const [left, right] = [linesOf(a, b, locks), linesOf(b, a, locks)];
     if (left.join("\n") === right.join("\n")) continue;
     mine.push(...left.filter((line) => !right.includes(line)).map((line) => `member ${number}: ${line}`));
     theirs.push(...right.filter((line) => !left.includes(line)).map((line) => `member ${number}: ${line}`));
@@ -168,8 +180,16 @@ function momentsDiffer(model: FamilyMoment, kernel: FamilyMoment): ReturnType<ty
   return mine.length + theirs.length === 0 ? undefined : sides(mine, theirs);
 }
 
-const linesOf = (account: MemberAccount | undefined, other: MemberAccount | undefined): readonly string[] =>
-  account ? accountLines(other ? settled(account, other) : account) : ["no process"];
+function linesOf(
+  account: MemberAccount | undefined,
+  other: MemberAccount | undefined,
+  locks: boolean,
+): readonly string[] {
+  if (!account) return ["no process"];
+  if (!other) return accountLines(account);
+  const settled = settledPeak(account, other);
+  return accountLines(locks ? settledUse(settled, other) : settled);
+}
 
 const PEAK = SIZE_FIELDS.indexOf("VmHWM");
 const RSS = SIZE_FIELDS.indexOf("VmRSS");
@@ -180,8 +200,28 @@ const RSS = SIZE_FIELDS.indexOf("VmRSS");
  */
 const PEAK_LAG = 3 * 64 * 4;
 
-function settled(account: MemberAccount, other: MemberAccount): MemberAccount {
+function settledPeak(account: MemberAccount, other: MemberAccount): MemberAccount {
   const [a, b] = [account.sizes[PEAK] ?? 0, other.sizes[PEAK] ?? 0];
   if (a === b || Math.abs(a - b) > PEAK_LAG || a < (account.sizes[RSS] ?? 0)) return account;
   return { ...account, sizes: account.sizes.with(PEAK, Math.max(a, b)) };
 }
+
+const REFERENCED = SMAPS_FIELDS.indexOf("Referenced");
+
+/**
+ * A locked page leaves the LRU lists, and comes back to them, when a batch of its CPU is drained. Until then a
+ * use counts otherwise than after it, which is to be seen once an exit hands the use of an entry on to the page:
+ * Referenced of memory-backed files is then not compared, the larger stands for both.
+ */
+function settledUse(account: MemberAccount, other: MemberAccount): MemberAccount {
+  const used = ({ smaps }: MappingAccount): number => smaps[REFERENCED] ?? 0;
+  const mappings = account.mappings.map((mapping, i) => {
+    const others = other.mappings[i];
+    if (!others || !isMemoryBacked(mapping)) return mapping;
+    return { ...mapping, smaps: mapping.smaps.with(REFERENCED, Math.max(used(mapping), used(others))) };
+  });
+  return { ...account, mappings };
+}
+
+const isMemoryBacked = ({ name }: MappingAccount): boolean =>
+  name.startsWith("/memfd:") || name.startsWith("/dev/zero");

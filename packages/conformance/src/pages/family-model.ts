@@ -107,10 +107,12 @@ export class FamilyModel {
     ] as const)
       this.#ask(tx, tid, { call: "cached", file, start: 0, end: CACHED_PAGES, dirty });
     this.#mapCode(tx, tid);
-    const task = tx.task(tid);
+    // Only a commit adds the faults so far to the task.
+    const begun = new Transaction(tx.commit(0));
+    const task = begun.task(tid);
     task.minFlt = moments[0]?.members.get(0)?.minorFaults ?? 0;
     task.majFlt = moments[0]?.members.get(0)?.majorFaults ?? 0;
-    this.state = tx.commit(0);
+    this.state = begun.commit(0);
   }
 
   tid(member: number): Pid {

@@ -18,7 +18,7 @@
 #include "../program.h"
 
 enum { PAGE = 4096, MEMBERS = 12, RECORD = 1 << 17, FILE_PAGES = 40, WRITTEN_PAGES = 24 };
-enum { MMAP = 9, MUNMAP = 11, MADVISE = 28, GETPID = 39, CLONE = 56, KILL = 62, PTRACE = 101, PWRITE = 18, FDATASYNC = 75,
+enum { MUNMAP = 11, MADVISE = 28, GETPID = 39, CLONE = 56, KILL = 62, PTRACE = 101, PWRITE = 18, FDATASYNC = 75,
        EXIT_GROUP = 231, SETAFFINITY = 203, GETAFFINITY = 204 };
 enum { TRACEME = 0, PEEK = 2, CONT = 7, GETREGS = 12, SETREGS = 13, SETOPTIONS = 0x4200,
        GETEVENTMSG = 0x4201, GETSIGINFO = 0x4202 };
@@ -482,7 +482,7 @@ __attribute__((used)) static void start(word *stack) {
   char line[256];
   long offset = 0;
   char **argv = (char **)(stack + 1);
-  settle(0x40000, argv, argv + stack[0] + 1);
+  settle(0x40000, 8 << 20, argv, argv + stack[0] + 1);
   one_cpu();
   scratch_page = (char *)sys(MMAP, 0, PAGE, 3, 0x22, -1, 0);
   *scratch_page = 1;

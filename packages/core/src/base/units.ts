@@ -8,6 +8,9 @@ export type Vpn = Unit<number, "Vpn">;
 /** A user virtual address in bytes, below 2^53. */
 export type Vaddr = Unit<number, "Vaddr">;
 export type MmId = Unit<number, "MmId">;
+
+/** init_mm: the kernel's own address space, the reference of every kernel half, never freed. */
+export const INIT_MM = 1 as MmId;
 export type FileId = Unit<number, "FileId">;
 export type Pid = Unit<number, "Pid">;
 /** Position of an event in a log, counted from 1; 0 is the moment before the first. */

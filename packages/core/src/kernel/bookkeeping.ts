@@ -1,7 +1,17 @@
 import { IA32, legacyBase, mmapBase } from "../arch/index.ts";
-import { NO_FILE, type Pid } from "../base/index.ts";
-import { emptyMm, type MmEdit, mergeNew, PROT_RWX, VM, VM_MAY, VM_OPS, Vma } from "../mm/index.ts";
-import { isLive, type Task } from "../process/index.ts";
+import { type MmId, NO_FILE, type Pid } from "../base/index.ts";
+import {
+  emptyMm,
+  type MmEdit,
+  type MmStruct,
+  mergeNew,
+  PROT_RWX,
+  VM,
+  VM_MAY,
+  VM_OPS,
+  Vma,
+} from "../mm/index.ts";
+import { bornState, clearPid, execUnknown, isLive, mmget, publishMm, type Task } from "../process/index.ts";
 import { isFileId, type Outcome, type Request } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -9,29 +19,16 @@ type Of<C extends Request["call"]> = Request & { readonly call: C };
 
 /** A process that was there before the recording: an address space of which nothing is known yet. */
 export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outcome): Outcome {
+  clearPid(tx, pid);
   const leader = r.tgid !== pid ? tx.peekTask(r.tgid) : undefined;
   const { limits, capabilities } = tx.profile;
-  let mm = leader?.mm;
-  if (leader && mm) {
-    tx.group(leader.tgid).live += 1;
-    tx.setMm(mm, "mmUsers", tx.mm(mm).mmUsers + 1);
-  } else {
-    mm = tx.newMmId();
-    const unmoved = { on: false, pages: 0 };
-    tx.addMm({
-      ...emptyMm(mm, tx.layout),
-      mmapBase: mmapBase(tx.layout, limits.stack.soft, unmoved),
-      mmapLegacyBase: legacyBase(tx.layout, 0),
-      mmapCompatBase: mmapBase(IA32, limits.stack.soft, unmoved),
-      mmapCompatLegacyBase: legacyBase(IA32, 0),
-    });
-    tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
-  }
+  const shared = leader?.mm;
+  const mm = shared || tx.newMmId();
   tx.addTask({
     pid,
     tgid: leader ? leader.tgid : pid,
     parent: 0 as Pid,
-    state: "running",
+    state: bornState(tx.scheduling.cpus > 0),
     mm,
     activeMm: mm,
     comm: r.comm,
@@ -40,7 +37,33 @@ export function adopt(tx: Transaction, pid: Pid, r: Of<"adopt">, recorded: Outco
     majFlt: 0,
     vforkParent: 0 as Pid,
   });
+  if (leader && shared) {
+    tx.group(leader.tgid).live += 1;
+    mmget(tx, mm, { kind: "task", pid });
+  } else {
+    tx.addMm(unknownMm(tx, mm));
+    publishMm(tx, mm, pid);
+    tx.addGroup({ tgid: pid, limits, capabilities, live: 1 });
+  }
   return recorded;
+}
+
+/** An address space of which nothing is known yet. */
+function unknownMm(tx: Transaction, id: MmId): MmStruct {
+  const { limits } = tx.profile;
+  const unmoved = { on: false, pages: 0 };
+  return {
+    ...emptyMm(id, tx.layout),
+    mmapBase: mmapBase(tx.layout, limits.stack.soft, unmoved),
+    mmapLegacyBase: legacyBase(tx.layout, 0),
+    mmapCompatBase: mmapBase(IA32, limits.stack.soft, unmoved),
+    mmapCompatLegacyBase: legacyBase(IA32, 0),
+  };
+}
+
+/** A task of the recording runs another program, of which the recording shows nothing but the name. */
+export function execNamed(tx: Transaction, task: Task, comm: string): void {
+  execUnknown(tx, task, unknownMm(tx, tx.newMmId()), comm);
 }
 
 /** Puts a mapping where the recording shows that there must be one, into what is still free. */

@@ -1,6 +1,7 @@
 import { kspaceText } from "../kspace/index.ts";
 import { type MmStruct, NO_POLICY, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
+import { FIRST_NAMED, type Ref } from "../process/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
 
@@ -32,11 +33,19 @@ function wordsText(words: Uint32Array): string {
 
 function mmText(mm: MmStruct): string {
   // The bases of the other entry follow from the exec, and logs from before they were kept have none.
-  const { vmas, layout, pages, mmapCompatBase, mmapCompatLegacyBase, ...fields } = mm;
+  // So has one in use no word for that.
+  const { vmas, layout, pages, mmapCompatBase, mmapCompatLegacyBase, life, ...fields } = mm;
   const lines: string[] = [];
   for (const v of vmas) lines.push(vmaText(v));
-  return `${layout.name} ${recordText(fields)}\n${lines.join("\n")}`;
+  return `${layout.name} ${recordText(life === "in use" ? fields : { ...fields, life })}\n${lines.join("\n")}`;
 }
+
+/**
+ * The lines of the ledger that the digest covers: without CPUs, where only tasks hold address spaces, the tasks say
+ * it all; digests of logs from before there was a ledger are the same.
+ */
+const ledgerOf = ({ profile, refs }: KernelState): Iterable<Ref> =>
+  profile.scheduling.cpus > 0 ? refs.values() : refs.range(FIRST_NAMED, Number.POSITIVE_INFINITY);
 
 /**
  * Digests states, remembering the digests of records that many states share.
@@ -54,11 +63,12 @@ export class StateDigest {
       if (mm.pages) parts.push(this.record(mm.pages, () => this.#pagesText(mm)));
     }
     if (state.memory) parts.push(this.#memoryText(state.memory));
-    for (const table of [state.tasks, state.groups, state.files, state.shms])
+    for (const table of [state.tasks, state.groups, state.files, state.shms, state.cpus])
       for (const record of table.values()) parts.push(this.record(record, () => recordText(record)));
     // Nothing while nothing was mapped there: logs from before the kernel half keep their digests.
     const kspace = this.record(state.kspace, () => kspaceText(state.kspace));
     if (kspace !== "") parts.push(kspace);
+    for (const ref of ledgerOf(state)) parts.push(this.record(ref, () => recordText(ref)));
     const { seq, committed, nextMm, nextAnonVma, nextFile } = state;
     parts.push(recordText({ seq, committed, nextMm, nextAnonVma, nextFile }));
     return this.hash(parts.join("\n"));

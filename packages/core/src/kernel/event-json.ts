@@ -17,9 +17,10 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64.
+ * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64,
+ * `counter` one of the two that an address space has.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry";
+type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry" | "counter";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
@@ -75,7 +76,20 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   kunmap: { pfn: "int" },
   kmap_local: { pfn: "int", cpu: "int" },
   kunmap_local: { addr: "word", cpu: "int" },
+  switch: { cpu: "int", next: "int", state: "text", unfinished: "int" },
+  finish_task_switch: { cpu: "int" },
+  wake: { target: "int" },
+  migrate: { target: "int", cpu: "int" },
+  cpu_online: { cpu: "int" },
+  cpu_offline: { cpu: "int" },
+  kthread: { child: "int", comm: "text" },
+  use_mm: { target: "int" },
+  unuse_mm: {},
+  hold: { target: "int", counter: "counter", holder: "text" },
+  release: { holder: "text" },
   adopt: { comm: "text", tgid: "int" },
+  loaded: { comm: "text" },
+  autoreap: { on: "int" },
   reveal: { start: "page", end: "page", prot: "int", flags: "int", pgoff: "int", file: "int" },
   layout: { mmapBase: "page", brk: "word" },
   file: { file: "record" },
@@ -93,6 +107,7 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
 
 /** Members that a request may lack. */
 const OPTIONAL: ReadonlySet<string> = new Set([
+  "switch.unfinished",
   "mmap.entry",
   "mremap.entry",
   "execve.load",
@@ -151,6 +166,8 @@ function decodeMember(form: Form, value: unknown): unknown {
       return decodeRanges(value);
     case "entry":
       return value === 32 || value === 64 ? value : undefined;
+    case "counter":
+      return value === "users" || value === "count" ? value : undefined;
   }
 }
 

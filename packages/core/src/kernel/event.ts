@@ -1,5 +1,5 @@
 import type { Pid } from "../base/index.ts";
-import type { Call, Outcome, Request } from "./request.ts";
+import type { Call, Outcome, Request, Scheduled } from "./request.ts";
 
 /** A fact: what was asked, by whom, and what came of it. A log is made of these. */
 export interface Event {
@@ -29,12 +29,32 @@ export interface Event {
   readonly assumed?: readonly string[];
 }
 
+const SCHEDULED: ReadonlySet<Call> = new Set<Scheduled["call"]>([
+  "switch",
+  "finish_task_switch",
+  "wake",
+  "migrate",
+  "cpu_online",
+  "cpu_offline",
+  "kthread",
+  "use_mm",
+  "unuse_mm",
+  "hold",
+  "release",
+]);
+
+/** Whether no system call asks for it: it happens to CPUs, kernel threads and references. */
+export const isScheduled = (r: Request): r is Scheduled => SCHEDULED.has(r.call);
+
 /** Whether the event is a system call of the recording, rather than a fault or something known from elsewhere. */
-export const isSystemCall = (event: Event): boolean =>
-  event.line !== undefined && event.request.call !== "file" && event.request.call !== "access";
+export const isSystemCall = ({ line, request }: Event): boolean =>
+  line !== undefined && request.call !== "file" && request.call !== "access" && !isScheduled(request);
 
 /** Calls whose outcome no rule of the model decides: taken from the recording as they are. */
 const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
+  ...SCHEDULED,
+  "loaded",
+  "autoreap",
   "adopt",
   "reveal",
   "layout",

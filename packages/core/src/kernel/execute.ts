@@ -33,12 +33,14 @@ import {
   execve,
   exitGroup,
   exitTask,
+  isLive,
   refusedExec,
   releaseTask,
   type Task,
 } from "../process/index.ts";
 import {
   adopt,
+  execNamed,
   learnLayout,
   renameFiles,
   reveal,
@@ -46,11 +48,12 @@ import {
   setRlimit,
   unlinkFiles,
 } from "./bookkeeping.ts";
-import type { Event } from "./event.ts";
+import { type Event, isScheduled } from "./event.ts";
 import { executeInKernel } from "./kspace.ts";
 import { accessMemory, cachePages, defineFile } from "./page-requests.ts";
-import { prctl } from "./prctl.ts";
-import { BAD_FILE, isFileId, type Outcome, type Request } from "./request.ts";
+import { prctl, setSubreaper } from "./prctl.ts";
+import { BAD_FILE, isFileId, type Outcome, type Request, type Scheduled } from "./request.ts";
+import { executeScheduled } from "./sched-requests.ts";
 import type { Transaction } from "./transaction.ts";
 
 const refused = ({ errno, why }: Refusal): Outcome => ({ errno, why });
@@ -61,7 +64,10 @@ const located = (result: Result<number>): Outcome =>
   result.ok ? valued(result.value) : refused(result.error);
 
 /** An event as far as execution reads it. */
-export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">;
+export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote"> & {
+  /** The event's number, where it is not the first of its transaction. */
+  readonly seq?: number;
+};
 
 /**
  * Executes one request and says what the model answers.
@@ -69,6 +75,7 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
  * The recorded outcome is the answer wherever no rule of the model decides.
  */
 export function execute(tx: Transaction, asked: Asked): Outcome {
+  if (asked.seq !== undefined) tx.now = asked.seq;
   tx.faultsAreOf(asked.tid);
   const { tid, request, outcome: recorded } = asked;
   switch (request.call) {
@@ -80,9 +87,15 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     case "cached":
       cachePages(tx, request);
       return recorded;
+    case "prctl": {
+      const reaps = setSubreaper(tx, tid, request);
+      if (reaps) return reaps;
+      break;
+    }
     default:
       break;
   }
+  if (isScheduled(request)) return executeScheduled(tx, tid, request);
   const edit = tx.editOf(tid);
   if (edit) {
     if (asked.ran) supposeTouched(edit, asked.ran === "loading");
@@ -94,7 +107,7 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
   const inKernel = executeInKernel(tx, tid, request);
   if (inKernel) return inKernel;
   const task = tx.peekTask(tid);
-  if (!task) return { errno: "ESRCH", why: `no task ${tid}` };
+  if (!task || task.state === "dead") return { errno: "ESRCH", why: `no task ${tid}` };
   return executeProcess(tx, task, request, recorded);
 }
 
@@ -199,7 +212,12 @@ function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }):
 }
 
 /** Requests about tasks, files and the rest of the machine. */
-function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outcome): Outcome {
+function executeProcess(
+  tx: Transaction,
+  task: Task,
+  r: Exclude<Request, Scheduled>,
+  recorded: Outcome,
+): Outcome {
   switch (r.call) {
     case "clone": {
       if (r.child === 0) return recorded;
@@ -232,6 +250,12 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
       return setRlimit(tx, task, r);
     case "access":
       return recorded;
+    case "loaded":
+      execNamed(tx, task, r.comm);
+      return recorded;
+    case "autoreap":
+      if (isLive(task)) tx.group(task.tgid).autoreap = r.on === 0 ? undefined : true;
+      return recorded;
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
       return recorded;
@@ -262,7 +286,7 @@ function executeProcess(tx: Transaction, task: Task, r: Request, recorded: Outco
 }
 
 /** A task past exit_mm, or a kernel thread, asks about memory: nothing is mapped there. */
-function memoryWithoutMm(r: Exclude<Request, { call: ProcessCall }>): Outcome {
+function memoryWithoutMm(r: Exclude<Request, Scheduled | { call: ProcessCall }>): Outcome {
   return { errno: "EFAULT", why: `${r.call} by a task without an address space` };
 }
 
@@ -277,6 +301,8 @@ type ProcessCall =
   | "personality"
   | "setrlimit"
   | "access"
+  | "loaded"
+  | "autoreap"
   | "reveal"
   | "layout"
   | "shmget"

@@ -33,6 +33,7 @@ import type { Transaction } from "./transaction.ts";
 export function follow(tx: Transaction, asked: Asked): void {
   const { tid, request: r, outcome: recorded } = asked;
   if ("ret" in recorded) followInKernel(tx, r, recorded.ret);
+  if (asked.seq !== undefined) tx.now = asked.seq;
   const task = tx.peekTask(tid);
   if (!task || task.mm === 0 || !("ret" in recorded)) return;
   if (r.call === "execve" && r.load) {

@@ -2,14 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
+import { cpuProfile } from "../testing/cpus.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
-import { type Asking, askings, FILES, memoryRequests, PREPARED } from "../testing/requests.ts";
+import { type Asking, askings, FILES, memoryRequests, PREPARED, schedulings } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { StateDigest } from "./digest.ts";
-import type { Event } from "./event.ts";
+import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { execute } from "./execute.ts";
 import { violations } from "./laws.ts";
@@ -245,6 +246,79 @@ describe.each(MACHINES)("where %s are modelled", (_, machine) => {
       { numRuns: 80 },
     );
   });
+});
+
+describe.each(["refcount", "shootdown"] as const)("where CPUs are told of, with %s", (lazyTlb) => {
+  const machine = cpuProfile(2, lazyTlb);
+
+  test("all laws hold after every event", () => {
+    fc.assert(
+      fc.property(schedulings(80), (asked) => {
+        for (const { after } of history(asked, machine)) expect([...violations(after)]).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test("replay in one transaction gives the state that single events gave, the ledger included", () => {
+    fc.assert(
+      fc.property(schedulings(80), (asked) => {
+        const told = history(asked, machine);
+        const { state, differs } = replayEvents(
+          initialState(machine),
+          told.map(({ event }) => event),
+        );
+        expect(differs).toBeUndefined();
+        const last = told.at(-1)?.after;
+        expect(last && digest(state)).toBe(last && digest(last));
+      }),
+      RUNS,
+    );
+  });
+
+  test("the steps of an event, undone, give the state back", () => {
+    fc.assert(
+      fc.property(schedulings(40), (asked) => {
+        for (const { event, before } of history(asked, machine)) {
+          const steps: Step[] = [];
+          const { state } = advanceState(before, event, { note: (step) => steps.push(step) });
+          const undone = undoSteps(state, steps as KernelStep[]);
+          expect(digest(undone)).toBe(digest(before));
+          expect([...violations(undone)]).toEqual([]);
+        }
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("what is refused changes nothing, and events come back from their JSON", () => {
+    fc.assert(
+      fc.property(schedulings(60), (asked) => {
+        for (const { event, before, after } of history(asked, machine)) {
+          expect(decodeEvent(encodeEvent(event))).toMatchObject({
+            ok: true,
+            value: { request: event.request },
+          });
+          if ("errno" in event.outcome && isScheduled(event.request))
+            expect(shape(after)).toBe(shape(before));
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+test("the ledger of a log without CPUs is undone, too", () => {
+  fc.assert(
+    fc.property(askings(25), (asked) => {
+      for (const { event, before } of history(asked, MACHINE)) {
+        const steps: Step[] = [];
+        const { state } = advanceState(before, event, { note: (step) => steps.push(step) });
+        expect([...undoSteps(state, steps as KernelStep[]).refs.values()]).toEqual([...before.refs.values()]);
+      }
+    }),
+    { numRuns: 40 },
+  );
 });
 
 test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes back", (release) => {

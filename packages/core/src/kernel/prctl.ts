@@ -1,7 +1,9 @@
 import { LOW_LIMIT } from "../arch/index.ts";
-import { addressOf, type Word } from "../base/index.ts";
+import { addressOf, type Pid, type Word } from "../base/index.ts";
 import { MDWE, type MmEdit, type MmStruct, setMergeAny, type ThpDisabled } from "../mm/index.ts";
+import { isLive } from "../process/index.ts";
 import type { Outcome, Request } from "./request.ts";
+import type { Transaction } from "./transaction.ts";
 
 type Prctl = Request & { readonly call: "prctl" };
 
@@ -17,8 +19,18 @@ const PR = {
   SET_VMA: 0x53564d41,
 } as const;
 
-const invalid = (why: string): Outcome => ({ errno: "EINVAL", why });
+const PR_SET_CHILD_SUBREAPER = 36;
 const DONE: Outcome = { ret: 0 };
+
+/** The one option that is about descendants: undefined for all others. */
+export function setSubreaper(tx: Transaction, tid: Pid, r: Prctl): Outcome | undefined {
+  const task = tx.peekTask(tid);
+  if (r.option !== PR_SET_CHILD_SUBREAPER || !task || !isLive(task)) return undefined;
+  tx.group(task.tgid).subreaper = r.arg === 0 ? undefined : true;
+  return DONE;
+}
+
+const invalid = (why: string): Outcome => ({ errno: "EINVAL", why });
 
 /** The options of prctl that this kernel's memory rules decide. */
 export function prctl(edit: MmEdit, r: Prctl): Outcome {

@@ -1,6 +1,6 @@
 import { RELEASES, UNLIMITED } from "../arch/index.ts";
 import { fail, ok, type Result } from "../base/index.ts";
-import { type Profile, UNKNOWN_PAGES } from "./profile.ts";
+import { type Profile, UNKNOWN_PAGES, UNKNOWN_SCHEDULING } from "./profile.ts";
 
 /**
  * How a member of a profile stands in a header: `size` a number that is not negative or "unlimited",
@@ -38,6 +38,7 @@ const PROFILE: Shape<Profile> = {
     readAhead: "size",
     paging: ["2-level", "pae", "4-level", "5-level"],
   },
+  scheduling: { cpus: "size", lazyTlb: ["refcount", "shootdown"] },
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
   capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag", sysResource: "flag" },
@@ -48,6 +49,7 @@ const PROFILE: Shape<Profile> = {
 const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["profile.capabilities.sysResource", true],
   ["profile.pages", UNKNOWN_PAGES],
+  ["profile.scheduling", UNKNOWN_SCHEDULING],
 ]);
 
 type Json = Readonly<Record<string, unknown>>;

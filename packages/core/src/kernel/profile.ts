@@ -7,6 +7,7 @@ import {
   UNLIMITED,
 } from "../arch/index.ts";
 import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
+import type { Scheduling } from "../process/index.ts";
 
 /**
  * The machine that a log was recorded on, as far as the model's rules depend on it. Part of every log's
@@ -19,6 +20,7 @@ export interface Profile {
   readonly release: ReleaseName;
   readonly sysctl: Sysctl;
   readonly pages: PageModel;
+  readonly scheduling: Scheduling;
   readonly vdso: VdsoPages;
   /** What the first processes of the log start with. */
   readonly limits: Rlimits;
@@ -39,6 +41,9 @@ export const UNKNOWN_PAGES: PageModel = {
   paging: "4-level",
 };
 
+/** A log that does not tell which task runs on which CPU, as an strace does. */
+export const UNKNOWN_SCHEDULING: Scheduling = { cpus: 0, lazyTlb: "refcount" };
+
 /** The reference machine: Linux 6.18 on x86-64 with four-level page tables, started by root. */
 export const REFERENCE_PROFILE: Profile = {
   layout: "x86-64",
@@ -58,6 +63,7 @@ export const REFERENCE_PROFILE: Profile = {
     hugePages: 0,
   },
   pages: UNKNOWN_PAGES,
+  scheduling: UNKNOWN_SCHEDULING,
   vdso: { vvar: 4, vvarVclock: 2, vdso: 2 },
   limits: {
     as: { soft: UNLIMITED, hard: UNLIMITED },

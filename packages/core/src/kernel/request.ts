@@ -1,7 +1,7 @@
 import type { FileId, Pid, Vpn, Word } from "../base/index.ts";
 import type { AccessKind } from "../fault/index.ts";
 import type { Entry, OpenFile } from "../mm/index.ts";
-import type { ExecRequest, RefusedExec } from "../process/index.ts";
+import type { Counter, ExecRequest, RefusedExec } from "../process/index.ts";
 
 /** No open file stands behind the descriptor. */
 export const BAD_FILE = -1;
@@ -131,6 +131,7 @@ export type Request =
   | { readonly call: "exit"; readonly code: number }
   | { readonly call: "exit_group"; readonly code: number }
   | InKernel
+  | Scheduled
   | Bookkeeping;
 
 /** What kernel code asks for in its own half of the address space. */
@@ -142,6 +143,38 @@ export type InKernel =
   | { readonly call: "kunmap"; readonly pfn: number }
   | { readonly call: "kmap_local"; readonly pfn: number; readonly cpu: number }
   | { readonly call: "kunmap_local"; readonly addr: Word; readonly cpu: number };
+
+/** What happens to CPUs, kernel threads and references: no system call asks for it. */
+export type Scheduled =
+  /** A CPU turns from the task that asks, its current one, to another. */
+  | {
+      readonly call: "switch";
+      readonly cpu: number;
+      /** 0 for the CPU's idle task. */
+      readonly next: number;
+      /** The state that the current task leaves in, as a letter: R, S, D, I, T, t, P; X for good. */
+      readonly state: string;
+      /** 1 when finish_task_switch comes as an event of its own. */
+      readonly unfinished?: number;
+    }
+  | { readonly call: "finish_task_switch"; readonly cpu: number }
+  | { readonly call: "wake"; readonly target: Pid }
+  | { readonly call: "migrate"; readonly target: Pid; readonly cpu: number }
+  | { readonly call: "cpu_online"; readonly cpu: number }
+  | { readonly call: "cpu_offline"; readonly cpu: number }
+  /** A kernel thread comes to be. */
+  | { readonly call: "kthread"; readonly child: Pid; readonly comm: string }
+  /** The kernel thread that asks takes on the address space of a process, or lets go of it. */
+  | { readonly call: "use_mm"; readonly target: Pid }
+  | { readonly call: "unuse_mm" }
+  /** Somebody who is no task refers to a process's address space; or no longer does. */
+  | {
+      readonly call: "hold";
+      readonly target: Pid;
+      readonly counter: Counter;
+      readonly holder: string;
+    }
+  | { readonly call: "release"; readonly holder: string };
 
 /**
  * What is no call that changes an address space: what a recording knows from elsewhere, and calls of
@@ -160,6 +193,10 @@ export type Bookkeeping =
       readonly pgoff: number;
       readonly file: number;
     }
+  /** The task runs a program of which only the name is known. */
+  | { readonly call: "loaded"; readonly comm: string }
+  /** Whether the process ignores SIGCHLD, so that its children leave no zombies: 1 or 0. */
+  | { readonly call: "autoreap"; readonly on: number }
   /** Where things must lie in an address space from before the recording; 0 for what is not shown. */
   | { readonly call: "layout"; readonly mmapBase: Vpn; readonly brk: number }
   /** An open file description that mappings will name. */

@@ -1,8 +1,9 @@
 import type { FileId, MmId, Pid } from "../base/index.ts";
 import { emptyKspace, type Kspace } from "../kspace/index.ts";
 import type { MmStruct, OpenFile, ShmSegment } from "../mm/index.ts";
-import type { Task, ThreadGroup } from "../process/index.ts";
+import type { Cpu, Ref, Task, ThreadGroup } from "../process/index.ts";
 import { Table } from "../struct/index.ts";
+import { bootCpus } from "./boot-cpus.ts";
 import { bootMemory, type MemoryState } from "./memory-state.ts";
 import type { Profile } from "./profile.ts";
 
@@ -23,6 +24,13 @@ export interface KernelState {
   readonly mms: Table<MmId, MmStruct>;
   readonly files: Table<FileId, FileRecord>;
   readonly shms: Table<number, ShmSegment>;
+  /** Empty in a log that does not tell of scheduling. */
+  readonly cpus: Table<number, Cpu>;
+  /** Who holds which address space, by `refKey`. */
+  readonly refs: Table<number, Ref>;
+  /** Pids by process and by parent (`kinKey`): an index of the tasks, which says nothing of its own. */
+  readonly threads: Table<number, Pid>;
+  readonly children: Table<number, Pid>;
   /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
   readonly memory?: MemoryState | undefined;
   /** vm_committed_as, in pages. */
@@ -37,20 +45,26 @@ export interface KernelState {
 /** Ids of files that the kernel itself makes start here; a recording numbers its own from 1. */
 export const KERNEL_FILES = 2 ** 31;
 
+/** More than any pid, so that process and thread fit into one key. */
+export const KIN = 2 ** 26;
+
+/** The key of a task in the index of its process's threads, or of its parent's children. */
+export const kinKey = (of: Pid, pid: Pid): number => of * KIN + pid;
+
 export const initialState = (profile: Profile): KernelState => ({
   profile,
   seq: 0,
-  tasks: Table.empty(),
   groups: Table.empty(),
-  mms: Table.empty(),
   files: Table.empty(),
   shms: Table.empty(),
+  threads: Table.empty(),
+  children: Table.empty(),
   memory: bootMemory(profile),
   committed: 0,
-  nextMm: 1,
   nextAnonVma: 1,
   nextFile: KERNEL_FILES,
   kspace: emptyKspace(),
+  ...bootCpus(profile),
 });
 
 /** The address space of a process; undefined for one that has none or never was. */

@@ -13,11 +13,11 @@ export interface SpaceStep extends Step {
 }
 
 /** Tables whose records are told as a whole, at the end of a transaction. */
-export type RecordTable = "tasks" | "groups" | "files" | "shms";
+export type RecordTable = "tasks" | "groups" | "files" | "shms" | "cpus" | "refs";
 
-/** A task, a thread group, an open file or a segment came, went or changed. */
+/** A task, a thread group, an open file, a segment, a CPU or a line of the ledger came, went or changed. */
 export interface RecordStep extends Step {
-  readonly kind: "task" | "group" | "file" | "shm";
+  readonly kind: "task" | "group" | "file" | "shm" | "cpu" | "ref";
   readonly table: RecordTable;
   readonly key: number;
   readonly before: object | undefined;
@@ -71,6 +71,8 @@ export const RECORD_KINDS: Readonly<Record<RecordTable, RecordStep["kind"]>> = {
   groups: "group",
   files: "file",
   shms: "shm",
+  cpus: "cpu",
+  refs: "ref",
 };
 
 export const countersOf = ({ seq, committed, nextMm, nextAnonVma, nextFile }: KernelState): Counters => ({

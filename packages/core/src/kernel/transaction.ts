@@ -21,7 +21,12 @@ import {
   type VmaStep,
 } from "../mm/index.ts";
 import {
+  type Cpu,
+  type CpuDraft,
+  FIRST_NAMED,
   NO_MM,
+  type Ref,
+  type Scheduling,
   type Task,
   type TaskDraft,
   type ThreadGroup,
@@ -31,7 +36,7 @@ import {
 import type { Table } from "../struct/index.ts";
 import { MemoryDraft, type MemoryState } from "./memory-state.ts";
 import { layoutOf, type Profile, traitsOf } from "./profile.ts";
-import { type FileRecord, KERNEL_FILES, type KernelState } from "./state.ts";
+import { type FileRecord, KERNEL_FILES, type KernelState, KIN, kinKey } from "./state.ts";
 import {
   type CounterStep,
   type Counters,
@@ -48,8 +53,9 @@ import {
 const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
 
 /** The tables of the root, each cloned when a transaction first writes to it. */
-type Tables = { -readonly [K in "tasks" | "groups" | "mms" | "files" | "shms"]: KernelState[K] };
-type TableName = keyof Tables;
+const TABLES = ["tasks", "groups", "mms", "files", "shms", "cpus", "refs", "threads", "children"] as const;
+type TableName = (typeof TABLES)[number];
+type Tables = { -readonly [K in TableName]: KernelState[K] };
 type FileDraft = { -readonly [K in keyof FileRecord]: FileRecord[K] };
 
 /**
@@ -60,6 +66,7 @@ export class Transaction implements World {
   readonly layout: Layout;
   readonly sysctl: Sysctl;
   readonly vdso: VdsoPages;
+  readonly scheduling: Scheduling;
   readonly profile: Profile;
   readonly traits: KernelTraits;
   readonly commitment: { committed: number };
@@ -69,11 +76,16 @@ export class Transaction implements World {
   private readonly checkedOut = {
     tasks: new Map<Pid, TaskDraft>(),
     groups: new Map<Pid, ThreadGroupDraft>(),
+    cpus: new Map<number, CpuDraft>(),
     files: new Map<FileId, FileDraft>(),
   };
+  /** Lines of the ledger that came, changed or, where undefined, went. */
+  private readonly refEdits = new Map<number, Ref | undefined>();
   private readonly mmDrafts = new Map<MmId, MmDraft>();
   /** The machine's memory, checked out when it is first needed. */
   private memoryDraft: MemoryDraft | undefined;
+  /** The event that is being done. */
+  now: number;
   /** Whose faults are being counted. */
   private faulting = 0 as Pid;
   private restoredMemory: MemoryState | undefined;
@@ -91,19 +103,23 @@ export class Transaction implements World {
     this.traits = traitsOf(base.profile);
     this.sysctl = base.profile.sysctl;
     this.vdso = base.profile.vdso;
+    this.scheduling = base.profile.scheduling;
+    this.now = base.seq + 1;
     this.commitment = { committed: base.committed };
     this.draft = createDraft(base);
-    const { tasks, groups, mms, files, shms } = base;
-    this.tables = { tasks, groups, mms, files, shms };
+    const { tasks, groups, mms, files, shms, cpus, refs, threads, children } = base;
+    this.tables = { tasks, groups, mms, files, shms, cpus, refs, threads, children };
     this.counters = { nextMm: base.nextMm, nextAnonVma: base.nextAnonVma, nextFile: base.nextFile };
   }
 
   /** The state with everything that was done here, as of event `seq`. The transaction ends. */
   commit(seq: number): KernelState {
     this.settleFaults();
+    this.settleRefs();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
+    for (const record of this.checkedOut.cpus.values()) Object.freeze(record);
     for (const record of this.mmDrafts.values()) Object.freeze(record);
     Object.assign(this.draft, this.counters, { seq, committed: this.commitment.committed });
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
@@ -154,7 +170,7 @@ export class Transaction implements World {
   }
 
   peekTask(pid: Pid): Task | undefined {
-    return this.tables.tasks.get(pid);
+    return this.checkedOut.tasks.get(pid) ?? this.tables.tasks.get(pid);
   }
 
   task(pid: Pid): TaskDraft {
@@ -169,14 +185,27 @@ export class Transaction implements World {
     return copy;
   }
 
-  tasks(): Iterable<Task> {
-    return this.tables.tasks.values();
+  threads(tgid: Pid): readonly Task[] {
+    return this.kin(this.tables.threads, tgid);
+  }
+
+  children(parent: Pid): readonly Task[] {
+    return this.kin(this.tables.children, parent);
+  }
+
+  private kin(index: Table<number, Pid>, of: Pid): readonly Task[] {
+    return index.range(of * KIN, (of + 1) * KIN).map((pid) => {
+      const task = this.tables.tasks.get(pid);
+      assert(task, `task ${pid}`);
+      return task;
+    });
   }
 
   addTask(task: Task): void {
     this.settleFaults();
     this.lastEdit = undefined;
     const copy = { ...task };
+    this.index(task.pid, copy);
     this.checkedOut.tasks.set(task.pid, copy);
     this.own("tasks").set(task.pid, copy);
   }
@@ -184,12 +213,79 @@ export class Transaction implements World {
   removeTask(pid: Pid): void {
     this.settleFaults();
     this.lastEdit = undefined;
+    this.index(pid, undefined);
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
   }
 
+  setParent(pid: Pid, parent: Pid): void {
+    const task = this.task(pid);
+    this.index(pid, { ...task, parent });
+    task.parent = parent;
+  }
+
+  /** Keeps the tables of threads and children in step with a task that comes, goes or gets another parent. */
+  private index(pid: Pid, task: Task | undefined): void {
+    const before = this.peekTask(pid);
+    if (before?.tgid !== task?.tgid) {
+      if (before && before.tgid > 0) this.own("threads").delete(kinKey(before.tgid, pid));
+      if (task && task.tgid > 0) this.own("threads").set(kinKey(task.tgid, pid), pid);
+    }
+    if (before?.parent === task?.parent) return;
+    if (before && before.parent > 0) this.own("children").delete(kinKey(before.parent, pid));
+    if (task && task.parent > 0) this.own("children").set(kinKey(task.parent, pid), pid);
+  }
+
+  cpus(): Iterable<Cpu> {
+    return this.tables.cpus.values();
+  }
+
+  peekCpu(id: number): Cpu | undefined {
+    return this.checkedOut.cpus.get(id) ?? this.tables.cpus.get(id);
+  }
+
+  cpu(id: number): CpuDraft {
+    const mine = this.checkedOut.cpus.get(id);
+    if (mine) return mine;
+    const record = this.tables.cpus.get(id);
+    assert(record, `CPU ${id}`);
+    const copy = { ...record };
+    this.checkedOut.cpus.set(id, copy);
+    this.own("cpus").set(id, copy);
+    return copy;
+  }
+
+  peekRef(key: number): Ref | undefined {
+    return this.refEdits.has(key) ? this.refEdits.get(key) : this.tables.refs.get(key);
+  }
+
+  setRef(key: number, ref: Ref | undefined): void {
+    this.refEdits.set(key, ref && Object.freeze(ref));
+  }
+
+  namedRefs(): readonly Ref[] {
+    this.settleRefs();
+    return this.tables.refs.range(FIRST_NAMED, Number.POSITIVE_INFINITY);
+  }
+
+  lastRef(): number {
+    this.settleRefs();
+    return this.tables.refs.last() ?? -1;
+  }
+
+  /** A CPU borrows and gives back many times over: only what is left of that goes into the table. */
+  private settleRefs(): void {
+    if (this.refEdits.size === 0) return;
+    const refs = this.own("refs");
+    for (const [key, ref] of this.refEdits) {
+      if (ref) refs.set(key, ref);
+      else refs.delete(key);
+    }
+    this.refEdits.clear();
+  }
+
   peekGroup(tgid: Pid): ThreadGroup | undefined {
-    return this.tables.groups.get(tgid);
+    return this.checkedOut.groups.get(tgid) ?? this.tables.groups.get(tgid);
   }
 
   group(tgid: Pid): ThreadGroupDraft {
@@ -284,6 +380,7 @@ export class Transaction implements World {
   }
 
   putRecord(table: RecordTable, key: number, record: object | undefined): void {
+    if (table === "tasks") this.index(key as Pid, record as Task | undefined);
     const records = this.own(table) as Table<number, object>;
     if (record) records.set(key, record);
     else records.delete(key);
@@ -316,6 +413,10 @@ export class Transaction implements World {
     const edit = new MmEdit(mm, this.env(task), this.journal);
     this.lastEdit = { task, edit };
     return edit;
+  }
+
+  teardown(mm: MmDraft): MmEdit {
+    return new MmEdit(mm, this.fileEnv, this.journal);
   }
 
   makeFile(file: Omit<OpenFile, "id">): OpenFile {
@@ -431,9 +532,11 @@ export class Transaction implements World {
     return mappers.map((mm) => new MmEdit(this.mm(mm.id), this.fileEnv, this.journal));
   }
 
-  /** What truncation of a file needs of the world: it asks nobody for permission. */
+  /** What truncating a file and taking down an address space need of the world: nobody's permission. */
   private get fileEnv(): MmEnv {
-    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "file"> = {
+    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "file" | "fileMapped" | "traits"> = {
+      traits: this.traits,
+      fileMapped: (id, count) => this.fileMapped(id, count),
       memory: this.memory,
       sysctl: this.sysctl,
       commitment: this.commitment,

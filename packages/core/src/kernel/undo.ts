@@ -27,6 +27,8 @@ export function undoSteps(state: KernelState, steps: readonly KernelStep[]): Ker
       case "group":
       case "file":
       case "shm":
+      case "cpu":
+      case "ref":
         tx.putRecord(step.table, step.key, step.before);
         break;
       case "kspace":

@@ -58,13 +58,14 @@ export const inheritedFlags = (mm: MmStruct): Pick<MmStruct, "mdwe" | "thpDisabl
 });
 
 function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
-  const { vmas, mmUsers, mmCount, totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm } = emptyMm(
+  const { vmas, life, mmUsers, mmCount, totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm } = emptyMm(
     id,
     parent.layout,
   );
   const counters = { totalVm, lockedVm, pinnedVm, dataVm, execVm, stackVm };
   const defFlags = parent.defFlags & VM.NOHUGEPAGE;
-  return { id, vmas, mmUsers, mmCount, ...counters, defFlags, rings: undefined, ...inheritedFlags(parent) };
+  const known = { ...counters, defFlags, rings: undefined, ...inheritedFlags(parent) };
+  return { id, vmas, life, mmUsers, mmCount, ...known };
 }
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */

@@ -15,6 +15,9 @@ export interface AioRing {
 /** How PR_SET_THP_DISABLE takes transparent huge pages away. */
 export type ThpDisabled = "completely" | "except advised";
 
+/** A state of the chart of an address space's life, process/mm-life.ts. */
+export type MmLife = "allocated" | "in use" | "torn down" | "borrowed" | "freed";
+
 /**
  * mm_struct: one address space. Sizes and limits are in pages, `brk` and the program's own ranges in
  * bytes. A committed one is frozen; inside a transaction its checked-out copy is yours to change.
@@ -35,6 +38,9 @@ export interface MmStruct {
   /** Searches go upward from the legacy base: the ADDR_COMPAT_LAYOUT personality at exec. */
   readonly bottomUp: boolean;
 
+  readonly life: MmLife;
+  /** init_mm: no program's, and never freed. */
+  readonly kernel?: true | undefined;
   readonly mmUsers: number;
   readonly mmCount: number;
 
@@ -86,12 +92,12 @@ export interface MmStruct {
 export type MmDraft = { -readonly [K in keyof MmStruct]: MmStruct[K] };
 
 /** The fields that a program or the loader sets as plain values. */
-export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas" | "pages">;
+export type MmScalar = Exclude<keyof MmStruct, "id" | "layout" | "vmas" | "pages" | "kernel">;
 
 /** map_count: the number of VMAs. */
 export const mapCount = (mm: MmStruct): number => mm.vmas.size;
 
-/** A new, empty address space with one user: mm_init, kernel/fork.c. */
+/** A new, empty address space, before anybody refers to it: mm_init, kernel/fork.c. */
 export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   id,
   layout,
@@ -101,8 +107,9 @@ export const emptyMm = (id: MmId, layout: Layout): MmStruct => ({
   mmapCompatBase: 0 as Vpn,
   mmapCompatLegacyBase: 0 as Vpn,
   bottomUp: false,
-  mmUsers: 1,
-  mmCount: 1,
+  life: "allocated",
+  mmUsers: 0,
+  mmCount: 0,
   totalVm: 0,
   lockedVm: 0,
   pinnedVm: 0,

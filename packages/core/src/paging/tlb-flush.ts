@@ -1,9 +1,8 @@
-import { assert, type MmId } from "../base/index.ts";
+import { assert, INIT_MM, type MmId } from "../base/index.ts";
 import type { TlbEntry, Translation } from "./tlb.ts";
 import {
   type CpuTlb,
   type CpuTlbDraft,
-  INIT_MM,
   type MmContext,
   TLB_NR_DYN_ASIDS,
   type TlbContext,

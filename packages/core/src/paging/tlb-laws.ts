@@ -1,6 +1,6 @@
-import type { MmId, Violation } from "../base/index.ts";
+import { INIT_MM, type MmId, type Violation } from "../base/index.ts";
 import type { TlbEntry, Translation } from "./tlb.ts";
-import { type CpuTlb, INIT_MM, type MmContext } from "./tlb-state.ts";
+import type { CpuTlb, MmContext } from "./tlb-state.ts";
 
 /** Bits of an entry that decide what it grants; NX is the highest bit of the high word. */
 const PRESENT = 0x1;

@@ -1,8 +1,5 @@
-import type { MmId } from "../base/index.ts";
+import { INIT_MM, type MmId } from "../base/index.ts";
 import { Tlb, type TlbShape } from "./tlb.ts";
-
-/** The kernel's own address space, the reference of every kernel half: init_mm. */
-export const INIT_MM = 0 as MmId;
 
 /** Address spaces of which one CPU keeps translations at a time. */
 export const TLB_NR_DYN_ASIDS = 6;

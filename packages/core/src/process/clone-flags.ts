@@ -10,4 +10,6 @@ export const CLONE = {
   THREAD: 0x10000,
   NEWNS: 0x20000,
   SETTLS: 0x80000,
+  NEWUSER: 0x10000000,
+  NEWPID: 0x20000000,
 } as const;

@@ -29,8 +29,10 @@ import { checkArgLimits, withFirstArgument } from "./arg-limits.ts";
 import { type AuxEntry, auxiliaryVector } from "./auxv.ts";
 import type { ElfImage } from "./elf-image.ts";
 import { type LoadedImage, loadInterpreter, loadProgram, maximumAlignment } from "./elf-load.ts";
+import { advanceExec, execLife } from "./exec-life.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
-import { mmput } from "./mm-refs.ts";
+import { mmdropLazyTlb, mmput, publishMm, renameUser } from "./mm-refs.ts";
+import { finishTaskSwitch } from "./sched.ts";
 import { type ArgSizes, elfTables, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
 import { isLive, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
@@ -96,13 +98,15 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   const layout = layoutFor(world, caller, request);
   if (!layout.ok) return layout;
 
+  const state = advanceExec(execLife.initial, "pointOfNoReturn");
   const task = deThread(world, caller);
   const inherited = task.mm === NO_MM ? {} : inheritedFlags(world.mm(task.mm));
   const mm = { ...emptyMm(world.newMmId(), layout.value), ...inherited };
-  execMmap(world, task, mm, request);
-  world.addMm(mm);
+  const personality = personalityOf(task.personality, layout.value, request.program.image);
+  execMmap(world, task, mm, { personality, comm: request.comm });
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));
   const loaded = loadElfBinary(world, edit, { ...request, sizes: withFirstArgument(request.sizes) });
+  advanceExec(state, loaded.ok ? "start" : "fail");
   return ok(loaded.ok ? { start: loaded.value } : { killed: loaded.error.why });
 }
 
@@ -115,6 +119,15 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
 export function refusedExec(world: World, caller: Task, { at, sizes, errno, why }: RefusedExec): Refusal {
   const checked = at === "open" ? done : checkSizes(world, caller, sizes);
   return checked.ok ? { errno, why } : checked.error;
+}
+
+/**
+ * A task runs a program of which nothing is known but its name: its address space is new, and `mm` says what is
+ * known of that.
+ */
+export function execUnknown(world: World, caller: Task, mm: MmStruct, comm: string): void {
+  const task = deThread(world, caller);
+  execMmap(world, task, mm, { personality: task.personality, comm });
 }
 
 /**
@@ -152,29 +165,52 @@ function checkSizes(world: World, { tgid }: Task, sizes: ArgSizes, argc?: number
 
 /** de_thread: the other threads die and the caller takes the leader's place. */
 function deThread(world: World, caller: Task): Task {
-  for (const t of [...world.tasks()]) {
-    if (t.tgid !== caller.tgid || t.pid === caller.pid) continue;
+  for (const t of world.threads(caller.tgid)) {
+    if (t.pid === caller.pid) continue;
     if (isLive(t)) exitTask(world, t.pid);
-    if (world.peekTask(t.pid)) world.removeTask(t.pid);
+    const left = world.peekTask(t.pid);
+    if (left && left.onCpu === undefined) world.removeTask(t.pid);
   }
-  if (caller.pid === caller.tgid) return caller;
-  const { parent } = caller;
-  const leader = { ...world.task(caller.pid), pid: caller.tgid, parent };
+  return caller.pid === caller.tgid ? caller : takeLeadership(world, caller);
+}
+
+/** The caller and the old leader exchange their pids; a leader that still runs leaves its CPU under its new one. */
+function takeLeadership(world: World, caller: Task): Task {
+  const old = world.peekTask(caller.tgid);
+  const leader = { ...world.task(caller.pid), pid: caller.tgid, parent: caller.parent };
   world.removeTask(caller.pid);
+  if (old) {
+    world.removeTask(old.pid);
+    world.addTask({ ...old, pid: caller.pid, state: "dead" });
+    if (old.onCpu !== undefined) world.cpu(old.onCpu).current = caller.pid;
+  }
   world.addTask(leader);
+  if (leader.onCpu !== undefined) world.cpu(leader.onCpu).current = leader.pid;
+  renameUser(world, caller.pid, leader.pid);
   return leader;
 }
 
-/** exec_mmap: the new address space is in place before the old one is let go. */
-function execMmap(world: World, caller: Task, mm: MmStruct, { program, comm }: ExecRequest): void {
+/** exec_mmap: the new address space takes the place of the old one, or of one that was borrowed. */
+function execMmap(
+  world: World,
+  caller: Task,
+  mm: MmStruct,
+  { personality, comm }: { readonly personality: number; readonly comm: string },
+): void {
   const task = world.task(caller.pid);
-  const old = task.mm;
-  task.personality = personalityOf(task.personality, mm.layout, program.image);
+  const { mm: old, activeMm: borrowed, onCpu } = task;
+  if (onCpu !== undefined) finishTaskSwitch(world, onCpu);
+  task.personality = personality;
   releaseVforkParent(world, task);
   task.comm = comm;
+  task.kind = undefined;
   task.mm = mm.id;
   task.activeMm = mm.id;
-  if (old !== NO_MM) mmput(world, old, task);
+  if (onCpu !== undefined) Object.assign(world.cpu(onCpu), { loadedMm: mm.id, lazy: false });
+  if (old !== NO_MM) mmput(world, old, { kind: "task", pid: task.pid });
+  else if (onCpu !== undefined) mmdropLazyTlb(world, borrowed, onCpu);
+  world.addMm(mm);
+  publishMm(world, mm.id, task.pid);
 }
 
 /** set_personality_64bit and elf_read_implies_exec, arch/x86: what the program's kind makes of the caller's. */

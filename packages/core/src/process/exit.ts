@@ -1,6 +1,8 @@
 import type { Pid } from "../base/index.ts";
-import { mmput } from "./mm-refs.ts";
-import { advance, isLive, NO_MM, type Task } from "./task.ts";
+import { releaseUsedMm } from "./kthread.ts";
+import { mmgrabLazyTlb, mmput } from "./mm-refs.ts";
+import { finishTaskSwitch } from "./sched.ts";
+import { advance, INIT, isLive, NO_MM, type Task, type TaskDraft } from "./task.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -12,43 +14,100 @@ import type { World } from "./world.ts";
 export function exitTask(world: World, pid: Pid): void {
   const task = world.task(pid);
   if (!isLive(task)) return;
+  if (task.state === "vforked") forgetWaiting(world, task);
+  if (task.onCpu === undefined) task.preempted = undefined;
+  releaseUsedMm(world, task);
   exitMm(world, task);
   const group = world.group(task.tgid);
   group.live -= 1;
   // The leader stays as a zombie until its whole group can be waited for; other threads never do.
-  const leader = task.pid === task.tgid;
-  advance(task, leader ? "exit" : "exitUnwaited");
-  if (!leader) world.removeTask(task.pid);
+  const waited = task.pid === task.tgid && task.kind === undefined;
+  advance(task, waited ? "exit" : "exitUnwaited");
+  if (!waited) removeTask(world, task);
   if (group.live > 0) return;
   reparentChildren(world, task.tgid);
   const head = world.peekTask(task.tgid);
-  if (!head || world.peekTask(head.parent) === undefined) releaseGroup(world, task.tgid);
+  if (!head || !isWaitedFor(world, head)) releaseGroup(world, task.tgid);
 }
 
-/** exit_mm: the task gives up its use of the address space and wakes a parent that waits in vfork. */
-export function exitMm(world: World, task: { -readonly [K in keyof Task]: Task[K] }): void {
+/** A parent that is killed while it waits in vfork is not to be woken by its child. */
+function forgetWaiting(world: World, { pid, tgid }: Task): void {
+  for (const child of world.children(tgid))
+    if (child.vforkParent === pid) world.task(child.pid).vforkParent = 0 as Pid;
+}
+
+/** Whether there is a parent that a zombie waits for, and that does not ignore SIGCHLD: do_notify_parent. */
+const isWaitedFor = (world: World, { parent }: Task): boolean =>
+  world.peekTask(parent) !== undefined && !world.peekGroup(parent)?.autoreap;
+
+/** A task that still runs is taken off the list only when its CPU has turned to another. */
+function removeTask(world: World, { pid, onCpu, preempted }: Task): void {
+  if (onCpu === undefined && !preempted && !isBeingLeft(world, pid)) world.removeTask(pid);
+}
+
+function isBeingLeft(world: World, pid: Pid): boolean {
+  for (const { prev } of world.cpus()) if (prev === pid) return true;
+  return false;
+}
+
+/**
+ * exit_mm: the task gives up its use of the address space and wakes a parent that waits in vfork. One that runs
+ * goes on as a borrower, like a kernel thread, until its last switch.
+ */
+export function exitMm(world: World, task: TaskDraft): void {
   releaseVforkParent(world, task);
-  const { mm } = task;
+  const { mm, onCpu } = task;
+  if (mm === NO_MM) return;
   task.mm = NO_MM;
-  task.activeMm = NO_MM;
-  if (mm !== NO_MM) mmput(world, mm, task);
+  if (onCpu === undefined) task.activeMm = NO_MM;
+  else {
+    finishTaskSwitch(world, onCpu);
+    mmgrabLazyTlb(world, mm, onCpu);
+    world.cpu(onCpu).lazy = true;
+  }
+  mmput(world, mm, { kind: "task", pid: task.pid });
 }
 
 /** mm_release's wake-up: exec and exit both let a vfork parent go on. */
-export function releaseVforkParent(world: World, task: { -readonly [K in keyof Task]: Task[K] }): void {
+export function releaseVforkParent(world: World, task: TaskDraft): void {
   const parent = task.vforkParent;
   if (parent === 0) return;
   task.vforkParent = 0 as Pid;
-  if (world.peekTask(parent)?.state === "vforked") advance(world.task(parent), "childReleased");
+  if (world.peekTask(parent)?.state !== "vforked") return;
+  const waiting = world.task(parent);
+  const offCpu = world.scheduling.cpus > 0 && waiting.onCpu === undefined;
+  waiting.preempted = undefined;
+  advance(waiting, offCpu ? "wake" : "childReleased");
 }
 
-/** Children of a process whose last thread exits go to init, which the model does not hold. */
-function reparentChildren(world: World, parent: Pid): void {
-  for (const child of [...world.tasks()]) {
-    if (child.parent !== parent || child.tgid === parent) continue;
-    if (canBeWaitedFor(world, child)) releaseTask(world, child);
-    else world.task(child.pid).parent = 0 as Pid;
+/**
+ * Children of a process whose last thread exits get another parent; those that nobody will wait for go.
+ *
+ * @kernel forget_original_parent, kernel/exit.c (6.18)
+ */
+function reparentChildren(world: World, tgid: Pid): void {
+  const reaper = findNewReaper(world, tgid);
+  for (const child of world.children(tgid)) {
+    if (child.tgid === tgid || !world.peekTask(child.pid)) continue;
+    world.setParent(child.pid, reaper);
+    if (canBeWaitedFor(world, child) && !isWaitedFor(world, { ...child, parent: reaper }))
+      releaseTask(world, child);
   }
+}
+
+/**
+ * Who adopts orphans: the nearest ancestor that asked for it, else init; 0 for an init that the log does not have.
+ *
+ * @kernel find_new_reaper, kernel/exit.c (6.18)
+ */
+function findNewReaper(world: World, tgid: Pid): Pid {
+  let ancestor = world.peekTask(tgid)?.parent ?? (0 as Pid);
+  while (ancestor !== 0 && ancestor !== INIT) {
+    const group = world.peekGroup(ancestor);
+    if (group?.subreaper && group.live > 0) return ancestor;
+    ancestor = world.peekTask(ancestor)?.parent ?? (0 as Pid);
+  }
+  return tgid !== INIT && (world.peekGroup(INIT)?.live ?? 0) > 0 ? INIT : (0 as Pid);
 }
 
 /** A zombie leader can be waited for once none of its threads is left: delay_group_leader. */
@@ -57,7 +116,7 @@ export const canBeWaitedFor = (world: World, task: Task): boolean =>
 
 /** Ends every thread of a process: exit_group, or a signal that kills. */
 export function exitGroup(world: World, tgid: Pid): void {
-  const threads = [...world.tasks()].filter((t) => t.tgid === tgid && isLive(t));
+  const threads = world.threads(tgid).filter(isLive);
   for (const t of threads) if (t.pid !== tgid) exitTask(world, t.pid);
   for (const t of threads) if (t.pid === tgid) exitTask(world, t.pid);
 }
@@ -73,6 +132,10 @@ export function releaseTask(world: World, task: Task): void {
 }
 
 function releaseGroup(world: World, tgid: Pid): void {
-  if (world.peekTask(tgid)) world.removeTask(tgid);
+  const leader = world.peekTask(tgid);
+  if (leader) {
+    if (leader.state === "zombie") advance(world.task(tgid), "reap");
+    removeTask(world, leader);
+  }
   if (world.peekGroup(tgid)) world.removeGroup(tgid);
 }

@@ -67,6 +67,11 @@ export class Table<K extends number, V> {
     return this.#tree.entries();
   }
 
+  /** Records whose keys are in [low, high), in ascending order, as a list: the table may be edited meanwhile. */
+  range(low: K, high: K): readonly V[] {
+    return this.#tree.getRange(low, high).map(([, value]) => value);
+  }
+
   /** The entries; it also lets a test framework compare two tables by what they hold. */
   [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries();

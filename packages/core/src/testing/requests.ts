@@ -199,6 +199,60 @@ function frame(): fc.Arbitrary<number> {
 export const kernelRequests = (maxLength: number): fc.Arbitrary<readonly Request[]> =>
   fc.array(inKernel, { maxLength, size: "max" });
 
+/** What CPUs 0 and 1 do with these processes, with the kernel threads 5 and 6, and with whoever holds memory. */
+const anyone = fc.nat(6);
+const cpu = fc.nat(2);
+const holder = fc.constantFrom("a", "b", "c");
+
+const turns: fc.Arbitrary<Request> = fc.record(
+  {
+    call: fc.constant("switch" as const),
+    cpu,
+    next: anyone,
+    state: fc.constantFrom("R", "S", "D", "I", "T", "t", "P", "x"),
+    unfinished: fc.nat(1),
+  },
+  { requiredKeys: ["call", "cpu", "next", "state"] },
+);
+
+const scheduled: fc.Arbitrary<Request> = fc.oneof(
+  { weight: 8, arbitrary: turns },
+  fc.record({ call: fc.constant("finish_task_switch" as const), cpu }),
+  fc.record({ call: fc.constant("wake" as const), target: anyone.map((n) => n as Pid) }),
+  fc.record({ call: fc.constant("migrate" as const), target: anyone.map((n) => n as Pid), cpu }),
+  fc.record({ call: fc.constantFrom("cpu_online" as const, "cpu_offline" as const), cpu }),
+  fc.record({
+    call: fc.constant("kthread" as const),
+    child: fc.constantFrom(pid(5), pid(6)),
+    comm: fc.constant("kworker"),
+  }),
+  fc.record({ call: fc.constant("use_mm" as const), target: someone }),
+  fc.record({ call: fc.constant("unuse_mm" as const) }),
+  fc.record({
+    call: fc.constant("hold" as const),
+    target: someone,
+    counter: fc.constantFrom("users" as const, "count" as const),
+    holder,
+  }),
+  fc.record({ call: fc.constant("release" as const), holder }),
+  fc.record({ call: fc.constant("loaded" as const), comm: fc.constant("env") }),
+  fc.record({ call: fc.constant("autoreap" as const), on: fc.nat(1) }),
+);
+
+/** Requests of tasks, kernel threads and idle CPUs, about scheduling for the most part. */
+export const schedulings = (maxLength: number): fc.Arbitrary<readonly Asking[]> =>
+  fc.array(
+    fc.record({
+      tid: anyone.map((n) => n as Pid),
+      request: fc.oneof(
+        { weight: 6, arbitrary: scheduled },
+        { weight: 3, arbitrary: lives },
+        { weight: 1, arbitrary: memory },
+      ),
+    }),
+    { maxLength },
+  );
+
 /** What tells the machine of two files and a segment; a file is named again before it is mapped. */
 export const PREPARED: readonly Request[] = [{ call: "shmget", key: 1, size: 3 * PAGE_SIZE, shm: 1 }];
 

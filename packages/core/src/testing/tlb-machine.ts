@@ -1,4 +1,4 @@
-import type { MmId } from "../base/index.ts";
+import { INIT_MM, type MmId } from "../base/index.ts";
 import {
   bootedCpu,
   type CpuTlb,
@@ -8,7 +8,6 @@ import {
   type FlushRequest,
   flushTlbMmRange,
   freezeCpu,
-  INIT_MM,
   initContext,
   type MmContext,
   type MmContextDraft,
@@ -50,8 +49,8 @@ export class TlbTestMachine implements TlbMachine {
       freezeCpu(checkOutCpu(bootedCpu(cpu, shape, init))),
     );
     const contexts = new Map<MmId, MmContext>([[INIT_MM, init]]);
-    for (let mm = 1; mm <= mms; mm++) {
-      contexts.set(mm as MmId, newContext(mm as MmId, mm + 1));
+    for (let mm = INIT_MM + 1; mm <= INIT_MM + mms; mm++) {
+      contexts.set(mm as MmId, newContext(mm as MmId, mm));
       this.tables.set(mm as MmId, new Map());
     }
     this.#contexts = contexts;

@@ -44,6 +44,20 @@ describe("tasks", () => {
     expect(state.tasks.get(8 as Pid)?.parent).toBe(7);
   });
 
+  test("an orphan becomes the child of the ancestor that asked for orphans", () => {
+    const { state } = importText(
+      lines(
+        "7 prctl(PR_SET_CHILD_SUBREAPER, 1) = 0",
+        "7 fork() = 8",
+        "8 fork() = 9",
+        "8 exit_group(0) = ?",
+        "8 +++ exited with 0 +++",
+        `9 mmap(NULL, 4096, ${ANON}) = 0x7f0000000000`,
+      ),
+    );
+    expect(state.tasks.get(9 as Pid)?.parent).toBe(7);
+  });
+
   test("vfork's child shares the address space until it execs or exits", () => {
     const { state } = importText(
       lines(

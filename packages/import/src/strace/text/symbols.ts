@@ -332,7 +332,7 @@ export const PERSONALITY: SymbolTable = {
   ADDR_LIMIT_3GB: 0x8000000,
 };
 
-/** prctl's options that touch memory or names of it. */
+/** prctl's options that touch memory, names of it, or who becomes whose child. */
 export const PR: SymbolTable = {
   PR_SET_PDEATHSIG: 1,
   PR_GET_DUMPABLE: 3,
@@ -340,6 +340,7 @@ export const PR: SymbolTable = {
   PR_SET_NAME: 15,
   PR_GET_NAME: 16,
   PR_SET_MM: 35,
+  PR_SET_CHILD_SUBREAPER: 36,
   PR_SET_NO_NEW_PRIVS: 38,
   PR_SET_THP_DISABLE: 41,
   PR_GET_THP_DISABLE: 42,

@@ -99,8 +99,9 @@ function readMmap(a: Arguments, fileId: FileIdOf): Request | undefined {
   });
 }
 
-/** Options of prctl that the model's rules decide; every other is no business of an address space. */
+/** Options of prctl that the model's rules decide; every other is no business of address spaces and their owners. */
 const MODELLED_PRCTL: readonly string[] = [
+  "PR_SET_CHILD_SUBREAPER",
   "PR_SET_VMA",
   "PR_SET_MDWE",
   "PR_GET_MDWE",
