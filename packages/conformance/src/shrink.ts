@@ -95,13 +95,14 @@ function smaller(name: string, value: Word): readonly number[] {
   return name === "offset" && Number(value) !== 0 ? [0] : [];
 }
 
-/** Whole pages, and fewer of them. */
+/** Whole pages, and fewer of them: a part of a page is made a whole one first. */
 function shorter(length: Word): readonly number[] {
   const bytes = Number(length);
   const pages = Math.ceil(bytes / PAGE_SIZE);
   if (pages > 2 ** 32) return [];
   const sizes = [1, Math.ceil(pages / 2), pages - 1, pages].map((n) => n * PAGE_SIZE);
-  return [...new Set(sizes)].filter((size) => size > 0 && size < bytes);
+  const whole = bytes % PAGE_SIZE === 0 ? bytes : bytes + PAGE_SIZE;
+  return [...new Set(sizes)].filter((size) => size > 0 && size < whole);
 }
 
 /** The lowest four bits of a mapping's flags are a number, not bits. */

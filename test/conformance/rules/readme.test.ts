@@ -16,3 +16,12 @@ test("the page's table has every section, the file that it is in, and how many r
   for (const { title, file } of rows)
     expect(readFileSync(new URL(file, import.meta.url), "utf8")).toContain(`section("${title}"`);
 });
+
+test("the first page of the repository says how many rules there are", () => {
+  const total = [...SECTIONS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER].reduce(
+    (n, { rules }) => n + rules.length,
+    0,
+  );
+  const first = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+  expect(first).toContain(`${total.toLocaleString("en")} [rules]`);
+});

@@ -115,8 +115,9 @@ export class FamilyModel {
     this.state = begun.commit(0);
   }
 
+  /** Not from 1 on: no sibling can be made of init. */
   tid(member: number): Pid {
-    return (member + 1) as Pid;
+    return (member + 2) as Pid;
   }
 
   /** The size of a file in bytes. */

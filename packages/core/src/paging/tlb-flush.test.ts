@@ -240,7 +240,10 @@ const vpn = fc.nat(7);
 
 const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm: fc.constant(INIT_MM) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("run" as const), cpu, mm: fc.constant<number>(INIT_MM) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("idle" as const), cpu }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("touch" as const), cpu, vpn }) },
   {
