@@ -87,7 +87,7 @@ function flushesOf(trace: string): ReadonlyMap<string, readonly string[]> {
 
 /** What the model flushes for a request of so many pages, on one CPU that runs the address space. */
 function modelFlush(pages: number): string {
-  const mm = (INIT_MM + 1) as MmId;
+  const mm = 2 as MmId;
   const contexts = new Map<MmId, MmContextDraft>([
     [INIT_MM, initContext()],
     [mm, newContext(mm, 2)],
