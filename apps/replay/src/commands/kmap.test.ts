@@ -1,50 +1,94 @@
-import { REFERENCE_PROFILE } from "@pagetrail/core";
+import { type Pid, REFERENCE_PROFILE } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
-import { demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
+import { demo, demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
 
-const TASK = 7;
+/** A kernel that maps memory for itself: the second event frees what the first got. */
+function kernelLog(): Recorder {
+  const r = new Recorder();
+  r.call(1, { call: "adopt", comm: "init", tgid: 1 as Pid });
+  r.call(1, { call: "vmalloc", bytes: 16384, caller: "kernel_clone" });
+  r.call(1, { call: "vmalloc", bytes: 1, caller: "load_module" });
+  r.call(1, { call: "vfree", addr: 0xffffc90000000000n });
+  r.call(1, { call: "kmap", pfn: 0x1234 });
+  return r;
+}
 
-/** A log of kernel code that maps things in its own half. */
-function kernelDemo(layout: "x86-64" | "i386"): string {
-  const r = new Recorder({ ...REFERENCE_PROFILE, layout });
-  r.call(TASK, { call: "adopt", comm: "kernel", tgid: TASK as never });
-  r.call(TASK, { call: "vmalloc", bytes: 3 * 4096, caller: "load_module" });
-  r.call(TASK, { call: "kmap", pfn: 0x40000 });
-  r.call(TASK, { call: "kmap_local", pfn: 0x40001, cpu: 1 });
+/** A 32-bit kernel that maps two frames of high memory. */
+function highMemory(): string {
+  const r = new Recorder({ ...REFERENCE_PROFILE, layout: "i386" });
+  r.call(1, { call: "adopt", comm: "init", tgid: 1 as Pid });
+  r.call(1, { call: "kmap", pfn: 0x40000 });
+  r.call(1, { call: "kmap_local", pfn: 0x40001, cpu: 1 });
   return demoLog(r);
 }
 
-const shown = async (...argv: string[]): Promise<string> => {
-  const { code, out } = await pagetrail(["kmap", ...argv]);
-  expect(code).toBe(0);
-  return out;
-};
-
 describe("kmap", () => {
-  test("shows the regions of a 64-bit kernel, and the areas of vmalloc with their guard pages", async () => {
-    const text = await shown(kernelDemo("x86-64"));
-    expect(text).toMatch(/^ffff888000000000 +ffffc87fffffffff +64 TB +direct map$/m);
-    expect(text).toMatch(/ffffc90000000000 +ffffc90000004000 +3 +vmalloc +load_module/);
-    expect(text).toContain("kmap: the direct map serves");
+  test("prints ranges, areas, slots and the fixmap of a moment", async () => {
+    const { code, out, err } = await pagetrail(["kmap", demoLog(kernelLog()), "--at", "3"]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^pagetrail: kernel half x86-64 of .* behind event 3 of 5\n$/);
+    expect(out).toContain("0xffffc90000000000-0xffffe8ffffffffff    32 TB  vmalloc\n");
+    expect(out).toContain(
+      "\nvmalloc\n0xffffc90000000000-0xffffc90000005000   20480 kernel_clone pages=4 vmalloc N0=4\n",
+    );
+    expect(out).toContain("\nkmap\nevery frame is in the direct map\n");
+    expect(out).toMatch(/^ {4}511 {2}0xffffffffff600000 {2}0xffffffffff600000 {2}VSYSCALL_PAGE$/m);
+    expect(out).toMatch(/^515-642 /m);
+  });
+
+  test("shows at the end what waits to be purged", async () => {
+    const { out } = await pagetrail(["kmap", demoLog(kernelLog())]);
+    expect(out).toContain("0xffffc90000000000-0xffffc90000005000   20480 unpurged vm_area\n");
+  });
+
+  test("of a log in which the kernel asks for nothing shows the ranges", async () => {
+    const { out } = await pagetrail(["kmap", demoLog(demo())]);
+    expect(out).toContain("\nvmalloc\nno areas\n");
   });
 
   test("shows the slots of a 32-bit kernel's high memory", async () => {
-    const log = kernelDemo("i386");
-    const text = await shown(log);
-    expect(text).toMatch(/^kmap +1 +[0-9a-f]{8} +262144 +2$/m);
-    expect(text).toMatch(/^kmap_local +16 +[0-9a-f]{8} +262145$/m);
-    expect(await shown(log, "--at", "1")).toContain("kmap: none of 1024 slots is mapped");
+    const { out } = await pagetrail(["kmap", highMemory()]);
+    expect(out).toContain("\nkmap\n0xff801000 pkmap 1 pfn=0x40000 users=1\n");
+    expect(out).toMatch(/^0xfff[0-9a-f]{5} kmap_local cpu=1 slot=0 pfn=0x40001$/m);
+    expect(out).toMatch(/^ +0 {2}0xfffff000 {2}0xfffff000 {2}FIX_HOLE$/m);
+    const start = await pagetrail(["kmap", highMemory(), "--at", "1"]);
+    expect(start.out).toContain("\nkmap\nno slots in use\n");
   });
 
-  test("has it all in JSON", async () => {
-    const json = JSON.parse(await shown(kernelDemo("i386"), "--json"));
-    expect(json).toMatchObject({
+  test("tells the same as JSON", async () => {
+    const { out } = await pagetrail(["kmap", demoLog(kernelLog()), "--json"]);
+    expect(JSON.parse(out)).toMatchObject({
+      schema: 1,
+      event: 5,
+      half: "x86-64",
+      areas: [
+        { start: "0xffffc90000000000", end: "0xffffc90000005000", kind: "lazy", frames: [] },
+        { start: "0xffffc90000005000", kind: "vmalloc", caller: "load_module", frames: [4100] },
+      ],
+      lazyPages: 5,
+    });
+    const high = await pagetrail(["kmap", highMemory(), "--json"]);
+    expect(JSON.parse(high.out)).toMatchObject({
       half: "i386",
-      areas: [{ kind: "vmalloc", caller: "load_module" }],
-      pkmap: [{ pfn: 0x40000, count: 2 }],
-      locals: [{ pfn: 0x40001 }],
+      pkmap: [{ slot: 1, address: "0xff801000", pfn: 0x40000, count: 2 }],
+      locals: [{ slot: 16, cpu: 1, pfn: 0x40001 }],
       waiters: [],
     });
-    expect(json.areas[0].frames).toHaveLength(3);
+  });
+
+  test("events of the kernel half stand in the list of events", async () => {
+    const { out } = await pagetrail(["events", demoLog(kernelLog())]);
+    expect(out.split("\n").map((line) => line.trimStart().replaceAll(/ +/g, " "))).toEqual([
+      "1 · 1 adopt(init, process 1) = 0",
+      "2 · 1 vmalloc(16384, kernel_clone) = 0xffffc90000000000",
+      "3 · 1 vmalloc(1, load_module) = 0xffffc90000005000",
+      "4 · 1 vfree(0xffffc90000000000) = 0",
+      "5 · 1 kmap(frame 4660) = 0xffff888001234000",
+      "",
+    ]);
+  });
+
+  test("a log with them verifies", async () => {
+    expect(await pagetrail(["verify", demoLog(kernelLog())])).toMatchObject({ code: 0 });
   });
 });

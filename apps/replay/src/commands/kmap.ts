@@ -1,17 +1,21 @@
 import {
+  fixedAddresses,
   type KernelHalf,
-  type KernelState,
+  type Kspace,
   kernelHalf,
+  kernelHalfText,
   kmapLocalAddress,
-  mappedPages,
+  kmapSlotsPerCpu,
+  kmapText,
   ok,
   PAGE_SIZE,
   pkmapAddress,
+  pointerText,
+  vmallocinfo,
 } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { bytesSize, counted } from "../text/numbers.ts";
 import { table } from "../text/table.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
@@ -19,123 +23,87 @@ export interface KmapOptions extends CommonOptions {
   readonly at: string;
 }
 
-const hexOf = (address: bigint): string => address.toString(16);
-const pageAt = (page: number): bigint => BigInt(page) * BigInt(PAGE_SIZE);
-
-/** Shows the kernel half of every address space: its regions, and what is mapped there at one moment. */
+/** Prints the kernel half of one moment, which all processes share. */
 export async function kmapCommand(path: string, options: KmapOptions, out: Output): Ending {
   const log = await openLog(path, out);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;
-  const half = kernelHalf(state.value.profile);
+  const { kspace, profile, seq } = state.value;
+  const half = kernelHalf(profile);
   if (options.json) {
-    out.document({ log: log.value.name, event: state.value.seq, ...halfJson(half, state.value) });
+    out.document({ log: log.value.name, event: seq, ...document(kspace, half) });
     return ok(0);
   }
-  out.note(`${log.value.name} behind ${describeMoment(log.value, state.value.seq)}`);
-  out.lines(regionLines(half));
-  out.lines(areaLines(state.value));
-  out.lines(slotLines(half, state.value));
+  out.note(`kernel half ${half.name} of ${log.value.name} behind ${describeMoment(log.value, seq)}`);
+  out.write(kernelHalfText(half));
+  section(out, "vmalloc", vmallocinfo(kspace, half), "no areas");
+  section(
+    out,
+    "kmap",
+    kmapText(kspace, half),
+    half.pkmap ? "no slots in use" : "every frame is in the direct map",
+  );
+  out.line("\nfixmap");
+  out.lines(
+    table(
+      COLUMNS,
+      fixedAddresses(half.fixmap).map((slots) => cells(slots, half)),
+    ),
+  );
   return ok(0);
 }
 
-function regionLines(half: KernelHalf): readonly string[] {
-  const rows = half.regions.map(({ name, start, size }) => [
-    hexOf(start),
-    hexOf(start + size - 1n),
-    bytesSize(Number(size)),
-    name,
-  ]);
-  const columns = [{ title: "START" }, { title: "END" }, { title: "SIZE", right: true }, { title: "REGION" }];
-  return table(columns, rows);
+function section(out: Output, title: string, text: string, empty: string): void {
+  out.line(`\n${title}`);
+  out.write(text === "" ? `${empty}\n` : text);
 }
 
-function areaLines({ kspace }: KernelState): readonly string[] {
-  const areas = kspace.areas.toArray();
-  if (areas.length === 0) return ["", "vmalloc: nothing is mapped"];
-  const rows = areas.map((area) => [
-    hexOf(pageAt(area.start)),
-    hexOf(pageAt(area.end)),
-    String(area.kind === "lazy" ? 0 : mappedPages(area)),
-    area.kind,
-    area.caller,
-  ]);
-  const columns = [
-    { title: "START" },
-    { title: "END" },
-    { title: "PAGES", right: true },
-    { title: "KIND" },
-    { title: "CALLER" },
-  ];
-  const waiting = `${counted(kspace.lazyPages, "page")} to be purged, ${counted(kspace.purges, "purge")} so far`;
-  return ["", ...table(columns, rows), waiting];
+const COLUMNS = [{ title: "SLOTS", right: true }, { title: "FIRST" }, { title: "LAST" }, { title: "NAME" }];
+
+type FixedSlots = ReturnType<typeof fixedAddresses>[number];
+
+function cells({ name, from, to, first, last }: FixedSlots, half: KernelHalf): string[] {
+  const slots = to - from === 1 ? String(from) : `${from}-${to - 1}`;
+  return [slots, pointerText(first, half), pointerText(last, half), name];
 }
 
-function slotLines(half: KernelHalf, { kspace }: KernelState): readonly string[] {
-  const rows = [
-    ...[...kspace.pkmap].map(([slot, { pfn, count: n }]) => [
-      "kmap",
-      String(slot),
-      hexOf(pkmapAddress(half, slot)),
-      String(pfn),
-      String(n),
-    ]),
-    ...[...kspace.locals].map(([slot, pfn]) => [
-      "kmap_local",
-      String(slot),
-      hexOf(kmapLocalAddress(half, slot)),
-      String(pfn),
-      "",
-    ]),
-  ];
-  if (rows.length === 0)
-    return [
-      "",
-      half.pkmap ? `kmap: none of ${half.pkmap.slots} slots is mapped` : "kmap: the direct map serves",
-    ];
-  const columns = [
-    { title: "SLOT OF" },
-    { title: "SLOT", right: true },
-    { title: "ADDRESS" },
-    { title: "PFN", right: true },
-    { title: "COUNT", right: true },
-  ];
-  const waiting = kspace.waiters.map(({ tid, pfn }) => `task ${tid} waits for a slot for frame ${pfn}`);
-  return ["", ...table(columns, rows), ...waiting];
-}
-
-const hex0x = (address: bigint): string => `0x${hexOf(address)}`;
-
-function halfJson(half: KernelHalf, { kspace }: KernelState): Readonly<Record<string, unknown>> {
+function document(k: Kspace, half: KernelHalf): Readonly<Record<string, unknown>> {
+  const at = (address: bigint): string => `0x${address.toString(16)}`;
+  const page = (vpn: number): string => at(BigInt(vpn) * BigInt(PAGE_SIZE));
+  const perCpu = kmapSlotsPerCpu(half.kmapSlots);
   return {
     half: half.name,
-    regions: half.regions.map(({ name, start, size }) => ({
-      name,
-      start: hex0x(start),
-      end: hex0x(start + size),
-    })),
-    areas: kspace.areas.toArray().map(({ start, end, kind, guard, frames, caller }) => ({
-      start: hex0x(pageAt(start)),
-      end: hex0x(pageAt(end)),
+    regions: half.regions.map(({ name, start, size }) => ({ name, start: at(start), end: at(start + size) })),
+    areas: k.areas.toArray().map(({ start, end, kind, guard, frames, caller }) => ({
+      start: page(start),
+      end: page(end),
       kind,
       guard,
       frames,
       caller,
     })),
-    lazyPages: kspace.lazyPages,
-    purges: kspace.purges,
-    pkmap: [...kspace.pkmap].map(([slot, { pfn, count: n }]) => ({
+    lazyPages: k.lazyPages,
+    purges: k.purges,
+    pkmap: [...k.pkmap].map(([slot, { pfn, count }]) => ({
       slot,
-      address: hex0x(pkmapAddress(half, slot)),
+      address: at(pkmapAddress(half, slot)),
       pfn,
-      count: n,
+      count,
     })),
-    locals: [...kspace.locals].map(([slot, pfn]) => ({
+    locals: [...k.locals].map(([slot, pfn]) => ({
       slot,
-      address: hex0x(kmapLocalAddress(half, slot)),
+      cpu: Math.floor(slot / perCpu),
+      address: at(kmapLocalAddress(half, slot)),
       pfn,
     })),
-    waiters: kspace.waiters,
+    waiters: k.waiters,
+    fixmap: fixedAddresses(half.fixmap).map(({ name, from, to, first, last }) => ({
+      name,
+      from,
+      to,
+      first: at(first),
+      last: at(last),
+    })),
   };
 }

@@ -59,12 +59,12 @@ function envOf(tx: Transaction): KspaceEnv {
   };
 }
 
-/** Frames come from the buddy allocator, where pages are modelled. */
+/** Frames come from the buddy allocator, where pages are modelled: of any zone, and none of the last reserve. */
 function framesOf(tx: Transaction, totalPages: number): PageAllocator {
   const phys = tx.memory?.phys;
   if (!phys) return new FrameSource(tx.kspace(), Math.min(totalPages, MOST_FRAMES));
   return {
-    alloc: (order) => phys.alloc(order, "kernel"),
+    alloc: (order) => phys.alloc(order, "user"),
     free: (pfn) => phys.put(pfn),
   };
 }

@@ -27,15 +27,16 @@ export function fixedSlots(fixmap: Fixmap, name: string): { readonly from: numbe
   assert(false, `the fixmap has ${name}`);
 }
 
-/** The name of a slot, and which it is of those that have it. */
-export function fixedName(
-  fixmap: Fixmap,
-  slot: number,
-): { readonly name: string; readonly index: number } | undefined {
-  let from = fixmap.first;
-  for (const { name, count } of fixmap.slots) {
-    if (slot >= from && slot < from + count) return { name, index: slot - from };
-    from += count;
-  }
-  return undefined;
+/** The slots of every name, [from, to), with the addresses of the first and the last. */
+export function fixedAddresses(fixmap: Fixmap): readonly {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}[] {
+  return fixmap.slots.map(({ name }) => {
+    const { from, to } = fixedSlots(fixmap, name);
+    return { name, from, to, first: fixToVirt(fixmap, from), last: fixToVirt(fixmap, to - 1) };
+  });
 }

@@ -3,7 +3,7 @@ import type { KernelState, MemoryState } from "../kernel/index.ts";
 import { HUGE_PAGES } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG, type PhysMemory, RESERVED_FRAMES, type Zone, type ZoneName } from "../phys/index.ts";
-import { cachedFileName, type FrameUse, useOfFlags } from "./frame.ts";
+import { cachedFileName, type FrameUse, useOf } from "./frame.ts";
 
 /** A zone as /proc/zoneinfo tells of it, in pages, and its free blocks by order. */
 export interface ZoneFacts {
@@ -76,7 +76,8 @@ function forEachUsed(phys: PhysMemory, visit: (pfn: number, flags: number) => vo
   frames.forEachChunk((first, words) => {
     for (let n = 0; n < words.length / frames.stride; n++) {
       const flags = words[n * frames.stride + FRAME.FLAGS] as number;
-      if (flags !== 0 && (flags & (PG.BUDDY | PG.RESERVED)) === 0) visit(first + n, flags);
+      const held = flags !== 0 || words[n * frames.stride + FRAME.REFCOUNT] !== 0;
+      if (held && (flags & (PG.BUDDY | PG.RESERVED)) === 0) visit(first + n, flags);
     }
   });
 }
@@ -89,11 +90,13 @@ function usesOf(phys: PhysMemory): Record<FrameUse, number> {
     shmem: 0,
     "page tables": 0,
     hugetlb: 0,
+    vmalloc: 0,
     reserved: RESERVED_FRAMES,
     free: phys.freePages,
   };
   forEachUsed(phys, (pfn, flags) => {
-    uses[useOfFlags((flags & PG.TAIL) === 0 ? flags : phys.get(phys.head(pfn), FRAME.FLAGS))]++;
+    const head = (flags & PG.TAIL) === 0 ? pfn : phys.head(pfn);
+    uses[useOf(phys.get(head, FRAME.FLAGS), phys.get(head, FRAME.MAPPING))]++;
   });
   return uses;
 }

@@ -12,6 +12,7 @@ export type FrameUse =
   | "shmem"
   | "page tables"
   | "hugetlb"
+  | "vmalloc"
   | "reserved"
   | "free";
 
@@ -63,11 +64,12 @@ const FLAG_NAMES: readonly (readonly [string, number])[] = [
   ["hugetlb", PG.HUGETLB],
 ];
 
-/** What a used frame with these flags, or one of a block whose head has them, is used for. */
-export function useOfFlags(flags: number): FrameUse {
+/** What a used frame with these flags and mapping, or one of a block whose head has them, is used for. */
+export function useOf(flags: number, mapping: number): FrameUse {
   if ((flags & PG.HUGETLB) !== 0) return "hugetlb";
   if ((flags & PG.TABLE) !== 0) return "page tables";
   if ((flags & PG.ANON) !== 0) return (flags & PG.HEAD) === 0 ? "anonymous" : "anonymous huge";
+  if (mapping === 0) return "vmalloc";
   return (flags & PG.SHMEM) === 0 ? "page cache" : "shmem";
 }
 
@@ -90,7 +92,8 @@ export function frameFacts({ phys }: MemoryState, pfn: number): FrameFacts | und
   const head = phys.head(pfn);
   const flags = phys.get(head, FRAME.FLAGS);
   const free = pfn < RESERVED_FRAMES ? undefined : freeBlock(phys, pfn);
-  const use = pfn < RESERVED_FRAMES ? "reserved" : free ? "free" : useOfFlags(flags);
+  const use =
+    pfn < RESERVED_FRAMES ? "reserved" : free ? "free" : useOf(flags, phys.get(head, FRAME.MAPPING));
   const named = free ? (pfn === free.first ? PG.BUDDY : 0) : use === "reserved" ? PG.RESERVED : flags;
   const mapping = free ? undefined : mappingIn(phys, head, flags);
   return {

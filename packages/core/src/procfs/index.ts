@@ -1,6 +1,8 @@
 export * from "./buddyinfo.ts";
 export * from "./frame.ts";
 export * from "./frame-census.ts";
+export * from "./kernel-half.ts";
+export * from "./kmap.ts";
 export { kbOfPages } from "./lines.ts";
 export * from "./maps.ts";
 export * from "./pagemap.ts";
@@ -10,4 +12,5 @@ export * from "./smaps.ts";
 export * from "./statm.ts";
 export * from "./status.ts";
 export * from "./vm-flag-codes.ts";
+export * from "./vmallocinfo.ts";
 export * from "./vtop.ts";

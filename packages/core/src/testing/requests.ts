@@ -157,6 +157,48 @@ const lives: fc.Arbitrary<Request> = fc.oneof(
   fc.record({ call: fc.constant("reap" as const), child: someone }),
 );
 
+const VMALLOC_64 = 0xffffc90000000000n;
+const FIX_KMAP_32 = 0xfffff000n - 68n * 4096n;
+
+/** Kernel code maps and unmaps in its own half; places of a 64-bit and of a 32-bit kernel. */
+const inKernel: fc.Arbitrary<Request> = fc.oneof(
+  fc.record(
+    {
+      call: fc.constant("vmalloc" as const),
+      bytes: fc.constantFrom<number | bigint>(0, 1, 4096, 10_000, 2 ** 40, 2n ** 63n),
+      caller: fc.constantFrom("kernel_clone", "load_module"),
+    },
+    { requiredKeys: ["call", "bytes"] },
+  ),
+  fc.record({
+    call: fc.constant("vfree" as const),
+    addr: fc.oneof(
+      fc.nat(12).map((page) => VMALLOC_64 + BigInt(page) * 4096n),
+      fc.nat(12).map((page) => 0xf8800000 + page * PAGE_SIZE),
+      fc.constantFrom<number | bigint>(0, 8, VMALLOC_64 + 8n),
+    ),
+  }),
+  fc.record({ call: fc.constantFrom("kmap" as const, "kunmap" as const), pfn: frame() }),
+  fc.record({ call: fc.constant("kmap_local" as const), pfn: frame(), cpu: fc.constantFrom(0, 1, 8) }),
+  fc.record({
+    call: fc.constant("kunmap_local" as const),
+    addr: fc.nat(17).map((slot) => Number(FIX_KMAP_32 - BigInt(slot) * 4096n)),
+    cpu: fc.nat(1),
+  }),
+);
+
+/** Of low memory, of high memory, or of none. */
+function frame(): fc.Arbitrary<number> {
+  return fc.oneof(
+    fc.nat(3).map((n) => 0x38000 + n),
+    fc.constantFrom(5, 0x37fff, 2 ** 30),
+  );
+}
+
+/** Requests of kernel code only. */
+export const kernelRequests = (maxLength: number): fc.Arbitrary<readonly Request[]> =>
+  fc.array(inKernel, { maxLength, size: "max" });
+
 /** What CPUs 0 and 1 do with these processes, with the kernel threads 5 and 6, and with whoever holds memory. */
 const anyone = fc.nat(6);
 const cpu = fc.nat(2);
@@ -235,7 +277,11 @@ export const askings = (maxLength: number): fc.Arbitrary<readonly Asking[]> =>
   fc.array(
     fc.record({
       tid: someone,
-      request: fc.oneof({ weight: 5, arbitrary: memory }, { weight: 1, arbitrary: lives }),
+      request: fc.oneof(
+        { weight: 5, arbitrary: memory },
+        { weight: 1, arbitrary: lives },
+        { weight: 1, arbitrary: inKernel },
+      ),
     }),
     { maxLength, size: "max" },
   );
