@@ -127,8 +127,13 @@ export function releaseTask(world: World, task: Task): void {
     exitTask(world, task.pid);
     return;
   }
-  exitGroup(world, task.tgid);
-  releaseGroup(world, task.tgid);
+  releaseProcess(world, task.tgid);
+}
+
+/** A process is gone, with every thread that it still has. */
+export function releaseProcess(world: World, tgid: Pid): void {
+  exitGroup(world, tgid);
+  releaseGroup(world, tgid);
 }
 
 function releaseGroup(world: World, tgid: Pid): void {

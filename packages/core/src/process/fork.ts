@@ -1,7 +1,7 @@
 import { assert, ok, type Pid, type Result, refuse } from "../base/index.ts";
 import { dupMmap } from "../mm/index.ts";
 import { CLONE } from "./clone-flags.ts";
-import { releaseTask } from "./exit.ts";
+import { releaseProcess, releaseTask } from "./exit.ts";
 import { mmget, publishMm } from "./mm-refs.ts";
 import { contextSwitch, finishTaskSwitch } from "./sched.ts";
 import { advance, bornState, INIT, idlePid, NO_MM, type Task } from "./task.ts";
@@ -56,12 +56,12 @@ export function clone(world: World, caller: Task, flags: number, child: Pid): Re
 
 /**
  * Whoever has a pid that the kernel gives out again is gone: its last task has ended, was waited for, and has left
- * its CPU.
+ * its CPU; and so have threads that outlived a leader of this pid.
  */
 export function clearPid(world: World, pid: Pid): void {
   const stale = world.peekTask(pid);
-  if (!stale) return;
-  if (stale.state !== "dead") releaseTask(world, stale);
+  if (stale && stale.state !== "dead") releaseTask(world, stale);
+  if (world.peekGroup(pid)) releaseProcess(world, pid);
   const left = world.peekTask(pid);
   if (left?.onCpu !== undefined) contextSwitch(world, left.onCpu, idlePid(left.onCpu), "X", true);
   for (const { id, prev } of [...world.cpus()]) if (prev === pid) finishTaskSwitch(world, id);

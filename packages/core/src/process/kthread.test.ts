@@ -94,6 +94,16 @@ describe("a kernel thread", () => {
     expect(told(m.ask({ call: "kthread", child: pid(60), comm: "again" }))).toBe("EEXIST");
   });
 
+  test("gets no pid of a leader whose thread lives; a task that does ends the thread", () => {
+    const m = new CpuMachine();
+    m.fork(60, KTHREAD, 0x10900);
+    m.ask({ call: "exit", code: 0 }, KTHREAD);
+    expect(told(m.ask({ call: "kthread", child: KTHREAD, comm: "again" }))).toBe("EEXIST");
+    m.fork(KTHREAD);
+    expect(m.task(KTHREAD).kind).toBeUndefined();
+    expect(m.state.tasks.get(pid(60))).toBeUndefined();
+  });
+
   test("that ends is no zombie, and gives back what it used", () => {
     const m = new CpuMachine();
     m.turn(0, KTHREAD);

@@ -10,7 +10,7 @@ const KTHREADD = 2 as Pid;
 /**
  * Makes a kernel thread: a task that has no address space and never gets one of its own.
  *
- * @refuses EEXIST when the pid is taken
+ * @refuses EEXIST when the pid is taken, be it by threads that outlived their leader
  * @kernel kthread_create, kernel/kthread.c (6.18)
  */
 export function createKthread(
@@ -19,7 +19,7 @@ export function createKthread(
   comm: string,
   shared: Omit<ThreadGroup, "tgid" | "live">,
 ): Result<Pid> {
-  if (world.peekTask(pid)) return refuse("EEXIST", `there is a task ${pid}`);
+  if (world.peekTask(pid) || world.peekGroup(pid)) return refuse("EEXIST", `there is a task ${pid}`);
   world.addTask({
     pid,
     kind: "kthread",
