@@ -119,7 +119,7 @@ const reason = whyNoTrace();
 describe.skipIf(reason !== undefined)(
   `TLB flushes of the running kernel${reason ? ` (skipped: ${reason})` : ""}`,
   () => {
-    const flushes =
+    const flushes: ReadonlyMap<string, readonly string[]> =
       reason === undefined ? flushesOf(traceOf(Array<typeof PAGES>(ROUNDS).fill(PAGES).flat())) : new Map();
 
     test.each(PAGES)("mprotect and munmap of %i touched pages flush what the model flushes", (pages) => {
