@@ -4,4 +4,5 @@ export { type LineSink, LogWriter } from "./log-writer.ts";
 export * from "./memory-log-store.ts";
 export { readLog } from "./read-log.ts";
 export * from "./sha256.ts";
+export * from "./sidecar.ts";
 export type { LogStore, Recovery, Reopened, StoreFault, StoreItem, StoreRefusal } from "./store.ts";
