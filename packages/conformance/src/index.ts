@@ -34,8 +34,16 @@ export {
   type PageDifference,
 } from "./pages/compare.ts";
 export { FamilyModel } from "./pages/family-model.ts";
-export { LivePages, whyNoLivePages } from "./pages/live-pages.ts";
+export { LivePages, type PagePlace, whyNoLivePages } from "./pages/live-pages.ts";
 export type { Deed, PageOperation } from "./pages/operation.ts";
+export {
+  compareRecorded,
+  type PageRecording,
+  type RecordedRun,
+  readPageRecording,
+  recordPages,
+  writePageRecording,
+} from "./pages/page-recording.ts";
 export { describePageOperation, pageProgram, pageScenarioText } from "./pages/scenario.ts";
 export { shrinkPages } from "./pages/shrink.ts";
 export { Random } from "./random.ts";

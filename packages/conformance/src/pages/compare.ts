@@ -11,7 +11,7 @@ import {
 import { FamilyModel } from "./family-model.ts";
 import { Frames } from "./frames.ts";
 import { PageGenerator, somePageFeatures } from "./generator.ts";
-import type { FamilyRun, LivePages } from "./live-pages.ts";
+import type { FamilyRun, LivePages, PagePlace } from "./live-pages.ts";
 import type { PageOperation } from "./operation.ts";
 
 /** Where model and kernel part: the operations up to there, and both sides. */
@@ -29,9 +29,9 @@ export interface PageComparison {
 }
 
 /** What stands for the model: another one in tests of the comparison itself. */
-export type MakeFamily = (live: LivePages, start: FamilyRun) => FamilyModel;
+export type MakeFamily = (place: PagePlace, start: FamilyRun) => FamilyModel;
 
-const theModel: MakeFamily = (live, start) => new FamilyModel(live, start);
+const theModel: MakeFamily = (place, start) => new FamilyModel(place, start);
 
 /**
  * Draws `length` operations for each seed, does them in the model and in a family of processes on the running

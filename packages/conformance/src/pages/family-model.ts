@@ -19,7 +19,6 @@ import {
   Transaction,
   X86_64,
 } from "@pagetrail/core";
-import { thisMachine } from "../live-kernel.ts";
 import {
   type FamilyMoment,
   type MemberAccount,
@@ -28,14 +27,14 @@ import {
   SIZE_FIELDS,
   type SizeField,
 } from "./account.ts";
-import { CACHED_PAGES, type FamilyRun, FILE_PAGES, type LivePages } from "./live-pages.ts";
+import { CACHED_PAGES, type FamilyRun, FILE_PAGES, type PagePlace } from "./live-pages.ts";
 import { CODE, type PageOperation } from "./operation.ts";
 
 const MEMFD = 20 as FileId;
 const DISK = 28 as FileId;
 
 /** The program's descriptors as the model's open files; the first of each inode has its page cache. */
-function openFiles(live: LivePages): readonly OpenFile[] {
+function openFiles(place: PagePlace): readonly OpenFile[] {
   const memfd = {
     path: "/memfd:pages",
     kind: "shmem",
@@ -45,8 +44,8 @@ function openFiles(live: LivePages): readonly OpenFile[] {
     size: FILE_PAGES * PAGE_SIZE,
   } as const;
   const disk = {
-    path: live.file,
-    kind: live.fileKind,
+    path: place.file,
+    kind: place.fileKind,
     deleted: false,
     readable: true,
     writable: true,
@@ -66,11 +65,11 @@ function openFiles(live: LivePages): readonly OpenFile[] {
 /** Frames of the model's machine: a gibibyte. */
 const FRAMES = 2 ** 18;
 
-/** This machine, small, and with every access told. */
-function pageMachine({ readAhead }: LivePages): Profile {
-  const profile = thisMachine();
-  return { ...profile, pages: { ...profile.pages, known: true, frames: FRAMES, readAhead } };
-}
+/** The machine, small, and with every access told. */
+const pageMachine = ({ machine, readAhead }: PagePlace): Profile => ({
+  ...machine,
+  pages: { ...machine.pages, known: true, frames: FRAMES, readAhead },
+});
 
 const CLONE_PARENT_SIGCHLD = 0x8011;
 const SHARED_ANONYMOUS_FIXED = 0x31;
@@ -83,10 +82,10 @@ export class FamilyModel {
   readonly #alive = new Set([0]);
   readonly #files: Map<FileId, OpenFile>;
 
-  constructor(live: LivePages, { stat, moments }: FamilyRun) {
-    const tx = new Transaction(initialState(pageMachine(live)));
+  constructor(place: PagePlace, { stat, moments }: FamilyRun) {
+    const tx = new Transaction(initialState(pageMachine(place)));
     const tid = this.tid(0);
-    this.#files = new Map(openFiles(live).map((file) => [file.id, file]));
+    this.#files = new Map(openFiles(place).map((file) => [file.id, file]));
     this.#openFiles(tx);
     const field = (number: number): number => stat[number - 1] ?? 0;
     execute(tx, { tid, request: { call: "adopt", comm: "pages", tgid: tid }, outcome: { ret: 0 } });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type FileKind, MADV } from "@pagetrail/core";
+import { type FileKind, MADV, type Profile } from "@pagetrail/core";
 import {
   build,
   ERRNO_NAMES,
@@ -9,6 +9,7 @@ import {
   hasCapability,
   runsOf,
   signalName,
+  thisMachine,
   whyNoLiveKernel,
 } from "../live-kernel.ts";
 import { type FamilyMoment, type MemberAccount, parseAccount } from "./account.ts";
@@ -27,6 +28,16 @@ export interface FamilyRun {
 }
 
 const CAP_SYS_ADMIN = 21;
+
+/** What a family finds around it, besides what it does itself. */
+export interface PagePlace {
+  readonly machine: Profile;
+  /** The file on disk that families map. */
+  readonly file: string;
+  readonly fileKind: FileKind;
+  /** Pages that the file's device reads ahead. */
+  readonly readAhead: number;
+}
 
 /** Why pages cannot be compared here; undefined when they can. */
 export function whyNoLivePages(): string | undefined {
@@ -60,12 +71,12 @@ function settingOf(path: string): string {
 }
 
 /** The compiled program in a folder of its own, with the file that families map. */
-export class LivePages {
+export class LivePages implements PagePlace {
+  readonly machine = thisMachine();
   readonly folder = mkdtempSync(join(tmpdir(), "pagetrail-pages-"));
   readonly program = join(this.folder, "pages");
   readonly file = join(this.folder, "file");
   readonly fileKind: FileKind;
-  /** Pages that a file's device reads ahead. */
   readonly readAhead: number;
 
   constructor() {
@@ -78,6 +89,11 @@ export class LivePages {
 
   /** Executes the runs, each a list of operations, in a fresh family each. */
   execute(runs: readonly (readonly PageOperation[])[]): readonly FamilyRun[] {
+    return this.texts(runs).map(parseFamilyRun);
+  }
+
+  /** What the program tells of each run. */
+  texts(runs: readonly (readonly PageOperation[])[]): readonly string[] {
     const commands = join(this.folder, "commands");
     const lines = runs.flatMap((operations) => [
       `b ${usesDisk(operations) ? 1 : 0}`,
@@ -86,7 +102,7 @@ export class LivePages {
     ]);
     writeFileSync(commands, lines.join("\n"));
     const huge = runs.some((operations) => operations.some(asksForHugePages)) ? "1" : "0";
-    return runsOf([this.program, this.file, huge], commands).map(parseFamilyRun);
+    return runsOf([this.program, this.file, huge], commands);
   }
 
   close(): void {
@@ -116,7 +132,8 @@ export const usesDisk = (operations: readonly PageOperation[]): boolean =>
     return fd !== undefined && DISK_FDS.has(fd);
   });
 
-function parseFamilyRun(text: string): FamilyRun {
+/** Reads what the program tells of a run. */
+export function parseFamilyRun(text: string): FamilyRun {
   let stat: readonly number[] = [];
   const moments: FamilyMoment[] = [];
   let members = new Map<number, MemberAccount>();
