@@ -1,9 +1,11 @@
 import {
   accountLines,
+  comparePageSequences,
   type FamilyMoment,
   LivePages,
   type MemberAccount,
   PAGEMAP,
+  pageScenarioText,
   SIZE_FIELDS,
   SMAPS_FIELDS,
   whyNoLivePages,
@@ -80,12 +82,22 @@ describe.skipIf(reason !== undefined)(
 
     const facts = Object.values(FACTS).flat();
     const runs = live?.execute([ZERO_PROBE, ...facts.map(({ first, act }) => [...first, ...act])]) ?? [];
+    const mine = live
+      ? comparePageSequences(
+          live,
+          facts.map(({ first, act }) => [...first, ...act]),
+        )
+      : [];
     const zeros = frameOfZeros(runs[0]?.moments.at(-1));
     for (const [heading, group] of Object.entries(FACTS)) {
       describe(heading, () => {
         for (const fact of group) {
           test(`kernel: ${fact.says}`, () => {
             hold(fact, runs[1 + facts.indexOf(fact)]?.moments ?? [], zeros);
+          });
+          test(`model: ${fact.says}`, () => {
+            const difference = mine[facts.indexOf(fact)];
+            expect(difference && pageScenarioText(difference)).toBeUndefined();
           });
         }
       });

@@ -65,8 +65,10 @@ const [read, write, exec] = [touch("read"), touch("write"), touch("exec")];
 const reach = (addr: number | bigint): PageOperation => me({ access: { addr, kind: "read" } });
 const fork = me({ life: "fork" });
 const exit = (member: number): PageOperation => by(member, { life: "exit" });
-const munmap = (page: number, pages: number) =>
-  me({ request: { call: "munmap", addr: at(page), length: pages * PAGE } });
+const unmapping = (page: number, pages: number): Deed => ({
+  request: { call: "munmap", addr: at(page), length: pages * PAGE },
+});
+const munmap = (page: number, pages: number) => me(unmapping(page, pages));
 const mprotect = (page: number, pages: number, prot: number) =>
   me({ request: { call: "mprotect", addr: at(page), length: pages * PAGE, prot } });
 const advise = (advice: number, page: number, pages: number) =>
@@ -638,6 +640,125 @@ const HUGE: readonly Fact[] = [
   },
 ];
 
+/** A huge page in small entries, of which a child had all until it exited. */
+const HUGE_IN_PARTS = [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, exit(1)];
+const GONE = { Anonymous: -1, RssAnon: -1, VmRSS: -1 };
+
+const HUGE_PARTS: readonly Fact[] = [
+  {
+    says: "a page of one is taken over when the others are gone",
+    first: HUGE_IN_PARTS,
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["abcd"], ["abcd"]],
+  },
+  {
+    says: "so it is where another page of it is no longer mapped",
+    first: [...HUGE_IN_PARTS, munmap(1, 1)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["a-bc"], ["a-bc"]],
+  },
+  {
+    says: "so it is where another page of it was moved",
+    first: [...HUGE_IN_PARTS, mremap(1, 1, 1, MOVE, 4 * BLOCK)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["a-bc"], ["a-bc"]],
+  },
+  {
+    says: "so it is for the page that was moved",
+    first: [...HUGE_IN_PARTS, mremap(1, 1, 1, MOVE, 2 * BLOCK + 7)],
+    act: [write(2 * BLOCK + 7)],
+    change: { minor: 1 },
+  },
+  {
+    says: "a page of one is copied while a child maps the same page",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork],
+    act: [write(2)],
+    change: { minor: 1, Private_Dirty: 1, Shared_Dirty: -1, Pss: 0.5, Pss_Dirty: 0.5 },
+    frames: [
+      ["abcd", "abcd"],
+      ["abed", "abcd"],
+    ],
+  },
+  {
+    says: "a page of one is copied while a child maps any other page of it",
+    first: [
+      ...HUGE_READY,
+      write(0),
+      mprotect(3, 1, READ),
+      fork,
+      by(1, unmapping(0, 3)),
+      by(1, unmapping(4, 2 * BLOCK - 4)),
+    ],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [
+      ["abcd", "---d"],
+      ["abed", "---d"],
+    ],
+  },
+  {
+    says: "a page of one is copied by a grandchild, though it is left alone: a third address space is not followed",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, by(1, { life: "fork" }), exit(0), exit(1)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "so it is by a second child",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(0), exit(1)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "so it is by a second child, whichever of the others went first",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(1), exit(0)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "a page of one is taken over by the parent that is left",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(2), exit(1)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["abcd"], ["abcd"]],
+  },
+  {
+    says: "the last page of one that is mapped is copied, so that the rest is free",
+    first: [...HUGE_IN_PARTS, munmap(0, 2), munmap(3, 2 * BLOCK - 3)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["--a-"], ["--b-"]],
+  },
+  {
+    says: "of one that may be written to, it is not",
+    first: [...HUGE_READY, write(0), munmap(0, 2), munmap(3, 2 * BLOCK - 3)],
+    act: [write(2)],
+    change: {},
+    frames: [["--a-"], ["--a-"]],
+  },
+  {
+    says: "one of its pages that may not be written to stays so when it is locked",
+    first: [...HUGE_IN_PARTS, lock(0, 4)],
+    act: [read(3)],
+    change: {},
+  },
+  {
+    says: "a page of one that goes leaves the others where they are",
+    first: [...HUGE_READY, write(0)],
+    act: [munmap(1, 1)],
+    change: { ...GONE, AnonHugePages: -BLOCK, VmSize: -1 },
+    frames: [["abcd"], ["a-cd"]],
+  },
+];
+
 /** Afterwards the first page of the window is the frame of zeros. */
 export const ZERO_PROBE: readonly PageOperation[] = [anon(0, 1), read(0)];
 
@@ -650,4 +771,5 @@ export const FACTS: Readonly<Record<string, readonly Fact[]>> = {
   "guard regions": GUARDS,
   "page tables": TABLES,
   "huge pages": HUGE,
+  "huge pages in parts": HUGE_PARTS,
 };

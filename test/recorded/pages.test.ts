@@ -7,8 +7,8 @@ const { place, runs } = readPageRecording(
   gunzipSync(readFileSync(new URL("pages/runs.jsonl.gz", import.meta.url))).toString(),
 );
 
-describe("families of processes on their pages, as the kernel told of them", () => {
-  test.each(runs)("seed $seed: the model says the same after every operation, and keeps its laws", (run) => {
+describe("the model says what the kernel told after every operation of a family on its pages, and keeps its laws", () => {
+  test.each(runs)("$name", (run) => {
     const difference = compareRecorded(place, run);
     expect(difference && pageScenarioText(difference)).toBeUndefined();
   });

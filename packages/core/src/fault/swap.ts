@@ -1,7 +1,7 @@
 import { isGuard, mkdirty, mkwrite, SWAP_EXCLUSIVE, swapOffset } from "../arch/index.ts";
 import { type FaultEnd, freeSwap, VM, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { FRAME, mapPage, PG } from "../phys/index.ts";
 import { type Fault, pageIndex, pteIndex, setEntry } from "./fault.ts";
 
 /**
@@ -33,7 +33,7 @@ function swapIn(fault: Fault, table: TablePage, i: number, lo: number, hi: numbe
     if ((vma.flags & VM.WRITE) !== 0) mkwrite(table.words, 2 * i);
     if (write) mkdirty(table.words, 2 * i, pages.table.mode.savedDirty);
   }
-  phys.add(pfn, FRAME.MAPCOUNT, 1);
+  mapPage(phys, pfn, pages.id);
   pages.swapEnts--;
   pages.rssAnon++;
   keepForOthers(fault, slot, pfn, cached);

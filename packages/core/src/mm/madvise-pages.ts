@@ -14,7 +14,7 @@ import {
   swapOffset,
 } from "../arch/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { PG, unmapPage } from "../phys/index.ts";
 import { HUGE_PAGES, splitHugePmd } from "./huge-pmd.ts";
 import { type Memory, mappingOf } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -127,7 +127,7 @@ function reclaimAnonymous({ memory, pages, table, i, pfn }: PresentPage, droppab
     pages.swapEnts++;
   }
   pages.rssAnon--;
-  phys.add(pfn, FRAME.MAPCOUNT, -1);
+  unmapPage(phys, pfn, pages.id);
   phys.put(pfn);
 }
 
@@ -137,7 +137,7 @@ function reclaimFilePage(edit: MmEdit, vma: Vma, { memory, pages, table, i, pfn 
   if (isDirty(lo, hi)) phys.flag(pfn, PG.DIRTY);
   table.clear(i);
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
-  phys.add(pfn, FRAME.MAPCOUNT, -1);
+  unmapPage(phys, pfn, pages.id);
   phys.put(pfn);
   const mapping = mappingOf(edit.env.file(vma.file));
   if (!phys.has(pfn, PG.DIRTY)) forgetPage(memory, mapping, phys.index(pfn), pfn);

@@ -1,6 +1,6 @@
 import { isDirty, isGuard, isPresent, isSpecialEntry, isYoung, pfnOf, swapOffset } from "../arch/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, markAccessed, PG } from "../phys/index.ts";
+import { FRAME, markAccessed, PG, unmapPage } from "../phys/index.ts";
 import { splitHugePmd, zapHugePmd } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -103,7 +103,7 @@ function dropPage(memory: Memory, pages: MmPages, vma: Vma, pfn: number, lo: num
     if (isDirty(lo, hi)) phys.flag(phys.head(pfn), PG.DIRTY);
     if (isYoung(lo) && hasRecency(vma)) markUsed(memory, pfn);
   }
-  phys.add(pfn, FRAME.MAPCOUNT, -1);
+  unmapPage(phys, pfn, pages.id);
   releasePage(memory, pfn);
 }
 
