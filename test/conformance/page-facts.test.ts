@@ -11,7 +11,7 @@ import {
   whyNoLivePages,
 } from "@pagetrail/conformance";
 import { afterAll, describe, expect, test } from "vitest";
-import { FACTS, type Fact, WINDOW, ZERO_PROBE } from "./page-facts.ts";
+import { FACTS, type Fact, SWAP_FACTS, WINDOW, ZERO_PROBE } from "./page-facts.ts";
 
 const reason = whyNoLivePages();
 
@@ -80,7 +80,9 @@ describe.skipIf(reason !== undefined)(
     const live = reason === undefined ? new LivePages() : undefined;
     afterAll(() => live?.close());
 
-    const facts = Object.values(FACTS).flat();
+    const swaps = live !== undefined && live.machine.sysctl.swapPages > 0;
+    const groups = swaps ? { swap: SWAP_FACTS } : FACTS;
+    const facts = Object.values(groups).flat();
     const runs = live?.execute([ZERO_PROBE, ...facts.map(({ first, act }) => [...first, ...act])]) ?? [];
     const mine = live
       ? comparePageSequences(
@@ -89,7 +91,7 @@ describe.skipIf(reason !== undefined)(
         )
       : [];
     const zeros = frameOfZeros(runs[0]?.moments.at(-1));
-    for (const [heading, group] of Object.entries(FACTS)) {
+    for (const [heading, group] of Object.entries(groups)) {
       describe(heading, () => {
         for (const fact of group) {
           test(`kernel: ${fact.says}`, () => {

@@ -1,5 +1,5 @@
 import { isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
-import { type FaultEnd, releasePage, VM } from "../mm/index.ts";
+import { type FaultEnd, freeSwapOf, releasePage, VM } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, largeMapcount, maybeMappedShared, PG, type PhysMemory, unmapPage } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
@@ -42,18 +42,12 @@ function makeWritable({ pages, vma }: Fault, { words }: TablePage, i: number): v
  * @kernel wp_can_reuse_anon_folio, mm/memory.c (6.18)
  */
 function mayReuse(fault: Fault, pfn: number): boolean {
-  const { phys, swap } = fault.memory;
+  const { phys } = fault.memory;
   if (phys.has(pfn, PG.EXCLUSIVE)) return true;
   const head = phys.head(pfn);
   if (phys.has(head, PG.HEAD)) return mayReuseLarge(phys, head);
   const cached = phys.has(pfn, PG.SWAPCACHE) ? 1 : 0;
-  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached) return false;
-  if (cached === 1) {
-    swap.setCached(phys.get(pfn, FRAME.ENTIRE) - 1, undefined);
-    phys.set(pfn, FRAME.ENTIRE, 0);
-    phys.flag(pfn, 0, PG.SWAPCACHE);
-    phys.put(pfn);
-  }
+  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached || !freeSwapOf(fault.memory, pfn)) return false;
   phys.set(pfn, FRAME.MAPPING, fault.vma.anonVma);
   return true;
 }

@@ -152,6 +152,7 @@ function* framesLaw(
     }
   });
   yield* found;
+  for (const cache of caches.values()) for (const [, slot] of cache.slots()) count(census.slots, slot);
   for (const [slot, entries] of census.slots) {
     if (swap.count(slot) !== entries)
       yield { law, where: `slot ${slot}`, what: `counts ${swap.count(slot)} entries, has ${entries}` };

@@ -1,5 +1,6 @@
 import {
   hiOf,
+  isDirty,
   isGuard,
   isLarge,
   isPresent,
@@ -12,7 +13,7 @@ import {
 } from "../arch/index.ts";
 import { done, type Result, refuse } from "../base/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { mapWhole, PG, unmapPage } from "../phys/index.ts";
+import { mapWhole, PG, UNTOLD, unmapPage } from "../phys/index.ts";
 import { HUGE_ORDER, HUGE_PAGES } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -99,7 +100,7 @@ function movePage(memory: Memory, pages: MmPages, table: TablePage, n: number, t
     return;
   }
   const pfn = pfnOf(lo, hi);
-  phys.setContent(to, phys.content(pfn));
+  phys.setContent(to, phys.content(pfn) ?? (isDirty(lo, hi) ? UNTOLD : undefined));
   unmapPage(phys, pfn, pages.id);
   releasePage(memory, pfn);
 }
