@@ -1,6 +1,7 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { KernelTraits, Layout } from "../arch/index.ts";
 import { assert, type FileId, type Journal, type MmId, type Pid, pagesOf } from "../base/index.ts";
+import type { Mmu } from "../fault/index.ts";
 import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
   evictCache,
@@ -20,6 +21,7 @@ import {
   type VdsoPages,
   type VmaStep,
 } from "../mm/index.ts";
+import { tlbAccess } from "../paging/index.ts";
 import {
   type Cpu,
   type CpuDraft,
@@ -48,7 +50,9 @@ import {
   type RecordStep,
   type RecordTable,
   type SpaceStep,
+  type TlbStep,
 } from "./step.ts";
+import { TlbDraft, type TlbState } from "./tlb-state.ts";
 
 const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
 
@@ -89,6 +93,9 @@ export class Transaction implements World {
   /** Whose faults are being counted. */
   private faulting = 0 as Pid;
   private restoredMemory: MemoryState | undefined;
+  /** The TLBs, checked out when they are first needed. */
+  private tlbDraft: TlbDraft | undefined;
+  private restoredTlb: TlbState | undefined;
   private kspaceDraft: KspaceDraft | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
@@ -116,6 +123,7 @@ export class Transaction implements World {
   commit(seq: number): KernelState {
     this.settleFaults();
     this.settleRefs();
+    this.settleTlb();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
@@ -125,6 +133,8 @@ export class Transaction implements World {
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
     const memory = this.restoredMemory ?? this.memoryDraft?.commit();
     if (memory) Object.assign(this.draft, { memory });
+    const tlb = this.restoredTlb ?? this.tlbDraft?.commit();
+    if (tlb) Object.assign(this.draft, { tlb });
     if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
@@ -143,6 +153,10 @@ export class Transaction implements World {
     this.notePages(journal, state);
     if (state.kspace !== this.base.kspace) {
       const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
+      journal.note(step);
+    }
+    if (state.tlb && this.base.tlb && state.tlb !== this.base.tlb) {
+      const step: TlbStep = { kind: "tlb", before: this.base.tlb, after: state.tlb };
       journal.note(step);
     }
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
@@ -255,6 +269,48 @@ export class Transaction implements World {
     return copy;
   }
 
+  get tlb(): TlbDraft | undefined {
+    if (!this.tlbDraft && this.base.tlb)
+      this.tlbDraft = new TlbDraft(this.base.tlb, this.profile, {
+        online: () => this.onlineCpus(),
+        ownerOf: (pages) => this.ownerOf(pages),
+      });
+    return this.tlbDraft;
+  }
+
+  private onlineCpus(): readonly number[] {
+    return [...this.tables.cpus.values()].filter(({ online }) => online).map(({ id }) => id);
+  }
+
+  private ownerOf(pages: MmPages): MmId | undefined {
+    for (const mm of this.tables.mms.values()) if (mm.pages?.id === pages.id) return mm.id;
+    return undefined;
+  }
+
+  /** From here on kernel code runs for this task: on its CPU, or where it ran last. */
+  actFor(tid: Pid): void {
+    if (!this.base.tlb || !this.tlb) return;
+    const task = this.peekTask(tid);
+    this.tlb.acting = task?.onCpu ?? task?.cpu ?? 0;
+  }
+
+  /** The CPU that a task runs on, as its accesses go through it; undefined where there is no TLB in their way. */
+  mmuOf(tid: Pid): Mmu | undefined {
+    const cpu = this.peekTask(tid)?.onCpu;
+    const { tlb } = this;
+    if (!tlb || cpu === undefined) return undefined;
+    return (page, grants, walk) => tlbAccess(tlb.cpu(cpu), page, walk, grants).entry !== undefined;
+  }
+
+  /** An IPI may have made a CPU load init_mm: what it has loaded is what its TLB says. */
+  private settleTlb(): void {
+    for (const { cpu, loadedMm, isLazy } of this.tlbDraft?.changed() ?? []) {
+      const record = this.peekCpu(cpu);
+      if (record?.loadedMm !== loadedMm || record.lazy !== isLazy)
+        Object.assign(this.cpu(cpu), { loadedMm, lazy: isLazy });
+    }
+  }
+
   peekRef(key: number): Ref | undefined {
     return this.refEdits.has(key) ? this.refEdits.get(key) : this.tables.refs.get(key);
   }
@@ -349,6 +405,7 @@ export class Transaction implements World {
 
   removeMm(id: MmId): void {
     this.noteSpace(id, this.mm(id), undefined);
+    this.tlb?.forget(id);
     this.mmDrafts.delete(id);
     this.own("mms").delete(id);
   }
@@ -378,6 +435,10 @@ export class Transaction implements World {
 
   putMemory(memory: MemoryState): void {
     this.restoredMemory = memory;
+  }
+
+  putTlb(tlb: TlbState): void {
+    this.restoredTlb = tlb;
   }
 
   putRecord(table: RecordTable, key: number, record: object | undefined): void {
@@ -516,6 +577,7 @@ export class Transaction implements World {
         this.profile,
         () => this.tables.mms.values(),
         (mapping) => this.mappersOf(mapping),
+        this.tlb?.gather,
       );
     return this.memoryDraft;
   }
