@@ -47,14 +47,18 @@ export function zapPages(
   details: ZapDetails,
 ): void {
   const emptied: number[] = [];
+  const noteEmptied = (page: number): void => {
+    emptied.push(page);
+    memory.gather?.freeTable(page, pages.table.span(1));
+  };
   const wholly = (page: number): boolean => start <= page && page + pages.table.span(1) <= end;
   pages.table.visitOwned(start, end, {
     table({ level, used }, page) {
-      if (details.freeTables && level === 0 && used === 0 && wholly(page)) emptied.push(page);
+      if (details.freeTables && level === 0 && used === 0 && wholly(page)) noteEmptied(page);
     },
     leaf(table, from, to, page) {
       zapEntries(memory, pages, vma, table, from, to, page, details);
-      if (details.freeTables && table.used === 0 && to - from === table.words.length / 2) emptied.push(page);
+      if (details.freeTables && table.used === 0 && to - from === table.words.length / 2) noteEmptied(page);
     },
     large(table, i, page) {
       const span = pages.table.span(table.level);

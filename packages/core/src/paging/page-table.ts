@@ -163,7 +163,7 @@ export class PageTable {
     if (!above || !table) return;
     this.#last = undefined;
     this.#lastFirst = -1;
-    this.#free(above, i, table, frames, page - (page % this.span(1)));
+    this.#free(above, i, table, frames);
   }
 
   /** Lays a table aside behind entry `i`, which maps memory itself: pgtable_trans_huge_deposit. */
@@ -360,7 +360,7 @@ export class PageTable {
     }
   }
 
-  #free(above: TablePage, i: number, table: TablePage, frames: TableFrames, page: number): void {
+  #free(above: TablePage, i: number, table: TablePage, frames: TableFrames, page?: number): void {
     assert(table.used === 0, "a table that is freed is empty");
     above.unlink(i);
     this.#count(table, -1);

@@ -1,5 +1,7 @@
 import { type MmStruct, PAGE_SIZE, type Pid, pageOf, readBytes, type Task } from "@pagetrail/core";
+import { CPU, readCpuFact } from "./cpu-fact.ts";
 import type { Cursor } from "./cursor.ts";
+import { type Fact, otherwise } from "./expectation.ts";
 import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
 import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
@@ -7,15 +9,10 @@ import { type Scene, sizeText } from "./scene.ts";
 import { type Scope, wholeWord } from "./scope.ts";
 import { bytesOf, needNumber, readRange, readValue } from "./value.ts";
 
-/** Looks whether something is so, and says what is otherwise; undefined when nothing is. */
-export type Fact = (scene: Scene) => string | undefined;
-
 /** A fact about the process that the line names first. */
 type ProcessFact = (scene: Scene, pid: Pid, name: string) => string | undefined;
 
 type FactReader = (cursor: Cursor, scope: Scope) => ProcessFact;
-
-const otherwise = (wanted: string, found: string): string => `expected ${wanted}, found ${found}`;
 
 const sameNumber = (
   what: string,
@@ -26,10 +23,10 @@ const sameNumber = (
 
 /** A number that an address space has. */
 const numberOf =
-  (what: string, of: (mm: MmStruct) => number): FactReader =>
+  (what: string, of: (mm: MmStruct, scene: Scene) => number): FactReader =>
   (cursor) => {
     const wanted = needNumber(cursor, "a number");
-    return (scene, pid) => sameNumber(what, wanted, of(scene.mm(pid)));
+    return (scene, pid) => sameNumber(what, wanted, of(scene.mm(pid), scene));
   };
 
 /** A number of pages that an address space has, given in bytes. */
@@ -76,7 +73,7 @@ const readFaults: FactReader = (cursor) => {
 };
 
 const readState: FactReader = (cursor) => {
-  const wanted = cursor.oneOf("running", "vforked", "zombie", "gone");
+  const wanted = cursor.oneOf("running", "runnable", "interruptible", "vforked", "zombie", "gone");
   return (scene, pid) => {
     const found = scene.task(pid)?.state ?? "gone";
     return found === wanted ? undefined : otherwise(wanted, found);
@@ -166,6 +163,7 @@ const FACTS: Readonly<Record<string, FactReader>> = {
     const wanted = needNumber(cursor, "a number of page tables");
     return (scene, pid) => sameNumber("tables", wanted, pagesOf(scene, pid).table.counted);
   },
+  tlb_gen: numberOf("tlb_gen", (mm, scene) => scene.context(mm.id).tlbGen),
   state: readState,
   pte: readEntry,
 };
@@ -193,8 +191,9 @@ const MACHINE_FACTS: Readonly<Record<string, (cursor: Cursor, scope: Scope) => F
 /** What a line may expect, when it is no list of mappings. */
 export const FACT_WORDS: readonly string[] = Object.keys(FACTS);
 
-/** A fact about the machine, where the line begins with the word for one. */
+/** A fact about the machine, where the line begins with the word for one, or about one of its CPUs. */
 export function readMachineFact(cursor: Cursor, scope: Scope): Fact | undefined {
+  if (cursor.sees(CPU)) return readCpuFact(cursor, scope);
   const word = cursor.word(...Object.keys(MACHINE_FACTS));
   return word === undefined ? undefined : MACHINE_FACTS[word]?.(cursor, scope);
 }

@@ -5,6 +5,7 @@ import {
   RELEASES,
   type ReleaseName,
   type Rlimits,
+  type TlbModel,
   UNLIMITED,
 } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
@@ -24,7 +25,9 @@ export interface Machine {
   limits: Rlimits;
   user: "root" | "nobody";
   pages: boolean;
+  /** 0 where nothing is said of CPUs: then every process is taken to run. */
   cpus: number;
+  tlb: TlbModel | undefined;
 }
 
 const MIB = 2 ** 20;
@@ -50,7 +53,8 @@ export function newMachine(): Machine {
     limits,
     user: "root",
     pages: true,
-    cpus: 1,
+    cpus: 0,
+    tlb: undefined,
   };
 }
 
@@ -94,12 +98,44 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
     machine.user = cursor.oneOf("root", "nobody");
   },
   pages: (cursor, machine) => {
+    const { column } = cursor;
     machine.pages = cursor.oneOf("on", "off") === "on";
+    if (!machine.pages && machine.tlb) throw cursor.problem("TLBs need pages", column);
   },
   cpus: (cursor, machine) => {
+    const { column } = cursor;
     machine.cpus = needNumber(cursor, "a number of processors");
+    if (machine.cpus < 1 || machine.cpus > MOST_CPUS)
+      throw cursor.problem(`a machine has 1 to ${MOST_CPUS} CPUs`, column);
+  },
+  tlb: (cursor, machine) => {
+    const { column } = cursor;
+    if (machine.cpus === 0) throw cursor.problem("TLBs need CPUs: 'cpus 2' comes first", column);
+    if (!machine.pages) throw cursor.problem("TLBs need pages", column);
+    machine.tlb = readTlb(cursor, column);
   },
 };
+
+const MOST_CPUS = 64;
+const WAYS = 4;
+
+/** `tlb 64 ways 4 fifo nopcid`: entries, then in any order what is not as usual. */
+function readTlb(cursor: Cursor, column: number): TlbModel {
+  const entries = needNumber(cursor, "a number of entries");
+  let ways = entries % WAYS === 0 ? WAYS : entries;
+  let replacement: TlbModel["replacement"] = "lru";
+  let pcid = true;
+  for (;;) {
+    const word = cursor.word("ways", "lru", "fifo", "random", "nopcid");
+    if (word === undefined) break;
+    if (word === "ways") ways = needNumber(cursor, "a number of places");
+    else if (word === "nopcid") pcid = false;
+    else replacement = word;
+  }
+  if (entries < 1 || ways < 1 || entries % ways !== 0)
+    throw cursor.problem(`${entries} entries make no sets of ${ways}`, column);
+  return { entries, ways, replacement, seed: 1, pcid };
+}
 
 export const RESOURCES = ["as", "data", "stack", "memlock"] as const;
 
@@ -148,6 +184,8 @@ export function profileOfMachine(machine: Machine): Profile {
       thp: machine.thp,
       paging: PAGING[machine.layout],
     },
+    scheduling: { ...base.scheduling, cpus: machine.cpus },
+    ...(machine.tlb && { tlb: machine.tlb }),
     limits: machine.limits,
     capabilities: { ipcLock: isRoot, sysRawio: isRoot, sysAdmin: isRoot, sysResource: isRoot },
   };

@@ -1,8 +1,10 @@
-import { fail, ok, PAGE_SIZE, type Result } from "@pagetrail/core";
+import { fail, ok, PAGE_SIZE, type Pid, type Result } from "@pagetrail/core";
 import type { Ask, VerbReader } from "./ask.ts";
 import { type Judge, readAwaited, succeeds } from "./awaited.ts";
+import { readCpu } from "./cpu-fact.ts";
 import { Cursor, type ScenarioProblem, Unreadable } from "./cursor.ts";
-import { type Fact, readMachineFact, readProcessFact } from "./fact.ts";
+import type { Fact } from "./expectation.ts";
+import { readMachineFact, readProcessFact } from "./fact.ts";
 import { type Machine, newMachine, profileOfMachine, readMachine } from "./machine.ts";
 import { type MapsLine, mapsFact, readMapsLine } from "./maps-fact.ts";
 import { MEMORY_VERBS } from "./memory-verbs.ts";
@@ -34,7 +36,18 @@ const SUBJECT = new RegExp(`${INDEXED.source}\\s*:`);
 const UNCOMMENTED = /^(?:"(?:[^"\\]|\\.)*"|[^"#]|"(?![^"]*"))*/;
 
 /** Words that a line may begin with, beside the name of a process. */
-const OPENINGS = ["machine", "process", "file", "truncate", "kill", "expect", "repeat", "for"] as const;
+const OPENINGS = [
+  "machine",
+  "process",
+  "kthread",
+  "switch",
+  "file",
+  "truncate",
+  "kill",
+  "expect",
+  "repeat",
+  "for",
+] as const;
 
 class ScenarioReader {
   readonly #lines: readonly string[];
@@ -51,7 +64,7 @@ class ScenarioReader {
 
   read(): Scenario {
     const statements = this.#block(undefined);
-    return { profile: profileOfMachine(this.#machine), cpus: this.#machine.cpus, statements };
+    return { profile: profileOfMachine(this.#machine), statements };
   }
 
   /** Statements up to the `end` that closes what began at a line, or up to the last line. */
@@ -104,6 +117,10 @@ class ScenarioReader {
         return undefined;
       case "process":
         return this.#process(cursor);
+      case "kthread":
+        return this.#kthread(cursor);
+      case "switch":
+        return this.#switch(cursor);
       case "file":
         return this.#file(cursor);
       case "truncate":
@@ -146,6 +163,28 @@ class ScenarioReader {
       { request: { call: "adopt", comm: name.of(scene), tgid: scene.subject }, given: { ret: 0 } },
     ];
     return this.#asking(cursor, who, ask);
+  }
+
+  #kthread(cursor: Cursor): RequestLine {
+    const name = newName(cursor, this.#scope, "process", "a name for the kernel thread");
+    const ask: Ask = (scene) => {
+      const comm = name.of(scene);
+      return [{ request: { call: "kthread", child: scene.hire(comm), comm } }];
+    };
+    return this.#asking(cursor, () => NOBODY, ask);
+  }
+
+  /** `switch cpu0 A asleep`: the CPU turns to A, and what it ran goes to sleep. */
+  #switch(cursor: Cursor): RequestLine {
+    const cpu = readCpu(cursor);
+    const next =
+      cursor.word("idle") === undefined ? knownName(cursor, this.#scope, "process", "a process") : undefined;
+    const asleep = cursor.word("asleep") !== undefined;
+    const ask: Ask = (scene) => {
+      const state = scene.leaves(cpu, asleep);
+      return [{ request: { call: "switch", cpu, next: next ? scene.pid(next.of(scene)) : 0, state } }];
+    };
+    return this.#asking(cursor, (scene) => scene.running(cpu), ask);
   }
 
   #file(cursor: Cursor): RequestLine {
@@ -233,5 +272,8 @@ class ScenarioReader {
     return { ...told, counter, from, to, body };
   }
 }
+
+/** Whoever asks for what no process asks. */
+const NOBODY = 0 as Pid;
 
 const indentOf = (line: string): number => line.length - line.trimStart().length;

@@ -47,8 +47,8 @@ const DONE: Outcome = { ret: 0 };
  * expectation is looked at. A failure does not end the run.
  */
 export function* runScenario(scenario: Scenario, sink: ImportSink): Generator<Happening> {
-  const { profile, cpus, statements } = scenario;
-  sink.start(profile, cpus === 1 ? { kind: "scenario" } : { kind: "scenario", cpus });
+  const { profile, statements } = scenario;
+  sink.start(profile, { kind: "scenario" });
   yield* new Run(initialState(profile), sink).block(statements);
 }
 

@@ -3,12 +3,15 @@ import {
   fileId,
   isLive,
   type KernelState,
+  type MmContext,
+  type MmId,
   type MmStruct,
   mmOf,
   type OpenFile,
   type Pid,
   pid,
   type Task,
+  tlbContexts,
 } from "@pagetrail/core";
 import type { PlaceWord } from "./value.ts";
 
@@ -86,7 +89,21 @@ export class Scene {
     const found = this.victim(name);
     if (this.task(found)?.state === "vforked")
       throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
+    if (this.state.profile.scheduling.cpus > 0 && this.task(found)?.onCpu === undefined)
+      throw this.impasse(`${name} runs on no CPU: a line such as 'switch cpu0 ${name}' has to come first`);
     return found;
+  }
+
+  /** Who runs on a CPU, as the kernel shows it: 0 for its idle task. */
+  running(cpu: number): Pid {
+    return Math.max(this.state.cpus.get(cpu)?.current ?? 0, 0) as Pid;
+  }
+
+  /** The letter of the state in which a CPU's task leaves it: asleep, for good, or ready to go on. */
+  leaves(cpu: number, asleep: boolean): string {
+    const task = this.task(this.running(cpu));
+    if (task && !isLive(task)) return "X";
+    return task && asleep ? "S" : "R";
   }
 
   /** The process of that name, if a signal can still end it. */
@@ -134,6 +151,13 @@ export class Scene {
     const mm = mmOf(this.state, of);
     if (!mm) throw this.impasse(`${this.nameOf(of)} has no address space any more`);
     return mm;
+  }
+
+  /** What the TLBs are told of an address space. */
+  context(mm: MmId): MmContext {
+    const found = tlbContexts(this.state).find((context) => context.mm === mm);
+    if (!found) throw this.impasse("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
+    return found;
   }
 
   segment(name: string): number {

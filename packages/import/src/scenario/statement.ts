@@ -1,7 +1,7 @@
 import type { Pid, Profile } from "@pagetrail/core";
 import type { Ask } from "./ask.ts";
 import type { Judge } from "./awaited.ts";
-import type { Fact } from "./fact.ts";
+import type { Fact } from "./expectation.ts";
 import type { Scene, Value } from "./scene.ts";
 
 /** A line that asks something of the kernel. */
@@ -43,7 +43,5 @@ export type Statement = RequestLine | ExpectationLine | Loop;
 /** A scenario that was read. */
 export interface Scenario {
   readonly profile: Profile;
-  /** Processors that the machine should have; nothing runs on them yet. */
-  readonly cpus: number;
   readonly statements: readonly Statement[];
 }
