@@ -49,6 +49,7 @@ const PROFILE: Shape<Profile> = {
     seed: "size",
     pcid: "flag",
   },
+  kernelHalf: ["classic"],
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
   capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag", sysResource: "flag" },
@@ -64,7 +65,7 @@ const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 ]);
 
 /** Members that a profile may lack. */
-const OPTIONAL: ReadonlySet<string> = new Set(["profile.tlb"]);
+const OPTIONAL: ReadonlySet<string> = new Set(["profile.tlb", "profile.kernelHalf"]);
 
 type Json = Readonly<Record<string, unknown>>;
 

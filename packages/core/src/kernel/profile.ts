@@ -24,6 +24,11 @@ export interface Profile {
   readonly scheduling: Scheduling;
   /** How the CPUs' TLBs are built; absent where they are not modelled. Needs CPUs, and pages that are known. */
   readonly tlb?: TlbModel | undefined;
+  /**
+   * As kernels before the modelled releases had it: the direct map at 0xffff880000000000, up to 4.19; on 32-bit a
+   * slot of kmap_atomic for each purpose, up to 2.6.36. Absent for the present one.
+   */
+  readonly kernelHalf?: "classic" | undefined;
   readonly vdso: VdsoPages;
   /** What the first processes of the log start with. */
   readonly limits: Rlimits;

@@ -454,6 +454,10 @@ export class Transaction implements World {
     return this.kspaceDraft;
   }
 
+  peekKspace(): Kspace {
+    return this.kspaceDraft ?? this.base.kspace;
+  }
+
   putKspace(kspace: Kspace): void {
     this.kspaceDraft = checkOutKspace(kspace);
   }

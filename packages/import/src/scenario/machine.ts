@@ -15,6 +15,8 @@ import { needNumber } from "./value.ts";
 export interface Machine {
   release: ReleaseName;
   layout: Profile["layout"];
+  /** Page tables of a 32-bit kernel; others have those of their layout. */
+  paging32: "2-level" | "pae";
   ram: number;
   swap: number;
   thp: Profile["pages"]["thp"];
@@ -43,6 +45,7 @@ export function newMachine(): Machine {
   return {
     release: "6.18",
     layout: "x86-64",
+    paging32: "pae",
     ram: 1024 * MIB,
     swap: 0,
     thp: "madvise",
@@ -74,6 +77,12 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
   },
   layout: (cursor, machine) => {
     machine.layout = cursor.oneOf("x86-64", "x86-64-5level", "i386");
+  },
+  paging: (cursor, machine) => {
+    const { column } = cursor;
+    machine.paging32 = cursor.oneOf("2-level", "pae");
+    if (machine.layout !== "i386")
+      throw cursor.problem("only 'layout i386' has a choice of page tables", column);
   },
   thp: (cursor, machine) => {
     machine.thp = cursor.oneOf("always", "madvise", "never");
@@ -159,7 +168,7 @@ export function readMachine(cursor: Cursor, machine: Machine): void {
   } while (!cursor.isAtEnd);
 }
 
-const PAGING = { "x86-64": "4-level", "x86-64-5level": "5-level", i386: "pae" } as const;
+const PAGING = { "x86-64": "4-level", "x86-64-5level": "5-level" } as const;
 
 /** The profile of the log that a scenario on this machine makes. */
 export function profileOfMachine(machine: Machine): Profile {
@@ -182,7 +191,7 @@ export function profileOfMachine(machine: Machine): Profile {
       known: machine.pages,
       frames: machine.ram / PAGE_SIZE,
       thp: machine.thp,
-      paging: PAGING[machine.layout],
+      paging: machine.layout === "i386" ? machine.paging32 : PAGING[machine.layout],
     },
     scheduling: { ...base.scheduling, cpus: machine.cpus },
     ...(machine.tlb && { tlb: machine.tlb }),
