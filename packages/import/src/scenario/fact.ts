@@ -1,18 +1,23 @@
 import { type MmStruct, PAGE_SIZE, type Pid, pageOf, readBytes, type Task } from "@pagetrail/core";
-import { CPU, readCpuFact } from "./cpu-fact.ts";
 import type { Cursor } from "./cursor.ts";
-import { type Fact, otherwise } from "./expectation.ts";
 import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
 import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
 import { type Scene, sizeText } from "./scene.ts";
+import { readCpuFact, readRefs } from "./sched-facts.ts";
 import { type Scope, wholeWord } from "./scope.ts";
 import { bytesOf, needNumber, readRange, readValue } from "./value.ts";
+
+/** Looks whether something is so, and says what is otherwise; undefined when nothing is. */
+export type Fact = (scene: Scene) => string | undefined;
 
 /** A fact about the process that the line names first. */
 type ProcessFact = (scene: Scene, pid: Pid, name: string) => string | undefined;
 
 type FactReader = (cursor: Cursor, scope: Scope) => ProcessFact;
+
+/** A fact that is not so, with what is. */
+export const otherwise = (wanted: string, found: string): string => `expected ${wanted}, found ${found}`;
 
 const sameNumber = (
   what: string,
@@ -72,8 +77,25 @@ const readFaults: FactReader = (cursor) => {
   return (scene, pid) => sameNumber("faults", wanted, faultsOf(scene.task(pid)));
 };
 
+/** States of a task's life as its chart has them, and that of one that is no more. */
+const STATES = [
+  "running",
+  "runnable",
+  "interruptible",
+  "uninterruptible",
+  "idling",
+  "stopped",
+  "traced",
+  "parked",
+  "vforked",
+  "dumping",
+  "zombie",
+  "dead",
+  "gone",
+] as const;
+
 const readState: FactReader = (cursor) => {
-  const wanted = cursor.oneOf("running", "runnable", "interruptible", "vforked", "zombie", "gone");
+  const wanted = cursor.oneOf(...STATES);
   return (scene, pid) => {
     const found = scene.task(pid)?.state ?? "gone";
     return found === wanted ? undefined : otherwise(wanted, found);
@@ -165,6 +187,10 @@ const FACTS: Readonly<Record<string, FactReader>> = {
   },
   tlb_gen: numberOf("tlb_gen", (mm, scene) => scene.context(mm.id).tlbGen),
   state: readState,
+  refs: (cursor) => {
+    const fact = readRefs(cursor);
+    return (scene, _, name) => fact(scene, name);
+  },
   pte: readEntry,
 };
 
@@ -191,9 +217,9 @@ const MACHINE_FACTS: Readonly<Record<string, (cursor: Cursor, scope: Scope) => F
 /** What a line may expect, when it is no list of mappings. */
 export const FACT_WORDS: readonly string[] = Object.keys(FACTS);
 
-/** A fact about the machine, where the line begins with the word for one, or about one of its CPUs. */
+/** A fact about the machine, where the line begins with the word for one. */
 export function readMachineFact(cursor: Cursor, scope: Scope): Fact | undefined {
-  if (cursor.sees(CPU)) return readCpuFact(cursor, scope);
+  if (cursor.sees(/cpu\d+(?!\w)/)) return readCpuFact(cursor, scope);
   const word = cursor.word(...Object.keys(MACHINE_FACTS));
   return word === undefined ? undefined : MACHINE_FACTS[word]?.(cursor, scope);
 }

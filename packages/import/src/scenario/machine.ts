@@ -27,8 +27,9 @@ export interface Machine {
   limits: Rlimits;
   user: "root" | "nobody";
   pages: boolean;
-  /** 0 where nothing is said of CPUs: then every process is taken to run. */
+  /** 0 where the scenario does not tell what runs where. */
   cpus: number;
+  lazyTlb: Profile["scheduling"]["lazyTlb"];
   tlb: TlbModel | undefined;
 }
 
@@ -38,6 +39,7 @@ const MIB = 2 ** 20;
 const KERNEL_BYTES = 4 * MIB;
 const LEAST_RAM = 20 * MIB;
 const MOST_RAM = 2 ** 42;
+const MOST_CPUS = 8192;
 
 /** The machine of a scenario that says nothing of it. */
 export function newMachine(): Machine {
@@ -57,6 +59,7 @@ export function newMachine(): Machine {
     user: "root",
     pages: true,
     cpus: 0,
+    lazyTlb: "refcount",
     tlb: undefined,
   };
 }
@@ -114,8 +117,7 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
   cpus: (cursor, machine) => {
     const { column } = cursor;
     machine.cpus = needNumber(cursor, "a number of processors");
-    if (machine.cpus < 1 || machine.cpus > MOST_CPUS)
-      throw cursor.problem(`a machine has 1 to ${MOST_CPUS} CPUs`, column);
+    if (machine.cpus > MOST_CPUS) throw cursor.problem(`a machine has at most ${MOST_CPUS} CPUs`, column);
   },
   tlb: (cursor, machine) => {
     const { column } = cursor;
@@ -123,9 +125,11 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
     if (!machine.pages) throw cursor.problem("TLBs need pages", column);
     machine.tlb = readTlb(cursor, column);
   },
+  lazy_tlb: (cursor, machine) => {
+    machine.lazyTlb = cursor.oneOf("refcount", "shootdown");
+  },
 };
 
-const MOST_CPUS = 64;
 const WAYS = 4;
 
 /** `tlb 64 ways 4 fifo nopcid`: entries, then in any order what is not as usual. */
@@ -193,9 +197,9 @@ export function profileOfMachine(machine: Machine): Profile {
       thp: machine.thp,
       paging: machine.layout === "i386" ? machine.paging32 : PAGING[machine.layout],
     },
-    scheduling: { ...base.scheduling, cpus: machine.cpus },
-    ...(machine.tlb && { tlb: machine.tlb }),
     limits: machine.limits,
+    scheduling: { cpus: machine.cpus, lazyTlb: machine.lazyTlb },
+    ...(machine.tlb && { tlb: machine.tlb }),
     capabilities: { ipcLock: isRoot, sysRawio: isRoot, sysAdmin: isRoot, sysResource: isRoot },
   };
 }

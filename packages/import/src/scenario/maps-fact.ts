@@ -1,6 +1,6 @@
 import { addressOf, permissions, type Vma, vmaName } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
-import type { Fact } from "./expectation.ts";
+import type { Fact } from "./fact.ts";
 import type { Name } from "./names.ts";
 import { needPath } from "./operands.ts";
 import type { Scene, Value } from "./scene.ts";

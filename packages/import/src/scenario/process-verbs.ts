@@ -142,11 +142,6 @@ function hardLimit({ state, subject }: Scene, resource: (typeof RESOURCES)[numbe
   return state.groups.get(tgid)?.limits[resource].hard ?? UNLIMITED;
 }
 
-const readUseMm: VerbReader = (cursor, scope) => {
-  const owner = knownName(cursor, scope, "process", "a process");
-  return asking((scene) => ({ call: "use_mm", target: scene.pid(owner.of(scene)) }));
-};
-
 /** What a process asks about processes, and about more than its own memory. */
 export const PROCESS_VERBS: Readonly<Record<string, VerbReader>> = {
   fork: cloning("fork"),
@@ -156,6 +151,11 @@ export const PROCESS_VERBS: Readonly<Record<string, VerbReader>> = {
   exit: exiting("exit"),
   exit_group: exiting("exit_group"),
   wait: readWait,
+  use_mm: (cursor, scope) => {
+    const owner = knownName(cursor, scope, "process", "a process");
+    return asking((scene) => ({ call: "use_mm", target: scene.pid(owner.of(scene)) }));
+  },
+  unuse_mm: () => asking(() => ({ call: "unuse_mm" })),
   shmget: readShmget,
   shmat: readShmat,
   shmdt: readShmdt,
@@ -163,6 +163,4 @@ export const PROCESS_VERBS: Readonly<Record<string, VerbReader>> = {
   prctl: readPrctl,
   personality: readPersonality,
   setrlimit: readSetrlimit,
-  use_mm: readUseMm,
-  unuse_mm: () => asking(() => ({ call: "unuse_mm" })),
 };

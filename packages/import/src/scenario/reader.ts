@@ -1,10 +1,8 @@
-import { fail, ok, PAGE_SIZE, type Pid, type Result } from "@pagetrail/core";
+import { fail, ok, PAGE_SIZE, type Result } from "@pagetrail/core";
 import type { Ask, VerbReader } from "./ask.ts";
 import { type Judge, readAwaited, succeeds } from "./awaited.ts";
-import { readCpu } from "./cpu-fact.ts";
 import { Cursor, type ScenarioProblem, Unreadable } from "./cursor.ts";
-import type { Fact } from "./expectation.ts";
-import { readMachineFact, readProcessFact } from "./fact.ts";
+import { type Fact, readMachineFact, readProcessFact } from "./fact.ts";
 import { type Machine, newMachine, profileOfMachine, readMachine } from "./machine.ts";
 import { type MapsLine, mapsFact, readMapsLine } from "./maps-fact.ts";
 import { MEMORY_VERBS } from "./memory-verbs.ts";
@@ -12,6 +10,7 @@ import { INDEXED, knownName, type Name, newName } from "./names.ts";
 import { knownPath, needPath } from "./operands.ts";
 import { PROCESS_VERBS } from "./process-verbs.ts";
 import type { Scene, Value } from "./scene.ts";
+import { SCHED_LINES } from "./sched-lines.ts";
 import { NAME, Scope } from "./scope.ts";
 import type { RequestLine, Scenario, Statement } from "./statement.ts";
 import { needNumber, readRange, readValue, takeNumber } from "./value.ts";
@@ -39,11 +38,10 @@ const UNCOMMENTED = /^(?:"(?:[^"\\]|\\.)*"|[^"#]|"(?![^"]*"))*/;
 const OPENINGS = [
   "machine",
   "process",
-  "kthread",
-  "switch",
   "file",
   "truncate",
   "kill",
+  "coredump",
   "expect",
   "repeat",
   "for",
@@ -109,6 +107,8 @@ class ScenarioReader {
   #statement(cursor: Cursor, inLoop: boolean): Statement | undefined {
     if (cursor.sees(SUBJECT)) return this.#request(cursor);
     const { column } = cursor;
+    const scheduled = this.#scheduled(cursor);
+    if (scheduled) return scheduled;
     const word = cursor.word(...OPENINGS, ...(inLoop ? (["end"] as const) : []));
     switch (word) {
       case "machine":
@@ -117,16 +117,13 @@ class ScenarioReader {
         return undefined;
       case "process":
         return this.#process(cursor);
-      case "kthread":
-        return this.#kthread(cursor);
-      case "switch":
-        return this.#switch(cursor);
       case "file":
         return this.#file(cursor);
       case "truncate":
         return this.#truncate(cursor);
       case "kill":
-        return this.#kill(cursor);
+      case "coredump":
+        return this.#signal(cursor, word);
       case "expect":
         return this.#expectation(cursor);
       case "repeat":
@@ -165,28 +162,6 @@ class ScenarioReader {
     return this.#asking(cursor, who, ask);
   }
 
-  #kthread(cursor: Cursor): RequestLine {
-    const name = newName(cursor, this.#scope, "process", "a name for the kernel thread");
-    const ask: Ask = (scene) => {
-      const comm = name.of(scene);
-      return [{ request: { call: "kthread", child: scene.hire(comm), comm } }];
-    };
-    return this.#asking(cursor, () => NOBODY, ask);
-  }
-
-  /** `switch cpu0 A asleep`: the CPU turns to A, and what it ran goes to sleep. */
-  #switch(cursor: Cursor): RequestLine {
-    const cpu = readCpu(cursor);
-    const next =
-      cursor.word("idle") === undefined ? knownName(cursor, this.#scope, "process", "a process") : undefined;
-    const asleep = cursor.word("asleep") !== undefined;
-    const ask: Ask = (scene) => {
-      const state = scene.leaves(cpu, asleep);
-      return [{ request: { call: "switch", cpu, next: next ? scene.pid(next.of(scene)) : 0, state } }];
-    };
-    return this.#asking(cursor, (scene) => scene.running(cpu), ask);
-  }
-
   #file(cursor: Cursor): RequestLine {
     const path = needPath(cursor);
     this.#scope.add("file", path);
@@ -214,10 +189,17 @@ class ScenarioReader {
     return this.#asking(cursor, (scene) => scene.subject, ask);
   }
 
-  #kill(cursor: Cursor): RequestLine {
+  /** A line about CPUs, kernel threads or references. */
+  #scheduled(cursor: Cursor): RequestLine | undefined {
+    const word = cursor.word(...Object.keys(SCHED_LINES));
+    const line = word === undefined ? undefined : SCHED_LINES[word]?.(cursor, this.#scope);
+    return line && this.#asking(cursor, line.who, line.ask);
+  }
+
+  #signal(cursor: Cursor, call: "kill" | "coredump"): RequestLine {
     const name = knownName(cursor, this.#scope, "process", "a process");
     const signal = cursor.need(/SIG[A-Z0-9]+/, "a signal such as SIGKILL");
-    const ask: Ask = () => [{ request: { call: "kill", signal }, given: { gone: signal } }];
+    const ask: Ask = () => [{ request: { call, signal }, given: { gone: signal } }];
     const line = this.#asking(cursor, (scene) => scene.victim(name.of(scene)), ask);
     // Being killed is what the line asks for.
     return line.judge === succeeds ? { ...line, judge: () => undefined } : line;
@@ -272,8 +254,5 @@ class ScenarioReader {
     return { ...told, counter, from, to, body };
   }
 }
-
-/** Whoever asks for what no process asks. */
-const NOBODY = 0 as Pid;
 
 const indentOf = (line: string): number => line.length - line.trimStart().length;

@@ -1,6 +1,7 @@
 import { decodeEvent, encodeEvent, violations } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { runText } from "../testing/scenario-text.ts";
+import { readScenario } from "./reader.ts";
 
 const ONE = "process A\nA: mmap p 16K rw private anon\n";
 const failuresOf = (text: string): readonly string[] => runText(`${ONE}${text}`).failures;
@@ -139,33 +140,65 @@ describe("expectations", () => {
   });
 });
 
-describe("CPUs", () => {
+describe("what runs on CPUs", () => {
+  const machine = "machine cpus 2\nprocess A\nkthread K\n";
+
+  test.each([
+    ["switch cpu0 A\nswitch cpu1 A -> EBUSY", []],
+    ["switch cpu0 K\nexpect A refs count 2", ["5:8: expected refs count 2, found count 1"]],
+    ["switch cpu0 A\nexpect cpu0 runs K", ["5:8: expected K, found A"]],
+    ["switch cpu0 A\nexpect cpu0 loaded init_mm", ["5:8: expected mm 1 to be loaded, found mm 2"]],
+    ["expect cpu0 lazy", ["4:8: expected lazy, found busy"]],
+    ["expect A refs freed", ["4:8: expected it freed, found users 1 count 1"]],
+    ["A: exit_group\nexpect A refs users 1", ["5:8: expected an address space, found that it was freed"]],
+    ["expect K refs users 1", ["4:8: K never had an address space"]],
+    ["expect cpu7 lazy", ["4:8: this machine has no cpu7: 'machine cpus 8' gives it one"]],
+    ["coredump A SIGSEGV\nA: fork B -> EINTR", []],
+    ["A: thread T\ncoredump T SIGSEGV\nA: fork B", ["6:1: A waits for a core dump, and will exit"]],
+  ])("%s", (text, failures) => {
+    expect(runText(machine + text).failures).toEqual(failures);
+  });
+
+  test("is told by the profile, and by events that a log can hold", () => {
+    const { events, state } = runText(
+      `${machine}switch cpu0 A\nswitch cpu0 K leaving D\nK: use_mm A\nK: unuse_mm`,
+    );
+    expect(state?.profile.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
+    for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
+    expect(events.map(({ tid }) => tid)).toEqual([100, 0, 0, 100, 101, 101]);
+    expect(state && [...violations(state)]).toEqual([]);
+  });
+
+  test("has bounds", () => {
+    expect(readScenario("machine cpus 9000")).toMatchObject({
+      error: { column: 14, what: "a machine has at most 8192 CPUs" },
+    });
+  });
+});
+
+describe("TLBs", () => {
   const TWO = "machine cpus 2 tlb 64\nprocess A\nkthread K\n";
   const failures = (text: string): readonly string[] => runText(`${TWO}${text}`).failures;
 
-  test("run what they are told to; who runs nowhere can ask for nothing", () => {
+  test("serve who runs; who runs nowhere can ask for nothing", () => {
     expect(failures("A: mmap p 4K rw private anon")).toEqual([
       "4:1: A runs on no CPU: a line such as 'switch cpu0 A' has to come first",
     ]);
     const text = `switch cpu0 A
-expect cpu0 runs A
 A: mmap p 4K rw private anon
 A: write p
-switch cpu0 K asleep
-expect A state interruptible
-expect cpu0 runs K
-expect cpu0 loaded A lazy
+switch cpu0 K
+expect cpu0 lazy
 K: use_mm A
-expect cpu0 loaded A busy
+expect cpu0 busy
 K: read p
 expect cpu0 tlb hits 1
 K: unuse_mm
 switch cpu1 A
 A: exit_group
 switch cpu1 idle
-expect cpu1 loaded init
-switch cpu0 A -> ESRCH
-switch cpu2 K -> ENODEV`;
+expect cpu1 loaded init_mm
+expect cpu1 busy`;
     const { failures: none, state } = runText(`${TWO}${text}`);
     expect(none).toEqual([]);
     expect(state && [...violations(state)]).toEqual([]);
@@ -173,18 +206,14 @@ switch cpu2 K -> ENODEV`;
 
   test("say what is otherwise", () => {
     const run = "switch cpu0 A\nA: mmap p 8K rw private anon\nA: write p\n";
-    expect(failures(`${run}expect cpu0 runs idle`)).toEqual(["7:8: expected idle, found A"]);
-    expect(failures(`${run}expect cpu1 runs A`)).toEqual(["7:8: expected A, found idle"]);
-    expect(failures(`${run}expect cpu0 loaded init`)).toEqual(["7:8: expected mm 1, found mm 2"]);
-    expect(failures(`${run}expect cpu0 loaded A lazy`)).toEqual(["7:8: expected lazy, found busy"]);
     expect(failures(`${run}expect cpu0 tlb entries 1 misses 3`)).toEqual([
       "7:8: expected entries 1 misses 3, found entries 1 misses 2",
     ]);
     expect(failures(`${run}expect cpu0 tlb holds p..p+8K`)).toEqual(["7:8: expected it to hold p+4K"]);
     expect(failures(`${run}expect cpu0 tlb lacks p`)).toEqual(["7:8: expected it to lack p"]);
     expect(failures(`${run}expect A tlb_gen 1`)).toEqual(["7:8: expected tlb_gen 1, found 0"]);
-    expect(failures("expect cpu2 runs idle")).toEqual([
-      "4:8: there is no cpu2: a machine line with 'cpus 3' gives one",
+    expect(failures("expect cpu2 tlb hits 0")).toEqual([
+      "4:8: this machine has no cpu2: 'machine cpus 3' gives it one",
     ]);
     const [none] = runText("machine cpus 1\nprocess A\nexpect cpu0 tlb entries 0").failures;
     expect(none).toContain("this machine has no TLBs: a machine line with 'tlb 64' gives it some");

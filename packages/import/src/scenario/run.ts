@@ -143,6 +143,7 @@ class Run {
     const seq = scene.state.seq + 1;
     const outcome = execute(tx, { tid, request, outcome: given ?? DONE });
     scene.state = tx.commit(seq);
+    scene.settle();
     const named = as === undefined || as === request.call ? {} : { as };
     const event: Event = { seq, tid, request, outcome, ...named, line };
     this.sink.event(event, scene.state);

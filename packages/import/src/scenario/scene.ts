@@ -32,6 +32,8 @@ export class Scene {
   subject: Pid = pid(FIRST_PID);
   readonly #values = new Map<string, bigint>();
   readonly #pids = new Map<string, Pid>();
+  /** The address space that each has, or had last. */
+  readonly #mms = new Map<string, MmId>();
   readonly #segments = new Map<string, number>();
   readonly #files = new Map<string, OpenFile>();
   #hired = 0;
@@ -84,26 +86,31 @@ export class Scene {
     return String(pid);
   }
 
-  /** The process of that name, if it can make a request. */
-  caller(name: string): Pid {
-    const found = this.victim(name);
-    if (this.task(found)?.state === "vforked")
-      throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
-    if (this.state.profile.scheduling.cpus > 0 && this.task(found)?.onCpu === undefined)
-      throw this.impasse(`${name} runs on no CPU: a line such as 'switch cpu0 ${name}' has to come first`);
+  /** The address space that a process has, or had before it exited. */
+  lastMm(name: string): MmId {
+    const found = this.#mms.get(name);
+    if (found === undefined) throw this.impasse(`${name} never had an address space`);
     return found;
   }
 
-  /** Who runs on a CPU, as the kernel shows it: 0 for its idle task. */
-  running(cpu: number): Pid {
-    return Math.max(this.state.cpus.get(cpu)?.current ?? 0, 0) as Pid;
+  /** Takes note of what every name's task has now. */
+  settle(): void {
+    for (const [name, pid] of this.#pids) {
+      const mm = this.task(pid)?.mm;
+      if (mm) this.#mms.set(name, mm);
+    }
   }
 
-  /** The letter of the state in which a CPU's task leaves it: asleep, for good, or ready to go on. */
-  leaves(cpu: number, asleep: boolean): string {
-    const task = this.task(this.running(cpu));
-    if (task && !isLive(task)) return "X";
-    return task && asleep ? "S" : "R";
+  /** The process of that name, if it can make a request. */
+  caller(name: string): Pid {
+    const found = this.victim(name);
+    const state = this.task(found)?.state;
+    if (state === "vforked")
+      throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
+    if (this.state.tlb && this.task(found)?.onCpu === undefined)
+      throw this.impasse(`${name} runs on no CPU: a line such as 'switch cpu0 ${name}' has to come first`);
+    if (state === "dumping") throw this.impasse(`${name} waits for a core dump, and will exit`);
+    return found;
   }
 
   /** The process of that name, if a signal can still end it. */

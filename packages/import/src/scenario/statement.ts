@@ -1,7 +1,7 @@
 import type { Pid, Profile } from "@pagetrail/core";
 import type { Ask } from "./ask.ts";
 import type { Judge } from "./awaited.ts";
-import type { Fact } from "./expectation.ts";
+import type { Fact } from "./fact.ts";
 import type { Scene, Value } from "./scene.ts";
 
 /** A line that asks something of the kernel. */
