@@ -298,15 +298,16 @@ export class Transaction implements World {
 
   /** From here on kernel code runs for this task: on its CPU, or where it ran last. */
   actFor(tid: Pid): void {
-    if (!this.base.tlb || !this.tlb) return;
+    const { tlb } = this;
+    if (!tlb) return;
     const task = this.peekTask(tid);
-    this.tlb.acting = task?.onCpu ?? task?.cpu ?? 0;
+    tlb.acting = task?.onCpu ?? task?.cpu ?? 0;
   }
 
   /** The CPU that a task runs on, as its accesses go through it; undefined where there is no TLB in their way. */
   mmuOf(tid: Pid): Mmu | undefined {
-    const cpu = this.peekTask(tid)?.onCpu;
     const { tlb } = this;
+    const cpu = tlb && this.peekTask(tid)?.onCpu;
     if (!tlb || cpu === undefined) return undefined;
     return (page, grants, walk) => tlbAccess(tlb.cpu(cpu), page, walk, grants).entry !== undefined;
   }
