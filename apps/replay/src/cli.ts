@@ -288,7 +288,7 @@ function addOwnership(program: Command, out: Output, settle: Settle): void {
     });
   program
     .command("cpus")
-    .description("show what each CPU runs at a moment, and which address space it has loaded")
+    .description("show what each CPU runs at a moment, which address space it has loaded, and its TLB")
     .addArgument(log())
     .addOption(at())
     .addOption(json())
@@ -374,7 +374,9 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     });
   program
     .command("vtop")
-    .description("walk the page tables to an address, as crash does: each level's entry, the frame, the VMA")
+    .description(
+      "walk the page tables to an address, as crash does: each level's entry, the frame, the VMA, the TLBs",
+    )
     .addArgument(log())
     .argument("<addr>", "the address")
     .addOption(at())

@@ -153,7 +153,17 @@ export class EventText {
       case "vmalloc":
         return `${size(r.bytes)}${r.caller === undefined ? "" : `, ${r.caller}`}`;
       case "vfree":
+      case "vunmap":
         return address(r.addr);
+      case "vmap": {
+        const { pfns, guard, caller } = r;
+        const frames = `frames ${pfns.join(" ")}${guard === 0 ? ", no guard" : ""}`;
+        return caller === undefined ? frames : `${frames}, ${caller}`;
+      }
+      case "kmap_atomic":
+        return `frame ${r.pfn}, cpu ${r.cpu}, ${r.type}`;
+      case "kunmap_atomic":
+        return `cpu ${r.cpu}, ${r.type}`;
       case "kmap":
       case "kunmap":
         return `frame ${r.pfn}`;

@@ -1,5 +1,5 @@
 import { isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
-import { type FaultEnd, freeSwapOf, releasePage, VM } from "../mm/index.ts";
+import { type FaultEnd, flushTlbPage, freeSwapOf, releasePage, VM } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, largeMapcount, maybeMappedShared, PG, type PhysMemory, unmapPage } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
@@ -90,6 +90,7 @@ function copyPage(fault: Fault, table: TablePage, i: number, old: number | undef
     unmapPage(phys, old, pages.id);
   }
   mapAnon(fault, table, i, pfn);
+  flushTlbPage(fault.edit, fault.page);
   if (old !== undefined) releasePage(memory, old);
   return "done";
 }

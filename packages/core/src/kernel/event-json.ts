@@ -17,10 +17,21 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64,
+ * it is, `load` an exec's record, `ints` a list of numbers, `words` of words, `ranges` one of pairs of words, `entry` 32 or 64,
  * `counter` one of the two that an address space has.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry" | "counter";
+type Form =
+  | "word"
+  | "page"
+  | "int"
+  | "ints"
+  | "size"
+  | "text"
+  | "record"
+  | "words"
+  | "ranges"
+  | "entry"
+  | "counter";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
@@ -72,10 +83,14 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   exit_group: { code: "int" },
   vmalloc: { bytes: "word", caller: "text" },
   vfree: { addr: "word" },
+  vmap: { pfns: "ints", guard: "int", caller: "text" },
+  vunmap: { addr: "word" },
   kmap: { pfn: "int" },
   kunmap: { pfn: "int" },
   kmap_local: { pfn: "int", cpu: "int" },
   kunmap_local: { addr: "word", cpu: "int" },
+  kmap_atomic: { pfn: "int", cpu: "int", type: "text" },
+  kunmap_atomic: { cpu: "int", type: "text" },
   switch: { cpu: "int", next: "int", state: "text", unfinished: "int" },
   finish_task_switch: { cpu: "int" },
   wake: { target: "int" },
@@ -128,6 +143,8 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "cached.dirty",
   "prctl.map",
   "vmalloc.caller",
+  "vmap.guard",
+  "vmap.caller",
 ]);
 
 type Json = Readonly<Record<string, unknown>>;
@@ -163,6 +180,8 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "number" ? value : undefined;
     case "int":
       return Number.isSafeInteger(value) ? value : undefined;
+    case "ints":
+      return Array.isArray(value) && value.every(Number.isSafeInteger) ? value : undefined;
     case "text":
       return typeof value === "string" ? value : undefined;
     case "record":

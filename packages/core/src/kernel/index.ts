@@ -12,5 +12,6 @@ export * from "./profile-json.ts";
 export * from "./request.ts";
 export * from "./state.ts";
 export * from "./step.ts";
+export { bootTlb, type TlbState, tlbContexts } from "./tlb-state.ts";
 export * from "./transaction.ts";
 export * from "./undo.ts";

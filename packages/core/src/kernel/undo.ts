@@ -31,6 +31,9 @@ export function undoSteps(state: KernelState, steps: readonly KernelStep[]): Ker
       case "ref":
         tx.putRecord(step.table, step.key, step.before);
         break;
+      case "tlb":
+        tx.putTlb(step.before);
+        break;
       case "kspace":
         tx.putKspace(step.before);
         break;

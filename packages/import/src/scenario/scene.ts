@@ -3,6 +3,7 @@ import {
   fileId,
   isLive,
   type KernelState,
+  type MmContext,
   type MmId,
   type MmStruct,
   mmOf,
@@ -10,6 +11,7 @@ import {
   type Pid,
   pid,
   type Task,
+  tlbContexts,
 } from "@pagetrail/core";
 import type { PlaceWord } from "./value.ts";
 
@@ -105,6 +107,8 @@ export class Scene {
     const state = this.task(found)?.state;
     if (state === "vforked")
       throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
+    if (this.state.tlb && this.task(found)?.onCpu === undefined)
+      throw this.impasse(`${name} runs on no CPU: a line such as 'switch cpu0 ${name}' has to come first`);
     if (state === "dumping") throw this.impasse(`${name} waits for a core dump, and will exit`);
     return found;
   }
@@ -154,6 +158,13 @@ export class Scene {
     const mm = mmOf(this.state, of);
     if (!mm) throw this.impasse(`${this.nameOf(of)} has no address space any more`);
     return mm;
+  }
+
+  /** What the TLBs are told of an address space. */
+  context(mm: MmId): MmContext {
+    const found = tlbContexts(this.state).find((context) => context.mm === mm);
+    if (!found) throw this.impasse("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
+    return found;
   }
 
   segment(name: string): number {
