@@ -1,0 +1,12 @@
+export { holds, numberAt, valueAt } from "./evaluate.ts";
+export * from "./expression.ts";
+export { GRAMMAR } from "./grammar.ts";
+export { mightChange, mightMatch } from "./might.ts";
+export type { Moment } from "./moment.ts";
+export { type ExpressionContext, type ExpressionProblem, parseExpression, parseSum } from "./parse.ts";
+export { type Found, type Search, search } from "./search.ts";
+export { BLOCK_EVENTS, type IndexJson, SearchIndex } from "./search-index.ts";
+export * from "./series.ts";
+export * from "./vocabulary.ts";
+export * from "./walk.ts";
+export * from "./watch.ts";
