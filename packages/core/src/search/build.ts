@@ -352,16 +352,13 @@ function numberOf(node: Node): Counted {
   };
 }
 
-/** Both sides in bytes where one of them is. */
+/** Both sides in bytes where one of them is, or is an address. */
 function sameUnit(left: Counted, right: Counted, node: Node): readonly [Counted, Counted] {
   const units = [left.unit, right.unit];
-  if (
-    units.includes("number") &&
-    units.includes("bytes") &&
-    !(left.sum.kind === "term" && right.sum.kind === "term")
-  )
+  const inText = left.sum.kind === "number" || right.sum.kind === "number";
+  if (inText && units.includes("number") && units.includes("bytes"))
     return stop(node, "K, M, G and T are for bytes, and this counts something else");
-  if (!units.includes("bytes")) return [left, right];
+  if (!units.includes("bytes") && !units.includes("address")) return [left, right];
   return [inBytes(left), inBytes(right)];
 }
 

@@ -112,6 +112,16 @@ export function* termsIn(of: Sum | Named): Iterable<Exclude<Sum, { kind: "number
   } else if (of.kind !== "number") yield of;
 }
 
+/** Every process or address space that an expression speaks of, one as often as it does. */
+export function* subjectsOf(e: Expression): Iterable<Subject> {
+  if (e.kind === "or" || e.kind === "and") {
+    yield* subjectsOf(e.left);
+    yield* subjectsOf(e.right);
+  } else if (e.kind === "not") yield* subjectsOf(e.of);
+  else if ("subject" in e) yield e.subject;
+  else for (const { subject } of termsOf(e)) if (subject) yield subject;
+}
+
 /** Processes whose users and references are asked for: those outlive the process's own use of its address space. */
 export function countedProcesses(e: Expression): readonly Pid[] {
   const pids = new Set<Pid>();

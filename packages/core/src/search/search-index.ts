@@ -130,7 +130,12 @@ export class SearchIndex implements SpaceHistory {
     return list[low - 1];
   }
 
-  /** At the end of the last whole block before `seq`. */
+  /** The start of the block that the event behind `seq` is in: the index knows last address spaces at these alone. */
+  boundary(seq: number): number {
+    const { first, blockEvents } = this.json;
+    return seq - ((seq - first) % blockEvents);
+  }
+
   lastSpace(pid: Pid, seq: number): MmId | undefined {
     return this.lastSpaceIn(pid, Math.floor((seq - this.json.first) / this.json.blockEvents) - 1);
   }

@@ -1,3 +1,4 @@
+import type { Pid } from "../base/index.ts";
 import type { Event } from "../kernel/index.ts";
 import { holds } from "./evaluate.ts";
 import { countedProcesses, type Expression, isMomentary, needsStates } from "./expression.ts";
@@ -74,6 +75,7 @@ export function* blocksOf(
 
 class Looker {
   readonly #walk: Walk;
+  readonly #counted: readonly Pid[];
   readonly #momentary: boolean;
   readonly #states: boolean;
 
@@ -82,27 +84,37 @@ class Looker {
     private readonly asked: Search,
   ) {
     const { expression, index } = asked;
-    this.#walk = new Walk(log, index ?? new ScannedSpaces(log), countedProcesses(expression));
+    this.#counted = countedProcesses(expression);
+    this.#walk = new Walk(log, index ?? new ScannedSpaces(log), this.#counted);
     this.#momentary = isMomentary(expression);
     this.#states = needsStates(expression);
   }
 
-  look({ from, to }: Block): Found[] {
+  look(block: Block): Found[] {
     const { expression, edge } = this.asked;
     const found: Found[] = [];
-    let before = true;
-    let isFirst = true;
-    for (const moment of this.#states ? this.#walk.from(from, to) : this.#walk.events(from, to)) {
-      const now = isFirst && this.#momentary ? false : holds(expression, moment);
-      if (isFirst) {
-        if (now && from === this.log.first && edge !== "changes")
+    let before: boolean | undefined;
+    for (const moment of this.#moments(block)) {
+      const now = before === undefined && this.#momentary ? false : holds(expression, moment);
+      if (before === undefined) {
+        if (now && block.from === this.log.first && edge !== "changes")
           found.push(place(this.log.first, moment, now));
       } else if (this.#momentary ? now : now !== before && (now || edge === "changes"))
-        found.push(place(moment.event?.seq ?? from, moment, now));
+        found.push(place(moment.event?.seq ?? block.from, moment, now));
       before = now;
-      isFirst = false;
     }
     return found;
+  }
+
+  /** The moment before a block, then those of its events. */
+  *#moments({ from, to }: Block): Iterable<Moment> {
+    if (!this.#states) {
+      yield* this.#walk.events(from, to);
+      return;
+    }
+    const { index } = this.asked;
+    const start = index && this.#counted.length > 0 ? index.boundary(from) : from;
+    for (const moment of this.#walk.from(start, to)) if (moment.after.seq >= from) yield moment;
   }
 }
 

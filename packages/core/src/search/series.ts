@@ -4,6 +4,7 @@ import { valueAt } from "./evaluate.ts";
 import { countedProcesses, type Sum, termsIn } from "./expression.ts";
 import { mightChange } from "./might.ts";
 import { blocksOf, type Search } from "./search.ts";
+import { BLOCK_EVENTS } from "./search-index.ts";
 import { type Recorded, ScannedSpaces, Walk } from "./walk.ts";
 
 /** A number over time. Its value is undefined where there is none, as before its process begins. */
@@ -23,14 +24,14 @@ export type SeriesItem =
 export function* series(
   log: Recorded,
   sum: Sum,
-  asked: Pick<Search, "from" | "to" | "index" | "blockEvents">,
+  { index, blockEvents = BLOCK_EVENTS }: Pick<Search, "index" | "blockEvents"> = {},
 ): Generator<SeriesItem> {
-  const { index } = asked;
   const ofEvents = [...termsIn(sum)].some(({ term }) => term.of === "event");
   const walk = new Walk(log, index ?? new ScannedSpaces(log), countedProcesses({ kind: "changed", of: sum }));
+  const whole = { from: log.first, to: log.last, direction: "forward" } as const;
   let last: Word | undefined;
   let isFirst = true;
-  for (const { number, from, to } of blocksOf(log, { ...asked, direction: "forward" })) {
+  for (const { number, from, to } of blocksOf(log, { ...whole, index, blockEvents })) {
     if (isFirst || index === undefined || mightChange(index, number, sum))
       for (const moment of walk.from(from, to)) {
         const value = valueAt(sum, moment) as Word | undefined;

@@ -4,8 +4,8 @@ import { MADV, MAP, type MmStruct, MREMAP, PROT } from "../mm/index.ts";
 import type { Task } from "../process/index.ts";
 import type { Moment } from "./moment.ts";
 
-/** What a number counts: only pages and bytes are ever converted. */
-export type Unit = "number" | "pages" | "bytes";
+/** What a number is: pages become bytes where they meet bytes, and an address goes with bytes as it is. */
+export type Unit = "number" | "pages" | "bytes" | "address";
 
 /** Something that has a number, or a name. What it is of says where it is looked up. */
 export type Term<V> =
@@ -24,7 +24,7 @@ const space = (read: (mm: MmStruct) => number | undefined, unit: Unit = "number"
 });
 
 const pages = (read: (mm: MmStruct) => number | undefined): NumberTerm => space(read, "pages");
-const place = (read: (mm: MmStruct) => number): NumberTerm => space(read, "bytes");
+const place = (read: (mm: MmStruct) => number): NumberTerm => space(read, "address");
 const vmas: NumberTerm = space((mm) => mm.vmas.size);
 
 /** Numbers of an address space. Those of pages are known only where the log tells of pages. */
@@ -101,11 +101,11 @@ const textArgument = (member: string): NameTerm => ({
 
 /** Arguments of calls, under the names that a log has for them. */
 export const ARGUMENTS: Readonly<Record<string, Unit>> = {
-  addr: "bytes",
+  addr: "address",
   length: "bytes",
   oldLength: "bytes",
   newLength: "bytes",
-  newAddr: "bytes",
+  newAddr: "address",
   offset: "bytes",
   size: "bytes",
   soft: "bytes",
@@ -137,7 +137,7 @@ export const EVENT_TERMS: Readonly<Record<string, NumberTerm>> = {
   },
   tid: { of: "event", unit: "number", read: ({ tid }) => tid },
   pid: { of: "event", unit: "number", read: (event, moment) => processOf(event, moment) },
-  ret: { of: "event", unit: "bytes", read: ({ outcome }) => ("ret" in outcome ? outcome.ret : undefined) },
+  ret: { of: "event", unit: "address", read: ({ outcome }) => ("ret" in outcome ? outcome.ret : undefined) },
   ...Object.fromEntries(Object.entries(ARGUMENTS).map(([name, unit]) => [name, argument(name, unit)])),
 };
 
