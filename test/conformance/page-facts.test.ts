@@ -1,15 +1,17 @@
 import {
   accountLines,
+  comparePageSequences,
   type FamilyMoment,
   LivePages,
   type MemberAccount,
   PAGEMAP,
+  pageScenarioText,
   SIZE_FIELDS,
   SMAPS_FIELDS,
   whyNoLivePages,
 } from "@pagetrail/conformance";
 import { afterAll, describe, expect, test } from "vitest";
-import { FACTS, type Fact, WINDOW, ZERO_PROBE } from "./page-facts.ts";
+import { FACTS, type Fact, SWAP_FACTS, WINDOW, ZERO_PROBE } from "./page-facts.ts";
 
 const reason = whyNoLivePages();
 
@@ -78,14 +80,26 @@ describe.skipIf(reason !== undefined)(
     const live = reason === undefined ? new LivePages() : undefined;
     afterAll(() => live?.close());
 
-    const facts = Object.values(FACTS).flat();
+    const swaps = live !== undefined && live.machine.sysctl.swapPages > 0;
+    const groups = swaps ? { swap: SWAP_FACTS } : FACTS;
+    const facts = Object.values(groups).flat();
     const runs = live?.execute([ZERO_PROBE, ...facts.map(({ first, act }) => [...first, ...act])]) ?? [];
+    const mine = live
+      ? comparePageSequences(
+          live,
+          facts.map(({ first, act }) => [...first, ...act]),
+        )
+      : [];
     const zeros = frameOfZeros(runs[0]?.moments.at(-1));
-    for (const [heading, group] of Object.entries(FACTS)) {
+    for (const [heading, group] of Object.entries(groups)) {
       describe(heading, () => {
         for (const fact of group) {
           test(`kernel: ${fact.says}`, () => {
             hold(fact, runs[1 + facts.indexOf(fact)]?.moments ?? [], zeros);
+          });
+          test(`model: ${fact.says}`, () => {
+            const difference = mine[facts.indexOf(fact)];
+            expect(difference && pageScenarioText(difference)).toBeUndefined();
           });
         }
       });

@@ -65,8 +65,10 @@ const [read, write, exec] = [touch("read"), touch("write"), touch("exec")];
 const reach = (addr: number | bigint): PageOperation => me({ access: { addr, kind: "read" } });
 const fork = me({ life: "fork" });
 const exit = (member: number): PageOperation => by(member, { life: "exit" });
-const munmap = (page: number, pages: number) =>
-  me({ request: { call: "munmap", addr: at(page), length: pages * PAGE } });
+const unmapping = (page: number, pages: number): Deed => ({
+  request: { call: "munmap", addr: at(page), length: pages * PAGE },
+});
+const munmap = (page: number, pages: number) => me(unmapping(page, pages));
 const mprotect = (page: number, pages: number, prot: number) =>
   me({ request: { call: "mprotect", addr: at(page), length: pages * PAGE, prot } });
 const advise = (advice: number, page: number, pages: number) =>
@@ -638,6 +640,458 @@ const HUGE: readonly Fact[] = [
   },
 ];
 
+/** A huge page in small entries, of which a child had all until it exited. */
+const HUGE_IN_PARTS = [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, exit(1)];
+const GONE = { Anonymous: -1, RssAnon: -1, VmRSS: -1 };
+
+const HUGE_PARTS: readonly Fact[] = [
+  {
+    says: "a page of one is taken over when the others are gone",
+    first: HUGE_IN_PARTS,
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["abcd"], ["abcd"]],
+  },
+  {
+    says: "so it is where another page of it is no longer mapped",
+    first: [...HUGE_IN_PARTS, munmap(1, 1)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["a-bc"], ["a-bc"]],
+  },
+  {
+    says: "so it is where another page of it was moved",
+    first: [...HUGE_IN_PARTS, mremap(1, 1, 1, MOVE, 4 * BLOCK)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["a-bc"], ["a-bc"]],
+  },
+  {
+    says: "so it is for the page that was moved",
+    first: [...HUGE_IN_PARTS, mremap(1, 1, 1, MOVE, 2 * BLOCK + 7)],
+    act: [write(2 * BLOCK + 7)],
+    change: { minor: 1 },
+  },
+  {
+    says: "a page of one is copied while a child maps the same page",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork],
+    act: [write(2)],
+    change: { minor: 1, Private_Dirty: 1, Shared_Dirty: -1, Pss: 0.5, Pss_Dirty: 0.5 },
+    frames: [
+      ["abcd", "abcd"],
+      ["abed", "abcd"],
+    ],
+  },
+  {
+    says: "a page of one is copied while a child maps any other page of it",
+    first: [
+      ...HUGE_READY,
+      write(0),
+      mprotect(3, 1, READ),
+      fork,
+      by(1, unmapping(0, 3)),
+      by(1, unmapping(4, 2 * BLOCK - 4)),
+    ],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [
+      ["abcd", "---d"],
+      ["abed", "---d"],
+    ],
+  },
+  {
+    says: "a page of one is copied by a grandchild, though it is left alone: a third address space is not followed",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, by(1, { life: "fork" }), exit(0), exit(1)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "so it is by a second child",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(0), exit(1)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "so it is by a second child, whichever of the others went first",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(1), exit(0)],
+    act: [write(2, 2)],
+    member: 2,
+    change: { minor: 1 },
+    frames: [["abcd"], ["abed"]],
+  },
+  {
+    says: "a page of one is taken over by the parent that is left",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork, fork, exit(2), exit(1)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["abcd"], ["abcd"]],
+  },
+  {
+    says: "the last page of one that is mapped is copied, so that the rest is free",
+    first: [...HUGE_IN_PARTS, munmap(0, 2), munmap(3, 2 * BLOCK - 3)],
+    act: [write(2)],
+    change: { minor: 1 },
+    frames: [["--a-"], ["--b-"]],
+  },
+  {
+    says: "of one that may be written to, it is not",
+    first: [...HUGE_READY, write(0), munmap(0, 2), munmap(3, 2 * BLOCK - 3)],
+    act: [write(2)],
+    change: {},
+    frames: [["--a-"], ["--a-"]],
+  },
+  {
+    says: "one of its pages that may not be written to stays so when it is locked",
+    first: [...HUGE_IN_PARTS, lock(0, 4)],
+    act: [read(3)],
+    change: {},
+  },
+  {
+    says: "a page of one that goes leaves the others where they are",
+    first: [...HUGE_READY, write(0)],
+    act: [munmap(1, 1)],
+    change: { ...GONE, AnonHugePages: -BLOCK, VmSize: -1 },
+    frames: [["abcd"], ["a-cd"]],
+  },
+];
+
+const HUGE_ADVICE: readonly Fact[] = [
+  { says: "MADV_COLD of a whole one", first: [...HUGE_READY, write(0)], act: [advise(MADV.COLD, 0, BLOCK)] },
+  { says: "MADV_COLD of a part of one", first: [...HUGE_READY, write(0)], act: [advise(MADV.COLD, 2, 5)] },
+  {
+    says: "MADV_COLD of a part of one, then a fork and an exit",
+    first: [...HUGE_READY, write(0), advise(MADV.COLD, 2, 5), fork, fork, exit(0), exit(1)],
+    act: [write(9, 2)],
+    member: 2,
+  },
+  {
+    says: "MADV_COLD of a whole one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.COLD, 0, BLOCK)],
+  },
+  {
+    says: "MADV_COLD of a part of one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.COLD, 2, 5)],
+  },
+  { says: "MADV_COLD of zeros", first: [...HUGE_READY, read(0)], act: [advise(MADV.COLD, 0, BLOCK)] },
+  { says: "MADV_COLD of a part of zeros", first: [...HUGE_READY, read(0)], act: [advise(MADV.COLD, 2, 5)] },
+  {
+    says: "MADV_COLD of one in parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.COLD, 0, BLOCK)],
+  },
+  {
+    says: "MADV_COLD of some parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.COLD, 1, 5)],
+  },
+  {
+    says: "MADV_COLD of what is left of one",
+    first: [...HUGE_READY, write(0), munmap(8, 2 * BLOCK - 8)],
+    act: [advise(MADV.COLD, 0, 8)],
+  },
+  {
+    says: "MADV_COLD of some parts that a child has too",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork],
+    act: [advise(MADV.COLD, 1, 5)],
+  },
+  {
+    says: "a write after MADV_COLD of a whole one",
+    first: [...HUGE_READY, write(0), advise(MADV.COLD, 0, BLOCK)],
+    act: [write(1)],
+  },
+  { says: "MADV_FREE of a whole one", first: [...HUGE_READY, write(0)], act: [advise(MADV.FREE, 0, BLOCK)] },
+  { says: "MADV_FREE of a part of one", first: [...HUGE_READY, write(0)], act: [advise(MADV.FREE, 2, 5)] },
+  {
+    says: "MADV_FREE of a part of one, then a fork and an exit",
+    first: [...HUGE_READY, write(0), advise(MADV.FREE, 2, 5), fork, fork, exit(0), exit(1)],
+    act: [write(9, 2)],
+    member: 2,
+  },
+  {
+    says: "MADV_FREE of a whole one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.FREE, 0, BLOCK)],
+  },
+  {
+    says: "MADV_FREE of a part of one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.FREE, 2, 5)],
+  },
+  { says: "MADV_FREE of zeros", first: [...HUGE_READY, read(0)], act: [advise(MADV.FREE, 0, BLOCK)] },
+  { says: "MADV_FREE of a part of zeros", first: [...HUGE_READY, read(0)], act: [advise(MADV.FREE, 2, 5)] },
+  {
+    says: "MADV_FREE of one in parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.FREE, 0, BLOCK)],
+  },
+  {
+    says: "MADV_FREE of some parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.FREE, 1, 5)],
+  },
+  {
+    says: "MADV_FREE of what is left of one",
+    first: [...HUGE_READY, write(0), munmap(8, 2 * BLOCK - 8)],
+    act: [advise(MADV.FREE, 0, 8)],
+  },
+  {
+    says: "MADV_FREE of some parts that a child has too",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork],
+    act: [advise(MADV.FREE, 1, 5)],
+  },
+  {
+    says: "a write after MADV_FREE of a whole one",
+    first: [...HUGE_READY, write(0), advise(MADV.FREE, 0, BLOCK)],
+    act: [write(1)],
+  },
+  {
+    says: "MADV_PAGEOUT of a whole one",
+    first: [...HUGE_READY, write(0)],
+    act: [advise(MADV.PAGEOUT, 0, BLOCK)],
+  },
+  {
+    says: "MADV_PAGEOUT of a part of one",
+    first: [...HUGE_READY, write(0)],
+    act: [advise(MADV.PAGEOUT, 2, 5)],
+  },
+  {
+    says: "MADV_PAGEOUT of a part of one, then a fork and an exit",
+    first: [...HUGE_READY, write(0), advise(MADV.PAGEOUT, 2, 5), fork, fork, exit(0), exit(1)],
+    act: [write(9, 2)],
+    member: 2,
+  },
+  {
+    says: "MADV_PAGEOUT of a whole one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.PAGEOUT, 0, BLOCK)],
+  },
+  {
+    says: "MADV_PAGEOUT of a part of one that a child has too",
+    first: [...HUGE_READY, write(0), fork],
+    act: [advise(MADV.PAGEOUT, 2, 5)],
+  },
+  { says: "MADV_PAGEOUT of zeros", first: [...HUGE_READY, read(0)], act: [advise(MADV.PAGEOUT, 0, BLOCK)] },
+  {
+    says: "MADV_PAGEOUT of a part of zeros",
+    first: [...HUGE_READY, read(0)],
+    act: [advise(MADV.PAGEOUT, 2, 5)],
+  },
+  {
+    says: "MADV_PAGEOUT of one in parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.PAGEOUT, 0, BLOCK)],
+  },
+  {
+    says: "MADV_PAGEOUT of some parts",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ)],
+    act: [advise(MADV.PAGEOUT, 1, 5)],
+  },
+  {
+    says: "MADV_PAGEOUT of what is left of one",
+    first: [...HUGE_READY, write(0), munmap(8, 2 * BLOCK - 8)],
+    act: [advise(MADV.PAGEOUT, 0, 8)],
+  },
+  {
+    says: "MADV_PAGEOUT of some parts that a child has too",
+    first: [...HUGE_READY, write(0), mprotect(3, 1, READ), fork],
+    act: [advise(MADV.PAGEOUT, 1, 5)],
+  },
+  {
+    says: "a write after MADV_PAGEOUT of a whole one",
+    first: [...HUGE_READY, write(0), advise(MADV.PAGEOUT, 0, BLOCK)],
+    act: [write(1)],
+  },
+];
+
+/** Two pages in swap, and the others in memory. */
+const SWAPPED = [anon(0, 8), write(0), write(1), write(2), write(3), advise(MADV.PAGEOUT, 0, 2)];
+const OUT = { RssAnon: -1, VmRSS: -1, VmSwap: 1 };
+const IN = { RssAnon: 1, VmRSS: 1, VmSwap: -1 };
+
+/** What is known where swap is switched on, as memory that is compressed. */
+export const SWAP_FACTS: readonly Fact[] = [
+  {
+    says: "MADV_PAGEOUT puts written pages into swap",
+    first: [anon(0, 8), write(0), write(1)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+    change: OUT,
+  },
+  { says: "a read brings one back", first: SWAPPED, act: [read(0)], change: { ...IN, major: 1 } },
+  { says: "a write brings one back", first: SWAPPED, act: [write(0)], change: { ...IN, major: 1 } },
+  { says: "one that was read may be written to", first: [...SWAPPED, read(0)], act: [write(0)], change: {} },
+  { says: "munmap frees what is in swap", first: SWAPPED, act: [munmap(0, 8)] },
+  {
+    says: "MADV_DONTNEED frees what is in swap",
+    first: SWAPPED,
+    act: [advise(MADV.DONTNEED, 0, 1)],
+    change: { VmSwap: -1 },
+  },
+  {
+    says: "MADV_FREE frees what is in swap",
+    first: SWAPPED,
+    act: [advise(MADV.FREE, 0, 1)],
+    change: { VmSwap: -1 },
+  },
+  {
+    says: "MADV_WILLNEED reads what is in swap",
+    first: [...SWAPPED, advise(MADV.WILLNEED, 0, 2)],
+    act: [read(0)],
+  },
+  {
+    says: "mremap moves what is in swap",
+    first: [...SWAPPED, mremap(0, 4, 4, MOVE, 16)],
+    act: [read(16)],
+    change: { ...IN, major: 1 },
+  },
+  {
+    says: "protection goes for what is in swap",
+    first: [...SWAPPED, mprotect(0, 4, READ)],
+    act: [read(0)],
+    change: { ...IN, major: 1 },
+  },
+  {
+    says: "protection and back",
+    first: [...SWAPPED, mprotect(0, 4, READ), read(0), mprotect(0, 4, RW)],
+    act: [write(0)],
+  },
+  { says: "a fork copies what is in swap", first: SWAPPED, act: [fork] },
+  { says: "the first to read after a fork", first: [...SWAPPED, fork], act: [read(0)] },
+  {
+    says: "the second to read after a fork",
+    first: [...SWAPPED, fork, read(0)],
+    act: [read(0, 1)],
+    member: 1,
+  },
+  { says: "the first to write after a fork", first: [...SWAPPED, fork], act: [write(0)] },
+  {
+    says: "the second to write after a fork",
+    first: [...SWAPPED, fork, write(0)],
+    act: [write(0, 1)],
+    member: 1,
+  },
+  { says: "a write after both read", first: [...SWAPPED, fork, read(0), read(0, 1)], act: [write(0)] },
+  {
+    says: "a write after both read and one exited",
+    first: [...SWAPPED, fork, read(0), read(0, 1), exit(1)],
+    act: [write(0)],
+  },
+  { says: "a write after one read", first: [...SWAPPED, fork, read(0)], act: [write(0)] },
+  {
+    says: "a write after one read and the other exited",
+    first: [...SWAPPED, fork, read(0), exit(1)],
+    act: [write(0)],
+  },
+  { says: "a write after the other exited", first: [...SWAPPED, fork, exit(1)], act: [write(0)] },
+  {
+    says: "a write after the other exited, read first",
+    first: [...SWAPPED, fork, exit(1), read(0)],
+    act: [write(0)],
+  },
+  {
+    says: "out, in and out again",
+    first: [...SWAPPED, read(0), advise(MADV.PAGEOUT, 0, 1)],
+    act: [write(0)],
+  },
+  {
+    says: "a shared page stays",
+    first: [anon(0, 8), write(0), fork],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+    change: {},
+  },
+  { says: "locking brings it back", first: SWAPPED, act: [lock(0, 2)] },
+  { says: "populating brings it back", first: SWAPPED, act: [advise(MADV.POPULATE_READ, 0, 2)] },
+  { says: "populating for writing brings it back", first: SWAPPED, act: [advise(MADV.POPULATE_WRITE, 0, 2)] },
+  {
+    says: "what was only read goes nowhere",
+    first: [anon(0, 8), read(0)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+    change: {},
+  },
+  {
+    says: "shared memory goes to swap",
+    first: [sharedAnon(0, 4), write(0)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+  },
+  {
+    says: "shared memory comes back",
+    first: [sharedAnon(0, 4), write(0), advise(MADV.PAGEOUT, 0, 1)],
+    act: [read(0)],
+  },
+  {
+    says: "shared memory comes back with a write",
+    first: [sharedAnon(0, 4), write(0), advise(MADV.PAGEOUT, 0, 1)],
+    act: [write(0)],
+  },
+  {
+    says: "shared memory that was only read goes away",
+    first: [sharedAnon(0, 4), read(0)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+  },
+  {
+    says: "populating shared memory from swap",
+    first: [sharedAnon(0, 4), write(0), write(1), advise(MADV.PAGEOUT, 0, 2)],
+    act: [advise(MADV.POPULATE_READ, 0, 4)],
+  },
+  {
+    says: "a child brings shared memory back",
+    first: [sharedAnon(0, 4), write(0), fork, advise(MADV.PAGEOUT, 0, 1)],
+    act: [read(0, 1)],
+    member: 1,
+  },
+  {
+    says: "a file in memory is cut while in swap",
+    first: [sharedFile(MEMFD, 0, 8), write(2), advise(MADV.PAGEOUT, 2, 1), truncate(MEMFD, 2)],
+    act: [truncate(MEMFD, 8)],
+  },
+  {
+    says: "a private mapping of shared memory from swap",
+    first: [sharedFile(MEMFD, 0, 8), write(2), advise(MADV.PAGEOUT, 2, 1), privateFile(MEMFD, 16, 8, RW, 0)],
+    act: [read(18)],
+  },
+  {
+    says: "a private write to shared memory from swap",
+    first: [sharedFile(MEMFD, 0, 8), write(2), advise(MADV.PAGEOUT, 2, 1), privateFile(MEMFD, 16, 8, RW, 0)],
+    act: [write(18)],
+  },
+  {
+    says: "MADV_REMOVE of what is in swap",
+    first: [sharedAnon(0, 4), write(0), advise(MADV.PAGEOUT, 0, 1)],
+    act: [advise(MADV.REMOVE, 0, 1)],
+  },
+  {
+    says: "MADV_WILLNEED of shared memory in swap",
+    first: [sharedAnon(0, 4), write(0), advise(MADV.PAGEOUT, 0, 1), advise(MADV.WILLNEED, 0, 1)],
+    act: [read(0)],
+  },
+  {
+    says: "a huge page goes to swap",
+    first: [...HUGE_READY, write(0)],
+    act: [advise(MADV.PAGEOUT, 0, BLOCK)],
+  },
+  {
+    says: "a huge page comes back",
+    first: [...HUGE_READY, write(0), advise(MADV.PAGEOUT, 0, BLOCK)],
+    act: [read(5)],
+  },
+  {
+    says: "MADV_FREE, then out",
+    first: [anon(0, 8), write(0), advise(MADV.FREE, 0, 1)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+  },
+  { says: "wipe on fork", first: [...SWAPPED, advise(MADV.WIPEONFORK, 0, 8)], act: [fork] },
+  {
+    says: "a private copy of a file goes to swap",
+    first: [privateFile(DISK, 0, 4), write(0)],
+    act: [advise(MADV.PAGEOUT, 0, 1)],
+  },
+];
+
 /** Afterwards the first page of the window is the frame of zeros. */
 export const ZERO_PROBE: readonly PageOperation[] = [anon(0, 1), read(0)];
 
@@ -650,4 +1104,6 @@ export const FACTS: Readonly<Record<string, readonly Fact[]>> = {
   "guard regions": GUARDS,
   "page tables": TABLES,
   "huge pages": HUGE,
+  "huge pages in parts": HUGE_PARTS,
+  "huge pages and advice": HUGE_ADVICE,
 };

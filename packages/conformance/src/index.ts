@@ -38,6 +38,8 @@ export { LivePages, type PagePlace, whyNoLivePages } from "./pages/live-pages.ts
 export type { Deed, PageOperation } from "./pages/operation.ts";
 export {
   compareRecorded,
+  drawRuns,
+  type NamedRun,
   type PageRecording,
   type RecordedRun,
   readPageRecording,

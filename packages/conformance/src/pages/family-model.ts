@@ -28,7 +28,7 @@ import {
   type SizeField,
 } from "./account.ts";
 import { CACHED_PAGES, type FamilyRun, FILE_PAGES, type PagePlace } from "./live-pages.ts";
-import { CODE, type PageOperation } from "./operation.ts";
+import { type Access, CODE, FILL_BYTE, type PageOperation } from "./operation.ts";
 
 const MEMFD = 20 as FileId;
 const DISK = 28 as FileId;
@@ -190,11 +190,16 @@ export class FamilyModel {
   #perform(tx: Transaction, operation: PageOperation): Outcome {
     const tid = this.tid(operation.member);
     if (!this.#alive.has(operation.member)) return { errno: "ESRCH" };
-    if ("access" in operation) return this.#ask(tx, tid, { call: "access", ...operation.access });
+    if ("access" in operation) return this.#access(tx, tid, operation.access);
     if ("truncate" in operation) return this.#resize(tx, tid, operation.truncate.fd, operation.truncate.size);
     if ("fill" in operation) return this.#fill(tx, tid, operation.fill);
     if ("request" in operation) return this.#ask(tx, tid, operation.request);
     return operation.life === "fork" ? this.#fork(tx, tid) : this.#exit(tx, operation.member);
+  }
+
+  #access(tx: Transaction, tid: Pid, { addr, kind }: Access): Outcome {
+    const value = kind === "write" ? { value: FILL_BYTE.toString(16) } : {};
+    return this.#ask(tx, tid, { call: "access", addr, kind, ...value });
   }
 
   /** Every open file of the inode learns of its new size. */

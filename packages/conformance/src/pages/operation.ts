@@ -4,6 +4,12 @@ import { hexOf, type Operation, systemCall } from "../operation.ts";
 /** What an instruction does with a byte. */
 export type AccessKind = "read" | "write" | "exec";
 
+/** A byte that an instruction touches. */
+export interface Access {
+  readonly addr: Word;
+  readonly kind: AccessKind;
+}
+
 /** What one member of a family of processes does. */
 export type Deed =
   | {
@@ -11,7 +17,7 @@ export type Deed =
       /** The descriptor that stands for the request's file. */
       readonly fd?: number;
     }
-  | { readonly access: { readonly addr: Word; readonly kind: AccessKind } }
+  | { readonly access: Access }
   /** The child is the family's next member. */
   | { readonly life: "fork" | "exit" }
   /** Changes the size of a file, in bytes. */
@@ -29,7 +35,7 @@ export const CODE = 2 ** 40;
 const FILLER = CODE + 2048;
 
 /** What every write puts into memory: an instruction that does nothing. */
-const FILL_BYTE = 0x90;
+export const FILL_BYTE = 0x90;
 
 export const WRITE_MAX = 2048;
 

@@ -6,10 +6,14 @@ import { PageGenerator, somePageFeatures } from "./generator.ts";
 import { type LivePages, type PagePlace, parseFamilyRun } from "./live-pages.ts";
 import type { PageOperation } from "./operation.ts";
 
-/** What one family did, and what the kernel told of it. */
-export interface RecordedRun {
-  readonly seed: number;
+/** What a family is to do. */
+export interface NamedRun {
+  readonly name: string;
   readonly operations: readonly PageOperation[];
+}
+
+/** What it did, and what the kernel told of it. */
+export interface RecordedRun extends NamedRun {
   readonly text: string;
 }
 
@@ -22,26 +26,30 @@ export interface PageRecording {
 /** The file of the recording stands in no particular folder. */
 const FILE = "/pages/file";
 
-/** Draws `length` operations for each seed, and has families do them on the running kernel. */
-export function recordPages(live: LivePages, seeds: readonly number[], length: number): PageRecording {
-  const [start] = live.execute([[]]);
-  if (!start) throw new Error("the program told nothing");
-  const drawn = seeds.map((seed) => drawOperations(new FamilyModel(live, start), seed, length));
-  const texts = live.texts(drawn).map((text) => text.replaceAll(live.file, FILE));
+/** Has families do their operations on the running kernel. */
+export function recordPages(live: LivePages, runs: readonly NamedRun[]): PageRecording {
+  const texts = live.texts(runs.map(({ operations }) => operations));
   const { machine, fileKind, readAhead } = live;
   return {
     place: { machine, file: FILE, fileKind, readAhead },
-    runs: seeds.map((seed, i) => ({ seed, operations: drawn[i] ?? [], text: texts[i] ?? "" })),
+    runs: runs.map((run, i) => ({ ...run, text: (texts[i] ?? "").replaceAll(live.file, FILE) })),
   };
 }
 
-function drawOperations(family: FamilyModel, seed: number, length: number): readonly PageOperation[] {
-  const random = new Random(seed);
-  const generator = new PageGenerator(random, somePageFeatures(random), family);
-  return Array.from({ length }, () => {
-    const operation = generator.next();
-    family.step(operation);
-    return operation;
+/** `length` operations for each seed, drawn as `comparePages` draws them. */
+export function drawRuns(live: LivePages, seeds: readonly number[], length: number): readonly NamedRun[] {
+  const [start] = live.execute([[]]);
+  if (!start) throw new Error("the program told nothing");
+  return seeds.map((seed) => {
+    const family = new FamilyModel(live, start);
+    const random = new Random(seed);
+    const generator = new PageGenerator(random, somePageFeatures(random), family);
+    const operations = Array.from({ length }, () => {
+      const operation = generator.next();
+      family.step(operation);
+      return operation;
+    });
+    return { name: `seed ${seed}`, operations };
   });
 }
 

@@ -103,6 +103,9 @@ export interface KernelTraits {
   /** Entries of the auxiliary vector that the release does not have yet, by the name after AT_. */
   readonly lacksAuxv: ReadonlySet<LaterAuxv>;
 
+  /** A huge page that is split leaves the page of zeros in the place of pages that hold nothing else. */
+  readonly splitFindsZeros: boolean;
+
   // What /proc prints.
 
   /** Memory that only touches the break's range is called [heap] too. */
@@ -143,6 +146,7 @@ export const LINUX_6_18: KernelTraits = {
   processMadvise: "any",
   mdwe: true,
   thpDisableFlags: true,
+  splitFindsZeros: true,
   movesHugetlb: true,
   dontneedHugetlb: true,
   fixedUnmaps: "last",
@@ -185,6 +189,7 @@ export const LINUX_6_1: KernelTraits = {
   processMadvise: "remote only",
   mdwe: false,
   thpDisableFlags: false,
+  splitFindsZeros: false,
   fixedUnmaps: "first",
   mremapUnmaps: "first",
   mapStackNoHuge: false,

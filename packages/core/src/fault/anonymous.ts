@@ -1,7 +1,7 @@
 import { mkdirty, mkwrite, PTE } from "../arch/index.ts";
 import { anonVmaPrepare, type FaultEnd, VM, VMH, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG, ZERO_PFN } from "../phys/index.ts";
+import { mapPage, PG, ZERO_PFN } from "../phys/index.ts";
 import { type Fault, pageIndex, pteIndex, pteTable, setEntry } from "./fault.ts";
 
 /**
@@ -46,5 +46,5 @@ export function mapAnon({ edit, memory, pages, vma }: Fault, table: TablePage, i
     mkwrite(table.words, 2 * i);
     mkdirty(table.words, 2 * i, pages.table.mode.savedDirty);
   }
-  memory.phys.set(pfn, FRAME.MAPCOUNT, 1);
+  mapPage(memory.phys, pfn, pages.id);
 }

@@ -1,7 +1,7 @@
 import { isPresent, isSpecialEntry } from "../arch/index.ts";
 import { PAGE_SIZE, pageOf } from "../base/index.ts";
 import type { MmPages } from "../mm/index.ts";
-import type { PhysMemory } from "../phys/index.ts";
+import { PG, type PhysMemory, UNTOLD } from "../phys/index.ts";
 import { entryPfn } from "./fault.ts";
 
 /** The frame behind a page, as the page tables have it; undefined where nothing is mapped or only zeros are. */
@@ -23,12 +23,25 @@ export function writeBytes(phys: PhysMemory, pages: MmPages, addr: number, hex: 
     const length = Math.min(hex.length / 2 - done, PAGE_SIZE - offset);
     const pfn = frameBehind(pages, pageOf(at));
     if (pfn !== undefined) {
-      const bytes = phys.content(pfn)?.slice() ?? new Uint8Array(PAGE_SIZE);
+      const bytes = new Uint8Array(PAGE_SIZE);
+      bytes.set(phys.content(pfn) ?? UNTOLD);
       for (let i = 0; i < length; i++)
         bytes[offset + i] = Number.parseInt(hex.slice(2 * (done + i), 2 * (done + i) + 2), 16);
       phys.setContent(pfn, bytes);
     }
     done += length;
+  }
+}
+
+/**
+ * Notes that something was written to [addr, addr + length) of which the bytes are not told. Only of huge pages:
+ * whether a part of one is all zeros decides what becomes of it when the whole is split.
+ */
+export function noteWritten(phys: PhysMemory, pages: MmPages, addr: number, length: number): void {
+  for (let page = pageOf(addr); page <= pageOf(addr + length - 1); page++) {
+    const pfn = frameBehind(pages, page);
+    if (pfn !== undefined && phys.has(pfn, PG.HEAD | PG.TAIL) && phys.isZero(pfn))
+      phys.setContent(pfn, UNTOLD);
   }
 }
 

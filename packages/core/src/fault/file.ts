@@ -85,8 +85,10 @@ function filemapFault(fault: Fault): Found {
     return { pfn: cached, end: "done" };
   }
   if (isMemoryBacked(vma)) {
+    const slot = memory.peekCache(mapping)?.slot(index);
+    const isRead = slot !== undefined && memory.swap.cached(slot) === undefined;
     const pfn = cachePage(memory, mapping, index, PG.SHMEM | PG.SWAPBACKED);
-    return pfn === undefined ? { end: "oom" } : { pfn, end: "done" };
+    return pfn === undefined ? { end: "oom" } : { pfn, end: isRead ? "major" : "done" };
   }
   const pfn = cachePage(memory, mapping, index, 0);
   if (pfn === undefined) return { end: "oom" };

@@ -10,7 +10,7 @@ import {
   vmPageProt,
 } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, HUGE_ZERO_PFN, PG } from "../phys/index.ts";
+import { FRAME, HUGE_ZERO_PFN, mapWhole, PG } from "../phys/index.ts";
 import { prepareAnon } from "./anonymous.ts";
 import { entryPfn, type Fault, setEntry } from "./fault.ts";
 
@@ -78,7 +78,7 @@ function mapHuge({ edit, memory, pages, vma }: Fault, table: TablePage, i: numbe
     mkwrite(table.words, 2 * i);
     mkdirty(table.words, 2 * i, pages.table.mode.savedDirty);
   }
-  memory.phys.add(head, FRAME.ENTIRE, 1);
+  mapWhole(memory.phys, head, pages.id);
   pages.rssAnon += HUGE_PAGES;
 }
 

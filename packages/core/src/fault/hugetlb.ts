@@ -2,7 +2,7 @@ import { isWritable, mkdirty, mkwrite, PTE } from "../arch/index.ts";
 import { PAGE_SIZE } from "../base/index.ts";
 import { type FaultEnd, HUGE_PAGES, mappingOf, putHugetlb, VM, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { FRAME, mapWhole, PG, unmapWhole } from "../phys/index.ts";
 import { prepareAnon } from "./anonymous.ts";
 import { entryPfn, type Fault, fileOf, setEntry } from "./fault.ts";
 
@@ -45,7 +45,7 @@ function bringPage(fault: Fault, table: TablePage, i: number): FaultEnd {
   } else if (cached !== undefined) memory.phys.add(head, FRAME.REFCOUNT, 1);
   const { vma } = fault;
   setEntry(table, i, head, vmPageProt(edit, vma), PTE.PSE);
-  memory.phys.add(head, FRAME.ENTIRE, 1);
+  mapWhole(memory.phys, head, pages.id);
   pages.hugetlb += HUGE_PAGES;
   return "done";
 }
@@ -73,8 +73,8 @@ function writePage(fault: Fault, table: TablePage, i: number): FaultEnd {
     const head = takeFromPool(fault, undefined);
     if (head === undefined) return "sigbus";
     setEntry(table, i, head, vmPageProt(fault.edit, fault.vma), PTE.PSE);
-    phys.add(head, FRAME.ENTIRE, 1);
-    phys.add(old, FRAME.ENTIRE, -1);
+    mapWhole(phys, head, pages.id);
+    unmapWhole(phys, old, pages.id);
     putHugetlb(memory, old);
   } else if (own) phys.flag(old, PG.EXCLUSIVE);
   if ((fault.vma.flags & VM.WRITE) !== 0) mkwrite(table.words, 2 * i);

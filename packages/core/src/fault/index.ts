@@ -1,5 +1,5 @@
 export { type AccessSignal, access, type OutOfMemory, wouldFault } from "./access.ts";
-export { frameBehind, readBytes, writeBytes } from "./contents.ts";
+export { frameBehind, noteWritten, readBytes, writeBytes } from "./contents.ts";
 export type { AccessKind } from "./fault.ts";
 export { handleMmFault } from "./handle-mm-fault.ts";
 export { FAULTS } from "./populate.ts";

@@ -1,7 +1,7 @@
 import { isWritable, mkdirty } from "../arch/index.ts";
 import { cachePage, mappingOf, type OpenFile, VM, VM_OPS, type Vma, vmPageProt } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { FRAME, mapPage, PG } from "../phys/index.ts";
 import { type Fault, setEntry } from "./fault.ts";
 
 /** Maps a page of the page cache where nothing is mapped: set_pte_range for a file's page. */
@@ -15,7 +15,7 @@ export function mapFilePage(
   setEntry(table, i, pfn, vmPageProt(edit, vma));
   if ((vma.flags & VM.SHARED) !== 0 && phys.has(pfn, PG.DIRTY) && isWritable(table.words[2 * i] as number))
     mkdirty(table.words, 2 * i, pages.table.mode.savedDirty);
-  phys.add(pfn, FRAME.MAPCOUNT, 1);
+  mapPage(phys, pfn, pages.id);
   phys.add(pfn, FRAME.REFCOUNT, 1);
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]++;
 }

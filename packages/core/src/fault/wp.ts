@@ -1,7 +1,7 @@
-import { isPresent, isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
-import { type FaultEnd, HUGE_PAGES, releasePage, VM } from "../mm/index.ts";
+import { isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
+import { type FaultEnd, freeSwapOf, releasePage, VM } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG, type PhysMemory } from "../phys/index.ts";
+import { FRAME, largeMapcount, maybeMappedShared, PG, type PhysMemory, unmapPage } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
 import { entryPfn, type Fault, pteIndex } from "./fault.ts";
 
@@ -42,44 +42,25 @@ function makeWritable({ pages, vma }: Fault, { words }: TablePage, i: number): v
  * @kernel wp_can_reuse_anon_folio, mm/memory.c (6.18)
  */
 function mayReuse(fault: Fault, pfn: number): boolean {
-  const { phys, swap } = fault.memory;
+  const { phys } = fault.memory;
   if (phys.has(pfn, PG.EXCLUSIVE)) return true;
   const head = phys.head(pfn);
-  if (phys.has(head, PG.HEAD)) return mayReuseLarge(phys, head, fault, pfn);
+  if (phys.has(head, PG.HEAD)) return mayReuseLarge(phys, head);
   const cached = phys.has(pfn, PG.SWAPCACHE) ? 1 : 0;
-  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached) return false;
-  if (cached === 1) {
-    swap.setCached(phys.get(pfn, FRAME.ENTIRE) - 1, undefined);
-    phys.set(pfn, FRAME.ENTIRE, 0);
-    phys.flag(pfn, 0, PG.SWAPCACHE);
-    phys.put(pfn);
-  }
+  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached || !freeSwapOf(fault.memory, pfn)) return false;
   phys.set(pfn, FRAME.MAPPING, fault.vma.anonVma);
   return true;
 }
 
-/** The same for a page of a huge one: every entry that maps any of it is one of this address space. */
-function mayReuseLarge(phys: PhysMemory, head: number, fault: Fault, pfn: number): boolean {
-  const mapped = totalMapcount(phys, head);
-  if (phys.get(head, FRAME.REFCOUNT) !== mapped) return false;
-  const first = fault.page - (pfn - head);
-  let own = 0;
-  fault.pages.table.visit(first, first + HUGE_PAGES, {
-    leaf(table, from, to) {
-      for (let i = from; i < to; i++) {
-        const lo = table.words[2 * i] as number;
-        if (isPresent(lo) && !isSpecialEntry(lo) && phys.head(entryPfn(table, i)) === head) own++;
-      }
-    },
-  });
-  return own === mapped;
-}
-
-/** Entries that map a huge page or any page of it: folio_large_mapcount. */
-export function totalMapcount(phys: PhysMemory, head: number): number {
-  let sum = phys.get(head, FRAME.ENTIRE);
-  for (let n = 0; n < HUGE_PAGES; n++) sum += phys.get(head + n, FRAME.MAPCOUNT);
-  return sum;
+/**
+ * The same for a page of a huge one: every reference is an entry, and all entries are of one address space. The last
+ * page of it that is mapped is copied, so that the huge one is free.
+ *
+ * @kernel __wp_can_reuse_large_anon_folio, mm/memory.c (6.18)
+ */
+function mayReuseLarge(phys: PhysMemory, head: number): boolean {
+  const mapped = largeMapcount(phys, head);
+  return mapped > 1 && phys.get(head, FRAME.REFCOUNT) === mapped && !maybeMappedShared(phys, head);
 }
 
 /** wp_page_copy: `old` is undefined where the page of zeros was mapped. */
@@ -96,7 +77,7 @@ function copyPage(fault: Fault, table: TablePage, i: number, old: number | undef
       pages[phys.has(old, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
       pages.rssAnon++;
     }
-    phys.add(old, FRAME.MAPCOUNT, -1);
+    unmapPage(phys, old, pages.id);
   }
   mapAnon(fault, table, i, pfn);
   if (old !== undefined) releasePage(memory, old);

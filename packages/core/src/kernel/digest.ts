@@ -1,5 +1,5 @@
 import { kspaceText } from "../kspace/index.ts";
-import { type MmStruct, NO_POLICY, type Vma } from "../mm/index.ts";
+import { type MmStruct, NO_POLICY, type PageCache, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FIRST_NAMED, type Ref } from "../process/index.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -21,6 +21,10 @@ function recordText(record: object): string {
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }
+
+/** Pages of a file that are in memory, and of shared memory that are in swap. */
+const cacheText = (cache: PageCache): string =>
+  [...cache.range(), ...[...cache.slots()].map(([index, slot]) => `${index} swap ${slot}`)].join(" ");
 
 /** Words that are not zero, with their places. */
 function wordsText(words: Uint32Array): string {
@@ -102,7 +106,7 @@ export class StateDigest {
     for (const [at, bytes] of [...phys.contents, ...swap.contents])
       parts.push(`${at}:${this.record(bytes, () => bytes.join(","))}`);
     for (const [mapping, cache] of caches)
-      parts.push(`${mapping}:${this.record(cache, () => [...cache.range()].join(" "))}`);
+      parts.push(`${mapping}:${this.record(cache, () => cacheText(cache))}`);
     return parts.join("\n");
   }
 

@@ -82,7 +82,8 @@ export class MemoryDraft implements Memory {
   }
 
   commit(): MemoryState {
-    for (const [mapping, cache] of this.#owned) if (cache.count === 0) this.#caches.delete(mapping);
+    for (const [mapping, cache] of this.#owned)
+      if (cache.count + cache.swapped === 0) this.#caches.delete(mapping);
     const { phys, swap, pool } = this;
     return { phys, swap, pool, caches: this.#caches };
   }

@@ -1,5 +1,5 @@
 import type { FileId } from "../base/index.ts";
-import { access, writeBytes } from "../fault/index.ts";
+import { access, noteWritten, writeBytes } from "../fault/index.ts";
 import {
   cachePage,
   type MmEdit,
@@ -28,8 +28,10 @@ export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): 
   const stopped = access(edit, r.addr, length, r.kind);
   if (stopped) return "oom" in stopped ? { gone: "SIGKILL" } : stopped;
   const { pages } = edit.mm;
-  if (pages && r.value !== undefined && r.kind === "write")
-    writeBytes(edit.env.memory.phys, pages, Number(r.addr), r.value);
+  const { phys } = edit.env.memory;
+  if (!pages || r.kind !== "write") return { ret: 0 };
+  if (r.value === undefined) noteWritten(phys, pages, Number(r.addr), length);
+  else writeBytes(phys, pages, Number(r.addr), r.value);
   return { ret: 0 };
 }
 

@@ -3,7 +3,7 @@ import type { Violation } from "../base/index.ts";
 import type { Kspace } from "../kspace/index.ts";
 import { HUGE_PAGES, isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, MAX_ORDER_PAGES, ORDERS, PG, type PhysMemory } from "../phys/index.ts";
+import { FRAME, largeMapcount, MAX_ORDER_PAGES, ORDERS, PG, type PhysMemory } from "../phys/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
 
@@ -143,12 +143,16 @@ function* framesLaw(
       if (phys.get(pfn, FRAME.MAPCOUNT) !== mapped)
         found.push({ law, where, what: `counts ${phys.get(pfn, FRAME.MAPCOUNT)} entries, has ${mapped}` });
       if ((flags & PG.TAIL) !== 0) continue;
-      const refs = references(phys, pfn, census, held);
+      const entries = entriesOf(phys, pfn, census);
+      if ((flags & (PG.HEAD | PG.HUGETLB)) === PG.HEAD && largeMapcount(phys, pfn) !== entries)
+        found.push({ law, where, what: `counts ${largeMapcount(phys, pfn)} entries in all, has ${entries}` });
+      const refs = entries + references(phys, pfn, census, held);
       if (phys.get(pfn, FRAME.REFCOUNT) !== refs && !free.has(pfn))
         found.push({ law, where, what: `counts ${phys.get(pfn, FRAME.REFCOUNT)} references, has ${refs}` });
     }
   });
   yield* found;
+  for (const cache of caches.values()) for (const [, slot] of cache.slots()) count(census.slots, slot);
   for (const [slot, entries] of census.slots) {
     if (swap.count(slot) !== entries)
       yield { law, where: `slot ${slot}`, what: `counts ${swap.count(slot)} entries, has ${entries}` };
@@ -157,15 +161,18 @@ function* framesLaw(
     yield { law, where: "swap", what: `${swap.used} slots used, ${census.slots.size} named` };
 }
 
-/** Everything that names a frame, or the block that begins with it. */
-function references(phys: PhysMemory, pfn: number, census: Census, held: Map<number, number>): number {
-  const large = phys.has(pfn, PG.HEAD);
-  let refs = (held.get(pfn) ?? 0) + (census.tables.has(pfn) ? 1 : 0) + (phys.has(pfn, PG.SWAPCACHE) ? 1 : 0);
-  if (large) refs += census.entire.get(pfn) ?? 0;
-  const pages = large ? 2 ** phys.get(pfn, FRAME.ORDER) : 1;
-  for (let n = 0; n < pages; n++) refs += census.mapped.get(pfn + n) ?? 0;
-  return refs;
+/** Entries that map a frame, or any of the block that begins with it. */
+function entriesOf(phys: PhysMemory, pfn: number, census: Census): number {
+  if (!phys.has(pfn, PG.HEAD)) return census.mapped.get(pfn) ?? 0;
+  let entries = census.entire.get(pfn) ?? 0;
+  const pages = 2 ** phys.get(pfn, FRAME.ORDER);
+  for (let n = 0; n < pages; n++) entries += census.mapped.get(pfn + n) ?? 0;
+  return entries;
 }
+
+/** Whoever else holds a frame, or the block that begins with it. */
+const references = (phys: PhysMemory, pfn: number, census: Census, held: Map<number, number>): number =>
+  (held.get(pfn) ?? 0) + (census.tables.has(pfn) ? 1 : 0) + (phys.has(pfn, PG.SWAPCACHE) ? 1 : 0);
 
 /** Free blocks are what the lists hold, each in its zone and aligned; free and used frames are all. */
 function* zonesLaw(phys: PhysMemory): Iterable<Violation> {

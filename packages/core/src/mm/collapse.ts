@@ -1,5 +1,6 @@
 import {
   hiOf,
+  isDirty,
   isGuard,
   isLarge,
   isPresent,
@@ -12,7 +13,7 @@ import {
 } from "../arch/index.ts";
 import { done, type Result, refuse } from "../base/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { mapWhole, PG, UNTOLD, unmapPage } from "../phys/index.ts";
 import { HUGE_ORDER, HUGE_PAGES } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -74,7 +75,7 @@ function collapseBlock(edit: MmEdit, memory: Memory, pages: MmPages, vma: Vma, b
   pages.table.freeLeaf(block, memory.tables);
   pages.table.deposit(above, i, memory.tables);
   mapHuge(edit, pages, vma, above, i, head);
-  memory.phys.set(head, FRAME.ENTIRE, 1);
+  mapWhole(memory.phys, head, pages.id);
   return done;
 }
 
@@ -99,8 +100,8 @@ function movePage(memory: Memory, pages: MmPages, table: TablePage, n: number, t
     return;
   }
   const pfn = pfnOf(lo, hi);
-  phys.setContent(to, phys.content(pfn));
-  phys.add(pfn, FRAME.MAPCOUNT, -1);
+  phys.setContent(to, phys.content(pfn) ?? (isDirty(lo, hi) ? UNTOLD : undefined));
+  unmapPage(phys, pfn, pages.id);
   releasePage(memory, pfn);
 }
 

@@ -12,7 +12,7 @@ import {
   wrprotect,
 } from "../arch/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG } from "../phys/index.ts";
+import { FRAME, mapPage, mapWhole, PG } from "../phys/index.ts";
 import { HUGE_PAGES } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -95,7 +95,7 @@ function copyEntry(copying: Copying, from: TablePage, to: TablePage, i: number):
 
 /** One more address space maps the page: folio_try_dup_anon_rmap_pte, folio_dup_file_rmap_pte. */
 function share({ phys }: Memory, child: MmPages, pfn: number): void {
-  phys.add(pfn, FRAME.MAPCOUNT, 1);
+  mapPage(phys, pfn, child.id);
   phys.hold(pfn);
   if (phys.has(pfn, PG.ANON)) {
     if (phys.has(pfn, PG.EXCLUSIVE)) phys.flag(pfn, 0, PG.EXCLUSIVE);
@@ -111,7 +111,7 @@ function copyLarge(copying: Copying, from: TablePage, to: TablePage, i: number):
   if (!isLarge(lo)) return;
   if (!isSpecialEntry(lo)) {
     const head = pfnOf(lo, hi);
-    phys.add(head, FRAME.ENTIRE, 1);
+    mapWhole(phys, head, child.id);
     phys.add(head, FRAME.REFCOUNT, 1);
     phys.flag(head, 0, PG.EXCLUSIVE);
     if (phys.has(head, PG.HUGETLB)) child.hugetlb += HUGE_PAGES;

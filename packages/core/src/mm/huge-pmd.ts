@@ -1,7 +1,7 @@
 import { hiOf, isSpecialEntry, loOf, PTE, pfnOf } from "../arch/index.ts";
 import { assert } from "../base/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, PG, ZERO_PFN } from "../phys/index.ts";
+import { FRAME, mapPage, PG, unmapWhole, ZERO_PFN } from "../phys/index.ts";
 import type { Memory } from "./memory.ts";
 import type { MmPages } from "./mm-pages.ts";
 
@@ -30,11 +30,11 @@ export function splitHugePmd({ phys }: Memory, pages: MmPages, above: TablePage,
     const pfn = zero ? ZERO_PFN : head + n;
     table.set(n, loOf(pfn, bits), hiOf(pfn, bits, hiBits));
     if (zero) continue;
-    phys.add(pfn, FRAME.MAPCOUNT, 1);
+    mapPage(phys, pfn, pages.id);
     phys.flag(pfn, exclusive ? PG.EXCLUSIVE : 0, exclusive ? 0 : PG.EXCLUSIVE);
   }
   if (zero) return;
-  phys.add(head, FRAME.ENTIRE, -1);
+  unmapWhole(phys, head, pages.id);
   phys.add(head, FRAME.REFCOUNT, HUGE_PAGES - 1);
 }
 
@@ -50,7 +50,7 @@ export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: 
   if (above.tables[i]) pages.table.withdraw(above, i, memory.tables);
   above.clear(i);
   if (isSpecialEntry(lo)) return;
-  phys.add(head, FRAME.ENTIRE, -1);
+  unmapWhole(phys, head, pages.id);
   if (phys.has(head, PG.HUGETLB)) {
     pages.hugetlb -= HUGE_PAGES;
     putHugetlb(memory, head);

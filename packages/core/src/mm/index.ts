@@ -37,6 +37,7 @@ export * from "./process-madvise.ts";
 export * from "./remap-file-pages.ts";
 export * from "./shm.ts";
 export * from "./special-mapping.ts";
+export * from "./swap-cache.ts";
 export * from "./truncate.ts";
 export * from "./unevictable.ts";
 export * from "./unmapped-area.ts";

@@ -34,6 +34,11 @@ export class MmPages {
     return copy;
   }
 
+  /** What tells the address space from all others that have pages, for counts of who maps what: mm_id. */
+  get id(): number {
+    return this.table.root.pfn;
+  }
+
   /** get_mm_rss. */
   get rss(): number {
     return this.rssFile + this.rssAnon + this.rssShmem;

@@ -2,7 +2,8 @@ import { type FileId, PAGE_SIZE, pagesOf } from "../base/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
 import type { Memory } from "./memory.ts";
 import { mappingOf } from "./memory.ts";
-import { type ZapDetails, zapRange } from "./zap.ts";
+import { readSwapCache } from "./swap-cache.ts";
+import { freeSwap, type ZapDetails, zapRange } from "./zap.ts";
 
 /** Truncation takes copies that were written to as well; guard regions stay. */
 const TRUNCATED: ZapDetails = { keepGuards: true, keepCopies: false, freeTables: false };
@@ -36,6 +37,7 @@ function dropCached(memory: Memory, mapping: FileId, start: number, end: number)
   const cached = memory.peekCache(mapping);
   if (!cached) return;
   for (const [index, pfn] of [...cached.range(start, end)]) forgetPage(memory, mapping, index, pfn);
+  for (const [index, slot] of [...cached.slots(start, end)]) forgetSlot(memory, mapping, index, slot);
 }
 
 /** One page leaves the page cache: filemap_remove_folio. */
@@ -44,6 +46,12 @@ export function forgetPage(memory: Memory, mapping: FileId, index: number, pfn: 
   memory.phys.assign(pfn, 0, 0);
   memory.phys.flag(pfn, 0, PG.DIRTY);
   memory.phys.put(pfn);
+}
+
+/** A page of shared memory that is in swap goes: shmem_free_swap. */
+function forgetSlot(memory: Memory, mapping: FileId, index: number, slot: number): void {
+  memory.cache(mapping).forgetSlot(index);
+  freeSwap(memory, slot);
 }
 
 /**
@@ -69,11 +77,26 @@ export function punchHole(memory: Memory, mapping: FileId, start: number, end: n
   dropCached(memory, mapping, start, end);
 }
 
-/** Puts a page of a file into the page cache, or answers where it is; undefined without a free frame. */
+/** A page of shared memory leaves swap: shmem_swapin_folio. */
+function fromSwap(memory: Memory, mapping: FileId, index: number, slot: number): number | undefined {
+  const pfn = readSwapCache(memory, slot, "shmem", mapping, index);
+  if (pfn === undefined) return undefined;
+  memory.phys.flag(pfn, PG.DIRTY);
+  memory.phys.hold(pfn);
+  forgetSlot(memory, mapping, index, slot);
+  return pfn;
+}
+
+/** Puts a page of a file into the page cache, from swap if it is there, or answers where it is; undefined without a free frame. */
 export function cachePage(memory: Memory, mapping: FileId, index: number, flags: number): number | undefined {
-  const there = memory.peekCache(mapping)?.get(index);
+  const cache = memory.peekCache(mapping);
+  const there = cache?.get(index);
   if (there !== undefined) return there;
-  const pfn = memory.phys.alloc(0, "user", PG.UPTODATE | flags);
+  const slot = cache?.slot(index);
+  const pfn =
+    slot === undefined
+      ? memory.phys.alloc(0, "user", PG.UPTODATE | flags)
+      : fromSwap(memory, mapping, index, slot);
   if (pfn === undefined) return undefined;
   memory.phys.assign(pfn, mapping, index);
   memory.cache(mapping).add(index, pfn);
@@ -85,4 +108,6 @@ export function evictCache(memory: Memory, mapping: FileId): void {
   for (const [index, pfn] of [...(memory.peekCache(mapping)?.range() ?? [])]) {
     if (memory.phys.get(pfn, FRAME.MAPCOUNT) === 0) forgetPage(memory, mapping, index, pfn);
   }
+  for (const [index, slot] of [...(memory.peekCache(mapping)?.slots() ?? [])])
+    forgetSlot(memory, mapping, index, slot);
 }

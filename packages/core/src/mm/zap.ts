@@ -1,10 +1,11 @@
 import { isDirty, isGuard, isPresent, isSpecialEntry, isYoung, pfnOf, swapOffset } from "../arch/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, markAccessed, PG } from "../phys/index.ts";
+import { markAccessed, PG, unmapPage } from "../phys/index.ts";
 import { splitHugePmd, zapHugePmd } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
+import { dropFromSwapCache, freeSwapOf } from "./swap-cache.ts";
 import { isUnevictable } from "./unevictable.ts";
 import { VM } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
@@ -103,7 +104,7 @@ function dropPage(memory: Memory, pages: MmPages, vma: Vma, pfn: number, lo: num
     if (isDirty(lo, hi)) phys.flag(phys.head(pfn), PG.DIRTY);
     if (isYoung(lo) && hasRecency(vma)) markUsed(memory, pfn);
   }
-  phys.add(pfn, FRAME.MAPCOUNT, -1);
+  unmapPage(phys, pfn, pages.id);
   releasePage(memory, pfn);
 }
 
@@ -123,25 +124,19 @@ export function markUsed(memory: Memory, pfn: number, besides = 0): void {
 export const hasRecency = (vma: Vma): boolean => (vma.flags & (VM.SEQ_READ | VM.RAND_READ)) === 0;
 
 /** One reference less; a page that only the swap cache still holds goes with it: free_swap_cache. */
-export function releasePage({ phys, swap }: Memory, pfn: number): void {
-  if (phys.has(pfn, PG.SWAPCACHE) && phys.get(pfn, FRAME.REFCOUNT) === 2 && phys.mapcount(pfn) === 0) {
-    swap.setCached(phys.get(pfn, FRAME.ENTIRE) - 1, undefined);
-    phys.set(pfn, FRAME.ENTIRE, 0);
-    phys.flag(pfn, 0, PG.SWAPCACHE);
-    phys.put(pfn);
-  }
+export function releasePage(memory: Memory, pfn: number): void {
+  const { phys } = memory;
+  if (phys.mapcount(pfn) === 0) freeSwapOf(memory, pfn);
   phys.put(pfn);
 }
 
 /** An entry no longer names the slot; with the last the page's copy in memory goes too. */
-export function freeSwap({ phys, swap }: Memory, slot: number): void {
+export function freeSwap(memory: Memory, slot: number): void {
+  const { phys, swap } = memory;
   if (swap.release(slot) > 0) return;
   const pfn = swap.cached(slot);
   if (pfn === undefined || phys.mapcount(pfn) > 0) return;
-  swap.setCached(slot, undefined);
-  phys.set(pfn, FRAME.ENTIRE, 0);
-  phys.flag(pfn, 0, PG.SWAPCACHE);
-  phys.put(pfn);
+  dropFromSwapCache(memory, pfn);
 }
 
 /**

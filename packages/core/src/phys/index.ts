@@ -1,3 +1,4 @@
+export * from "./large-mapcount.ts";
 export * from "./mark-accessed.ts";
 export * from "./page-flags.ts";
 export * from "./phys-memory.ts";

@@ -15,6 +15,9 @@ export const ZERO_PFN = 1;
 /** 2 MiB of zeros, which reads of memory that may have huge pages share: huge_zero_folio. */
 export const HUGE_ZERO_PFN = 512;
 
+/** What a page holds that was written to without the bytes being told. */
+export const UNTOLD = new Uint8Array(0);
+
 /**
  * The machine's page frames and who may have them: struct page records, zones, the buddy allocator.
  *
@@ -75,6 +78,12 @@ export class PhysMemory {
   setContent(pfn: number, bytes: Uint8Array | undefined): void {
     if (bytes) this.#contents.set(pfn, bytes);
     else if (this.#contents.size > 0) this.#contents.delete(pfn);
+  }
+
+  /** Whether the page holds nothing but zeros, as far as is told: pages_identical with the page of zeros. */
+  isZero(pfn: number): boolean {
+    const bytes = this.content(pfn);
+    return bytes === undefined || (bytes !== UNTOLD && bytes.every((byte) => byte === 0));
   }
 
   get(pfn: number, field: number): number {
@@ -169,6 +178,28 @@ export class PhysMemory {
     for (let i = 1; i < 2 ** order; i++) {
       this.set(head + i, FRAME.FLAGS, PG.TAIL | shared);
       this.set(head + i, FRAME.ORDER, i);
+    }
+  }
+
+  /**
+   * The pages of a compound one become pages of their own, each held by the entries that map it; those that none
+   * maps are free. Nobody holds the block otherwise, and no entry maps the whole of it.
+   *
+   * @kernel __folio_split, mm/huge_memory.c (6.18)
+   */
+  splitCompound(head: number): void {
+    const order = this.get(head, FRAME.ORDER);
+    const flags = this.get(head, FRAME.FLAGS) & ~(PG.HEAD | PG.EXCLUSIVE);
+    const [mapping, index] = [this.get(head, FRAME.MAPPING), this.index(head)];
+    for (let n = 0; n < 2 ** order; n++) {
+      const pfn = head + n;
+      const mapped = this.get(pfn, FRAME.MAPCOUNT);
+      const exclusive = this.get(pfn, FRAME.FLAGS) & PG.EXCLUSIVE;
+      this.#begin(pfn, 0, flags | exclusive);
+      this.set(pfn, FRAME.MAPCOUNT, mapped);
+      this.set(pfn, FRAME.REFCOUNT, mapped);
+      this.assign(pfn, mapping, index + n);
+      if (mapped === 0) this.free(pfn, 0);
     }
   }
 

@@ -32,12 +32,14 @@ export function pagemapEntry({ memory }: KernelState, mm: MmStruct, page: number
     const guard = isGuard(lo, hi) ? PM.GUARD_REGION : 0n;
     return PM.SWAP | guard | (BigInt(swapOffset(lo, hi)) << 5n) | BigInt(swapType(hi));
   }
-  const pfn = pfnOf(lo, hi) + (page % mm.pages.table.span(table.level));
+  const first = pfnOf(lo, hi);
+  const pfn = first + (page % mm.pages.table.span(table.level));
   const frame = PM.PRESENT | BigInt(pfn);
   // Small pages of zeros have no struct page to speak of; the large one looks like a file's.
   if (isSpecialEntry(lo)) return table.level === 0 ? frame : frame | PM.FILE;
   const file = memory.phys.has(pfn, PG.ANON) ? 0n : PM.FILE;
-  return frame | file | (memory.phys.mapcount(pfn) === 1 ? PM.MMAP_EXCLUSIVE : 0n);
+  // One large entry says of all its pages what holds for the first.
+  return frame | file | (memory.phys.mapcount(first) === 1 ? PM.MMAP_EXCLUSIVE : 0n);
 }
 
 /** Neighbouring pages of which /proc/PID/pagemap says the same: one that has an entry, or any number without. */

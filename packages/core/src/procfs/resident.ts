@@ -9,7 +9,7 @@ import {
   swapOffset,
 } from "../arch/index.ts";
 import type { KernelState, MemoryState } from "../kernel/index.ts";
-import { HUGE_PAGES, type MmStruct, VM, type Vma } from "../mm/index.ts";
+import { HUGE_PAGES, type MmPages, type MmStruct, mappingOf, VM, VM_OPS, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
 import { inKilobytes } from "./lines.ts";
@@ -74,6 +74,7 @@ export function residentIn(state: KernelState, mm: MmStruct, vmas: Iterable<Vma>
   if (!memory || !pages) return undefined;
   const sum = { ...NOTHING };
   for (const vma of vmas) {
+    sum.swap += swappedShared(state, memory, pages, vma) * PAGE_BYTES;
     pages.table.visit(vma.start, vma.end, {
       leaf(table, from, to) {
         for (let i = from; i < to; i++) if (!table.isEmpty(i)) countEntry(memory, vma, table, i, sum);
@@ -84,6 +85,26 @@ export function residentIn(state: KernelState, mm: MmStruct, vmas: Iterable<Vma>
     });
   }
   return sum;
+}
+
+/**
+ * Pages of shared memory behind a mapping that are in swap; where the mapping may have copies of its own, only
+ * those that it has not.
+ *
+ * @kernel shmem_swap_usage, mm/shmem.c; smaps_pte_hole, fs/proc/task_mmu.c (6.18)
+ */
+function swappedShared(state: KernelState, { caches }: MemoryState, { table }: MmPages, vma: Vma): number {
+  if (vma.ops !== VM_OPS.shmem && vma.ops !== VM_OPS.shm) return 0;
+  const file = state.files.get(vma.file)?.file;
+  const cache = file && caches.get(mappingOf(file));
+  if (!cache || cache.swapped === 0) return 0;
+  const copies = (vma.flags & (VM.SHARED | VM.WRITE)) === VM.WRITE;
+  let found = 0;
+  for (const [index] of cache.slots(vma.pgoff, vma.pgoff + vma.pages)) {
+    const page = vma.start + (index - vma.pgoff);
+    if (!copies || (table.find(0, page)?.isEmpty(table.index(0, page)) ?? true)) found++;
+  }
+  return found;
 }
 
 function countEntry(memory: MemoryState, vma: Vma, table: TablePage, i: number, sum: Resident): void {
