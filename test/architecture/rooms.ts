@@ -50,7 +50,7 @@ export const PACKAGES: readonly PackageRule[] = [
   { root: "packages/store/src", imports: ["@pagetrail/core", "node:*"], pure: false },
   {
     root: "packages/conformance/src",
-    imports: ["@pagetrail/core", "@pagetrail/import", "fast-check", "node:*"],
+    imports: ["@pagetrail/core", "@pagetrail/core/search", "@pagetrail/import", "fast-check", "node:*"],
     pure: false,
   },
   {

@@ -480,6 +480,25 @@ function addSearches(program: Command, out: Output, settle: Settle): void {
       await settle(bisectCommand(path, text, options, out));
     });
   program
+    .command("shrink")
+    .description("find the fewest events for which something still holds: a log, a scenario and a C program")
+    .addArgument(log())
+    .addArgument(expression())
+    .requiredOption(
+      "-o, --output <log>",
+      "the log to write; beside it go a .scenario and a .c of the same name",
+    )
+    .addOption(whose())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      EXPRESSIONS + example("shrink my.ptlog 'vma split && call == mprotect' -o small.ptlog"),
+    )
+    .action(async (path: string, text: string, options) => {
+      const { shrinkCommand } = await import("./commands/shrink.ts");
+      await settle(shrinkCommand(path, text, options, out));
+    });
+  program
     .command("series")
     .description("show a number over time: each event behind which it is another")
     .addArgument(log())

@@ -49,6 +49,7 @@ export {
 export { describePageOperation, pageProgram, pageScenarioText } from "./pages/scenario.ts";
 export { shrinkPages } from "./pages/shrink.ts";
 export { Random } from "./random.ts";
+export { reproducerProgram } from "./reproducer.ts";
 export { describeOperation, scenarioText } from "./scenario.ts";
 export { shrink } from "./shrink.ts";
 export { referenceStart, type Surroundings } from "./surroundings.ts";

@@ -1,3 +1,4 @@
+export * from "./delta-debug.ts";
 export { holds, numberAt, valueAt } from "./evaluate.ts";
 export * from "./expression.ts";
 export { GRAMMAR } from "./grammar.ts";
@@ -7,6 +8,7 @@ export { type ExpressionContext, type ExpressionProblem, parseExpression, parseS
 export { type Found, type Search, search } from "./search.ts";
 export { BLOCK_EVENTS, type IndexJson, SearchIndex } from "./search-index.ts";
 export * from "./series.ts";
+export { reached, type Shrunk, shrinkLog } from "./shrink.ts";
 export * from "./vocabulary.ts";
 export * from "./walk.ts";
 export * from "./watch.ts";
