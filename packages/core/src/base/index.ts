@@ -4,6 +4,7 @@ export * from "./journal.ts";
 export * from "./nearest.ts";
 export * from "./range.ts";
 export * from "./result.ts";
+export * from "./trace.ts";
 export * from "./units.ts";
 export * from "./violation.ts";
 export * from "./word.ts";

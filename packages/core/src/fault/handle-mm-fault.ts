@@ -24,6 +24,7 @@ export function handleMmFault(
   write: boolean,
   knowsTries = true,
 ): FaultEnd {
+  edit.env.trace?.enter("handle_mm_fault");
   const fault = faultAt(edit, vma, page, write, knowsTries);
   const end = dispatch(fault);
   const { counted } = fault.memory;

@@ -14,6 +14,7 @@ import type { World } from "./world.ts";
 export function exitTask(world: World, pid: Pid): void {
   const task = world.task(pid);
   if (!isLive(task)) return;
+  world.trace?.enter("do_exit");
   if (task.state === "vforked") forgetWaiting(world, task);
   if (task.onCpu === undefined) task.preempted = undefined;
   releaseUsedMm(world, task);
@@ -22,6 +23,14 @@ export function exitTask(world: World, pid: Pid): void {
   group.live -= 1;
   // The leader stays as a zombie until its whole group can be waited for; other threads never do.
   const waited = task.pid === task.tgid && task.kind === undefined;
+  world.trace?.enter("exit_notify");
+  world.trace?.choose(
+    waited
+      ? group.live > 0
+        ? `${group.live} threads of the process live on`
+        : "the last thread of the process: it can be waited for"
+      : "a thread that nobody waits for",
+  );
   advance(task, waited ? "exit" : "exitUnwaited");
   if (!waited) removeTask(world, task);
   if (group.live > 0) return;
@@ -58,6 +67,7 @@ export function exitMm(world: World, task: TaskDraft): void {
   releaseVforkParent(world, task);
   const { mm, onCpu } = task;
   if (mm === NO_MM) return;
+  world.trace?.enter("exit_mm");
   task.mm = NO_MM;
   if (onCpu === undefined) task.activeMm = NO_MM;
   else {
