@@ -52,8 +52,14 @@ export function* shrinkLog(
     simpler: (event: Event) => [...more(event), ...inFirstTask(event, pinned), ...simplerEvents(event)],
   };
   const shrunk = yield* shrinkSequence<Event, Shrunk>(how, pinned);
-  const mapped = reached(origin, withoutPrograms(origin, shrunk.events), expression);
-  return mapped ? yield* shrinkSequence<Event, Shrunk>(how, mapped) : shrunk;
+  // Who has no such program can still do without it, if what it brought along is mapped otherwise.
+  for (const source of [shrunk.events, events]) {
+    if (!shrunk.events.some(({ request }) => request.call === "execve")) break;
+    const mappings = yield* withoutPrograms(origin, source);
+    const mapped = yield* reachedSlowly(origin, mappings.map(pin), expression);
+    if (mapped) return yield* shrinkSequence<Event, Shrunk>(how, mapped);
+  }
+  return shrunk;
 }
 
 /** The same call by the log's first task: threads are mostly not needed. */
@@ -63,16 +69,21 @@ function inFirstTask(event: Event, { events }: Shrunk): readonly Event[] {
 }
 
 /** Mappings in the place of each program that is executed: what it is mapped from is no longer needed. */
-function withoutPrograms(origin: KernelState, events: readonly Event[]): readonly Event[] {
+function* withoutPrograms(
+  origin: KernelState,
+  events: readonly Event[],
+): Generator<undefined, readonly Event[]> {
+  const mapped: Event[] = [];
   let state = origin;
-  return events.flatMap((event) => {
+  for (const event of events) {
     const isEmpty = mmOf(state, event.tid)?.vmas.size === 0;
     state = advanceState(state, event).state;
-    if (event.request.call !== "execve" || !("ret" in event.outcome)) return [event];
+    if (state.seq % BREATH === 0) yield undefined;
     const mm = mmOf(state, event.tid);
-    if (!mm || !isEmpty) return [event];
-    return [...mm.vmas.items()].map((vma) => ({ ...event, as: "mmap", request: mappingOf(vma) }));
-  });
+    if (event.request.call !== "execve" || !("ret" in event.outcome) || !isEmpty || !mm) mapped.push(event);
+    else for (const vma of mm.vmas.items()) mapped.push({ ...event, as: "mmap", request: mappingOf(vma) });
+  }
+  return mapped;
 }
 
 /** Each mapping shared, so that none becomes one with its neighbour. */
