@@ -24,7 +24,9 @@ export function holds(e: Expression, m: Moment): boolean {
       return compare(e.operator, numberAt(e.left, m), numberAt(e.right, m));
     case "is": {
       const found = nameAt(e.of, m);
-      return found !== undefined && (found === e.value) !== e.differs;
+      if (found === undefined) return false;
+      const isIt = found === e.value || (m.event !== undefined && e.of.term.other?.(m.event) === e.value);
+      return isIt !== e.differs;
     }
     case "changed":
       return m.event !== undefined && valueAt(e.of, m, "before") !== valueAt(e.of, m, "after");

@@ -290,6 +290,7 @@ class SummaryBuilder {
     const { event, before, after, started } = moment;
     if (!event) return;
     this.#calls.add(callOf(event));
+    this.#calls.add(event.request.call);
     this.#outcomes.add(outcomeOf(event));
     if (event.request.call === "kill") this.#outcomes.add(event.request.signal);
     this.#processes.add(processOf(event, moment));

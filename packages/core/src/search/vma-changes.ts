@@ -18,9 +18,20 @@ interface Sides {
   readonly come: readonly Vma[];
 }
 
+/** What only the model sees, such as that a write has come, is no change of a mapping. */
+const looksSame = (b: Vma, a: Vma): boolean =>
+  b.start === a.start &&
+  b.end === a.end &&
+  b.flags === a.flags &&
+  b.high === a.high &&
+  b.pgoff === a.pgoff &&
+  b.file === a.file &&
+  b.policy === a.policy;
+
 function sidesOf(before: MmStruct | undefined, after: MmStruct | undefined, range: PageRange): Sides {
   const [gone, come]: [Vma[], Vma[]] = [[], []];
   diffTrees(treeOf(before), treeOf(after), (b, a) => {
+    if (b && a && looksSame(b, a)) return;
     if (b && meets(b, range)) gone.push(b);
     if (a && meets(a, range)) come.push(a);
   });

@@ -15,7 +15,8 @@ export type Term<V> =
   | { readonly of: "machine"; readonly unit: Unit; read(state: KernelState): V | undefined };
 
 export type NumberTerm = Term<Word>;
-export type NameTerm = Term<string>;
+/** Something may have two names, of which either will do. */
+export type NameTerm = Term<string> & { readonly other?: (event: Event) => string };
 
 const space = (read: (mm: MmStruct) => number | undefined, unit: Unit = "number"): NumberTerm => ({
   of: "space",
@@ -163,7 +164,7 @@ const signalOf = ({ request, outcome }: Event): string | undefined => {
 
 /** What has a name rather than a number. */
 export const NAME_TERMS: Readonly<Record<string, NameTerm>> = {
-  call: { of: "event", unit: "number", read: callOf },
+  call: { of: "event", unit: "number", read: callOf, other: ({ request }) => request.call },
   outcome: { of: "event", unit: "number", read: outcomeOf },
   signal: { of: "event", unit: "number", read: signalOf },
   path: textArgument("path"),
