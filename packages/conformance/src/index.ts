@@ -8,6 +8,7 @@ export { type ExecCase, ExecProbe } from "./exec/exec-probe.ts";
 export { type SampleProgram, sampleInterpreters, samplePrograms } from "./exec/sample-programs.ts";
 export { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
 export {
+  BUILD,
   LiveKernel,
   type LiveMoment,
   type LiveRun,
