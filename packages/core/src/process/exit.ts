@@ -1,6 +1,7 @@
 import type { Pid } from "../base/index.ts";
 import { releaseUsedMm } from "./kthread.ts";
 import { mmgrabLazyTlb, mmput } from "./mm-refs.ts";
+import { releaseVictim } from "./oom-kill.ts";
 import { finishTaskSwitch } from "./sched.ts";
 import { advance, INIT, isLive, NO_MM, type Task, type TaskDraft } from "./task.ts";
 import type { World } from "./world.ts";
@@ -21,6 +22,7 @@ export function exitTask(world: World, pid: Pid): void {
   exitMm(world, task);
   const group = world.group(task.tgid);
   group.live -= 1;
+  if (group.dumper === pid) group.dumper = undefined;
   // The leader stays as a zombie until its whole group can be waited for; other threads never do.
   const waited = task.pid === task.tgid && task.kind === undefined;
   world.trace?.enter("exit_notify");
@@ -152,5 +154,8 @@ function releaseGroup(world: World, tgid: Pid): void {
     if (leader.state === "zombie") advance(world.task(tgid), "reap");
     removeTask(world, leader);
   }
-  if (world.peekGroup(tgid)) world.removeGroup(tgid);
+  const group = world.peekGroup(tgid);
+  if (!group) return;
+  releaseVictim(world, group);
+  world.removeGroup(tgid);
 }

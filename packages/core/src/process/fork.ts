@@ -49,7 +49,7 @@ export function clone(world: World, caller: Task, flags: number, child: Pid): Re
   else {
     const group = world.peekGroup(parent.tgid);
     assert(group, `thread group ${parent.tgid}`);
-    world.addGroup({ ...group, tgid, live: 1, subreaper: undefined });
+    world.addGroup({ ...group, tgid, live: 1, subreaper: undefined, dumper: undefined, oomMm: undefined });
   }
   if (vfork) advance(world.task(parent.pid), "vfork");
   return ok(child);

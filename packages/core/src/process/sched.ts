@@ -54,8 +54,9 @@ export function contextSwitch(
   return done;
 }
 
-/** Whether a task keeps its state whatever letter is printed: it has exited, or waits for its vfork child. */
-const isSettled = (task: Task): boolean => !isLive(task) || task.state === "vforked";
+/** Whether a task keeps its state whatever letter is printed: it has exited, or waits for a vfork child or a dump. */
+const isSettled = (task: Task): boolean =>
+  !isLive(task) || task.state === "vforked" || task.state === "dumping";
 
 /**
  * One that leaves on its way out, be it only to wait for a lock, or that is preempted on its way to sleep in vfork,
