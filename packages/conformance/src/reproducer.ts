@@ -3,6 +3,7 @@ import {
   CLONE,
   type Event,
   fail,
+  isScheduled,
   type Outcome,
   ok,
   PAGE_SIZE,
@@ -68,6 +69,8 @@ class ProgramWriter {
   readonly #abi: Abi;
   /** The process of each task, by its number in the program. */
   readonly #owners = new Map<number, number>();
+  /** Processes of which other tasks call as well. */
+  readonly #threaded = new Set<number>();
   readonly #roots: number[] = [];
   readonly #files = new Map<number, { readonly fd: number; size: number; readonly isMemory: boolean }>();
   readonly #segments = new Map<number, number>();
@@ -87,6 +90,7 @@ class ProgramWriter {
     if (r.call === "adopt") this.#adopt(tid, r.tgid);
     else if (r.call === "file") this.#file(r);
     else if (r.call === "execve") this.#exec(event);
+    else if (isScheduled(r)) cannot(`a ${r.call}, for which no program can ask`);
     else if (!SILENT.has(r.call)) this.#act(event);
   }
 
@@ -119,7 +123,8 @@ class ProgramWriter {
 
   #act(event: Event): void {
     const owner = this.#owner(event.tid);
-    const ends = event.request.call === "exit_group" || event.request.call === "kill";
+    const { call } = event.request;
+    const ends = call === "exit_group" || call === "kill" || (call === "exit" && !this.#threaded.has(owner));
     for (const code of this.#code(event, owner)) this.#steps.push({ owner, code, ends });
   }
 
@@ -130,7 +135,7 @@ class ProgramWriter {
       case "exit_group":
         return [`call(EXIT_GROUP, ${r.code}, 0, 0);`];
       case "exit":
-        return cannot("a thread's exit");
+        return this.#threaded.has(owner) ? cannot("a thread's exit") : [`call(EXIT_GROUP, ${r.code}, 0, 0);`];
       case "kill":
         return ["call(KILL, call(GETPID, 0, 0, 0), 9, 0);"];
       case "reap":
@@ -172,6 +177,7 @@ class ProgramWriter {
     if (!("ret" in outcome) || r.child === 0) return cannot("a clone that fails");
     if ((r.flags & CLONE.THREAD) !== 0) {
       this.#owners.set(r.child, owner);
+      this.#threaded.add(owner);
       return `/* Task ${r.child} is a thread; what it calls, its process calls here. */`;
     }
     const child = this.#processes;

@@ -272,6 +272,10 @@ function plainRequests(r: Request): readonly Request[] {
     const { addr, length, prot } = r;
     return [{ call: "mprotect", addr, length, prot }];
   }
+  if (r.call === "switch" && r.unfinished) {
+    const { unfinished: _, ...finished } = r;
+    return [finished];
+  }
   if (r.call !== "reveal") return [];
   const [addr, length] = [r.start * PAGE_SIZE, (r.end - r.start) * PAGE_SIZE];
   const flags = (r.flags & MAP.TYPE) | MAP.FIXED | MAP.ANONYMOUS;

@@ -5,14 +5,8 @@ import { sizeText } from "./scene.ts";
 const MIB = 2 ** 20;
 
 /** The `machine` lines of the scenario whose machine comes nearest to a profile. */
-export function machineLines({
-  release,
-  layout,
-  sysctl,
-  pages,
-  limits,
-  capabilities,
-}: Profile): readonly string[] {
+export function machineLines(profile: Profile): readonly string[] {
+  const { release, layout, sysctl, pages, limits, capabilities, scheduling } = profile;
   const usual = profileOfMachine(newMachine());
   const lines = [`machine release ${release} layout ${layout}`];
   const add = (isOther: boolean, setting: string): void => {
@@ -32,6 +26,8 @@ export function machineLines({
   }
   add(!capabilities.ipcLock, "user nobody");
   add(!pages.known, "pages off");
+  add(scheduling.cpus > 0, `cpus ${scheduling.cpus}`);
+  add(scheduling.lazyTlb !== usual.scheduling.lazyTlb, `lazy_tlb ${scheduling.lazyTlb}`);
   return lines;
 }
 

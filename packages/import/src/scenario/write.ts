@@ -92,9 +92,46 @@ class ScenarioWriter {
 
   #line({ request: r, tid }: Event, name: string | undefined): string {
     if (r.call === "adopt") return this.#adopt(tid, r.tgid);
+    const scheduled = this.#scheduled(r);
+    if (scheduled !== undefined) return scheduled;
     const who = name ?? cannot(`process ${tid} has no line that makes it`);
-    if (r.call === "kill") return `kill ${who} ${r.signal}`;
+    if (r.call === "kill" || r.call === "coredump") return `${r.call} ${who} ${r.signal}`;
     return `${who}: ${this.#verb(r, tid)}`;
+  }
+
+  /** A line about CPUs, kernel threads or references; undefined for a task's own request. */
+  #scheduled(r: Request): string | undefined {
+    switch (r.call) {
+      case "kthread":
+        return `kthread ${this.#hire(r.child)} pid ${r.child}`;
+      case "switch": {
+        if (r.unfinished) return cannot("a switch that ends later than it began");
+        return `switch cpu${r.cpu} ${r.next === 0 ? "idle" : this.#name(r.next)} leaving ${r.state}`;
+      }
+      case "migrate":
+        return `migrate ${this.#name(r.target)} cpu${r.cpu}`;
+      case "cpu_online":
+      case "cpu_offline":
+        return `${r.call.slice(4)} cpu${r.cpu}`;
+      case "wake":
+      case "oom_kill":
+      case "oom_reap":
+        return `${r.call} ${this.#name(r.target)}`;
+      case "kthread_stop":
+      case "kthread_park":
+      case "kthread_unpark":
+        return `${r.call.slice(8)} ${this.#name(r.target)}`;
+      case "hold":
+        return `hold ${this.#name(r.target)} ${r.counter} "${r.holder}"`;
+      case "release":
+        return `release "${r.holder}"`;
+      default:
+        return undefined;
+    }
+  }
+
+  #name(pid: number): string {
+    return this.#names.get(pid) ?? cannot(`task ${pid}, which no line makes`);
   }
 
   #adopt(tid: number, tgid: number): string {
@@ -186,7 +223,11 @@ class ScenarioWriter {
       case "exit_group":
         return `${r.call} ${r.code}`;
       case "reap":
-        return `wait ${this.#names.get(r.child) ?? cannot(`a wait for ${r.child}, which no line makes`)}`;
+        return `wait ${this.#name(r.child)}`;
+      case "use_mm":
+        return `use_mm ${this.#name(r.target)}`;
+      case "unuse_mm":
+        return "unuse_mm";
       case "setrlimit": {
         if (r.target !== 0 && r.target !== tid) return cannot("a limit of another process");
         return `setrlimit ${r.resource} ${limit(r.soft)} hard ${limit(r.hard)}`;
