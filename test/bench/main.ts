@@ -3,6 +3,7 @@ import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
 import { KERNEL } from "./kernel.ts";
 import { LOG } from "./log.ts";
+import { MILLION_EVENTS } from "./million-rows.ts";
 import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
@@ -16,6 +17,7 @@ const MEASURES: readonly Measure[] = [
   ...IMPORT,
   ...LOG,
   ...SCHED,
+  ...MILLION_EVENTS,
   SEARCH,
   ROOT_BYTES,
   GAP_SEARCH,

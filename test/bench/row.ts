@@ -1,8 +1,5 @@
-/** What a ratio has to be, or the value itself. */
-export type Bar =
-  | { readonly atMost: number }
-  | { readonly atLeast: number }
-  | { readonly valueAtMost: number };
+/** What a ratio has to be. */
+export type Bar = { readonly atMost: number } | { readonly atLeast: number };
 
 /** What was found of one thing: a row of the table. */
 export interface Row {
@@ -25,17 +22,13 @@ export interface Measure {
   run(): Iterable<Row>;
 }
 
-/** Whether a row's ratio or value is within its bar; undefined when it has none. */
-export function isOk({ value, ratio, bar }: Row): boolean | undefined {
-  if (bar && "valueAtMost" in bar) return value <= bar.valueAtMost;
+/** Whether a row's ratio is within its bar; undefined when it has none. */
+export function isOk({ ratio, bar }: Row): boolean | undefined {
   if (!bar || ratio === undefined) return undefined;
   return "atMost" in bar ? ratio <= bar.atMost : ratio >= bar.atLeast;
 }
 
-function barText(bar: Bar): string {
-  if ("valueAtMost" in bar) return `${bar.valueAtMost}`;
-  return "atMost" in bar ? `<= ${bar.atMost}` : `>= ${bar.atLeast}`;
-}
+const barText = (bar: Bar): string => ("atMost" in bar ? `<= ${bar.atMost}` : `>= ${bar.atLeast}`);
 
 /** The row as `--json` gives it; what it does not have is null. */
 export function rowJson(row: Row): Readonly<Record<string, unknown>> {
