@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { ENTRY_WORDS, type Event, initialState, Timeline } from "@pagetrail/core";
 import {
   ARGUMENTS,
+  buildIndex,
   CPU_WORDS,
   GRAMMAR,
   NAME_TERMS,
   NUMBER_TERMS,
   parseExpression,
-  SearchIndex,
+  type SearchIndex,
   search,
   TASK_WORDS,
   VMA_EVENTS,
@@ -45,7 +46,7 @@ function log(): Timeline {
 
 describe("the expressions in docs/EXPRESSIONS.md", () => {
   const timeline = log();
-  const building = SearchIndex.build(timeline, 3);
+  const building = buildIndex(timeline, 3);
   let index: SearchIndex | undefined;
   while (index === undefined) {
     const step = building.next();

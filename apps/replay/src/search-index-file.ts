@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Result } from "@pagetrail/core";
-import { type IndexJson, SearchIndex } from "@pagetrail/core/search";
+import { buildIndex, type IndexBase, type IndexGroup, SearchIndex } from "@pagetrail/core/search";
 import { Sidecar, type SidecarHead, writeSidecar } from "@pagetrail/store";
 import { executed, type LoadedLog } from "./open-log.ts";
 import type { Output } from "./output.ts";
@@ -27,7 +27,7 @@ export async function openSearchIndex(
   const head = headOf(log);
   const kept = head && readIndex(name, head, timeline.last);
   if (kept) return { ok: true, value: kept };
-  const building = SearchIndex.build(timeline);
+  const building = buildIndex(timeline);
   const progress = out.progress("making the search index");
   for (;;) {
     const step = executed(name, () => building.next());
@@ -38,7 +38,7 @@ export async function openSearchIndex(
     if (step.value.done) {
       progress.end();
       const index = step.value.value;
-      if (head) writeSidecar(name, head, [gzipSync(JSON.stringify(index.json))]);
+      if (head) writeSidecar(name, head, partsOf(index));
       return { ok: true, value: index };
     }
     const seq = step.value.value;
@@ -54,14 +54,32 @@ function headOf({ name, seals }: LoadedLog): SidecarHead | undefined {
   return { kind: "search", version: VERSION, log: seal.sha256, seq: seal.seq };
 }
 
+/** Packed JSON: what every search asks for, and then group by group. */
+export function partsOf(index: SearchIndex): readonly Uint8Array[] {
+  const groups = Array.from({ length: index.base.groups }, (_, n) => index.group(n));
+  return [index.base, ...groups].map((part) => gzipSync(JSON.stringify(part)));
+}
+
+/** The index of such parts; groups are unpacked when they are asked for. */
+export function indexOf(parts: readonly Uint8Array[]): SearchIndex {
+  const unpack = (n: number): unknown => JSON.parse(gunzipSync(parts[n] ?? new Uint8Array()).toString());
+  return new SearchIndex(unpack(0) as IndexBase, (n) => unpack(n + 1) as IndexGroup);
+}
+
+/** Undefined for one that does not fit, or is damaged anywhere. */
 function readIndex(log: string, head: SidecarHead, last: number): SearchIndex | undefined {
   const sidecar = Sidecar.open(log, "search", VERSION);
   if (!sidecar) return undefined;
   try {
-    const isOf = sidecar.head.log === head.log && sidecar.head.seq === head.seq;
-    const bytes = isOf ? sidecar.read(0) : undefined;
-    const json = bytes && (JSON.parse(gunzipSync(bytes).toString()) as IndexJson);
-    return json && json.last === last ? SearchIndex.fromJson(json) : undefined;
+    if (sidecar.head.log !== head.log || sidecar.head.seq !== head.seq) return undefined;
+    const parts: Uint8Array[] = [];
+    for (let n = 0; n < sidecar.blocks; n++) {
+      const part = sidecar.read(n);
+      if (!part) return undefined;
+      parts.push(part);
+    }
+    const index = parts.length === 0 ? undefined : indexOf(parts);
+    return index?.base.last === last && index.base.groups === parts.length - 1 ? index : undefined;
   } finally {
     sidecar.close();
   }

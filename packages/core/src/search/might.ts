@@ -55,9 +55,9 @@ export function mightMatch(
   edge: "becomes" | "changes",
 ): boolean {
   const truth = new BlockView(index, block).truth(expression);
-  // What is true from the start on is found in the first block.
+  // What is true from the start on is found in the first block; elsewhere it has to be both.
   if (isMomentary(expression) || (block === 0 && edge === "becomes")) return truth.true;
-  return truth.changes && (truth.true || edge === "changes");
+  return truth.changes && truth.true && truth.false;
 }
 
 /** Whether a number may change in a block. */
@@ -132,7 +132,7 @@ class BlockView {
 
   #eventValues(name: string): Values {
     const block = this.index.block(this.number);
-    const { first, blockEvents } = this.index.json;
+    const { first, blockEvents } = this.index.base;
     const from = first + this.number * blockEvents;
     if (name === "seq") return { min: from + 1, max: from + blockEvents, absent: false, changes: true };
     if (name === "line") return fromExtremes(block.line, true);
@@ -143,9 +143,7 @@ class BlockView {
   }
 
   #taskOf(pid: Pid): { readonly summary: TaskSummary; readonly touched: boolean } | undefined {
-    const found = this.index.touched("tasks", pid, this.number);
-    const summary = found === undefined ? undefined : this.index.block(found).tasks[pid];
-    return summary && { summary, touched: found === this.number };
+    return this.index.task(pid, this.number);
   }
 
   #taskValues(pid: Pid, term: number): Values {
@@ -185,9 +183,7 @@ class BlockView {
   }
 
   #spaceOf(id: MmId): { readonly summary: SpaceSummary; readonly touched: boolean } | undefined {
-    const found = this.index.touched("spaces", id, this.number);
-    const summary = found === undefined ? undefined : this.index.block(found).spaces[id];
-    return summary && { summary, touched: found === this.number };
+    return this.index.space(id, this.number);
   }
 
   #spaceValues(subject: Subject, term: number, counts: boolean): Values {

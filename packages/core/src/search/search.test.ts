@@ -16,6 +16,7 @@ import { type Asking, askings, FILES, PREPARED, schedulings } from "../testing/r
 import { Timeline } from "../timeline/index.ts";
 import { holds } from "./evaluate.ts";
 import { type Expression, isMomentary } from "./expression.ts";
+import { buildIndex } from "./index-builder.ts";
 import { parseExpression } from "./parse.ts";
 import { type Found, type Search, search } from "./search.ts";
 import { SearchIndex } from "./search-index.ts";
@@ -231,9 +232,13 @@ describe.each(MACHINES)("in a log of %s", (_, machine, requests) => {
 
 /** An index as it comes back from a file. */
 function built(timeline: Timeline, blockEvents: number): SearchIndex {
-  const building = SearchIndex.build(timeline, blockEvents);
+  const building = buildIndex(timeline, blockEvents);
   for (;;) {
     const step = building.next();
-    if (step.done) return SearchIndex.fromJson(JSON.parse(JSON.stringify(step.value.json)));
+    if (step.done) {
+      const { base } = step.value;
+      const groups = Array.from({ length: base.groups }, (_, n) => JSON.stringify(step.value.group(n)));
+      return new SearchIndex(JSON.parse(JSON.stringify(base)), (n) => JSON.parse(groups[n] ?? ""));
+    }
   }
 }

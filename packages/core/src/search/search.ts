@@ -60,7 +60,7 @@ export function* blocksOf(
   asked: Pick<Search, "from" | "to" | "direction" | "index" | "blockEvents">,
 ): Iterable<Block> {
   const { from, to, direction, index, blockEvents = BLOCK_EVENTS } = asked;
-  const size = index?.json.blockEvents ?? blockEvents;
+  const size = index?.base.blockEvents ?? blockEvents;
   if (from === to && from !== first) return;
   const lowest = Math.floor((from - first) / size);
   const highest = Math.max(lowest, Math.ceil((to - first) / size) - 1);
