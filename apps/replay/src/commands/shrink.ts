@@ -9,7 +9,7 @@ import { LogSink } from "../log-sink.ts";
 import { logTarget } from "../log-target.ts";
 import { executed, type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
-import { fileProblem, type Problem, problemOf, refused } from "../problem.ts";
+import { errorCode, type Problem, problemOf, refused } from "../problem.ts";
 import { EventText } from "../text/event-text.ts";
 import { count, counted } from "../text/numbers.ts";
 import { producer } from "../version.ts";
@@ -34,15 +34,16 @@ export async function shrinkCommand(path: string, text: string, options: ShrinkO
   if (!expression.ok) return expression;
   const target = logTarget(options.output, []);
   if (!target.ok) return target;
+  const files = filesBeside(target.value);
+  if (!files.ok) return files;
   if (!options.json) noteProcess(expression.value, out);
   const shrunk = await shrink(log.value, expression.value, out);
   if (!shrunk.ok) return shrunk;
   const written = writeLog(target.value, log.value, shrunk.value);
   if (!written.ok) return written;
-  const stem = target.value.replace(/\.ptlog$/, "");
-  const scenario = makeScenario(`${stem}.scenario`, log.value, expression.value, shrunk.value);
+  const scenario = makeScenario(files.value.scenario, log.value, expression.value, shrunk.value);
   if (!scenario.ok) return scenario;
-  const program = makeProgram(`${stem}.c`, log.value, expression.value, shrunk.value);
+  const program = makeProgram(files.value.program, log.value, expression.value, shrunk.value);
   if (!program.ok) return program;
   const { events } = log.value.timeline;
   if (options.json) {
@@ -150,11 +151,7 @@ function makeScenario(
   if (!scenario.ok) return ok({ why: `scenarios have no line for this: ${scenario.error}` });
   const why = otherwise(scenario.value, value);
   if (why !== undefined) return ok({ why });
-  return writeText(
-    path,
-    `${SCENARIO_MARK} ${name}, so that this holds: ${oneLine(text)}\n${scenario.value}`,
-    SCENARIO_MARK,
-  );
+  return writeText(path, `${SCENARIO_MARK} ${name}, so that this holds: ${oneLine(text)}\n${scenario.value}`);
 }
 
 /** Why a scenario is not what it should be: a line of it ends otherwise, or the expression holds nowhere. */
@@ -179,7 +176,7 @@ function makeProgram(
     `Shrunk from ${oneLine(name)}, so that this holds: ${oneLine(text)}`,
   ]);
   if (!program.ok) return ok({ why: `it would need ${program.error}` });
-  return writeText(path, program.value, PROGRAM_MARK);
+  return writeText(path, program.value);
 }
 
 const SCENARIO_MARK = "# Shrunk from";
@@ -187,18 +184,42 @@ const PROGRAM_MARK = "/*\n * Shrunk from";
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
 
-/** Writes a text in the place of an earlier one of the same kind; refuses to overwrite anything else. */
-function writeText(path: string, text: string, mark: string): Result<Made, Problem> {
+/** Where the scenario and the C program go; refuses to overwrite what no shrink has written. */
+function filesBeside(log: string): Result<{ readonly scenario: string; readonly program: string }, Problem> {
+  const stem = log.replace(/\.ptlog(\.gz)?$/, "");
+  const files = { scenario: `${stem}.scenario`, program: `${stem}.c` };
+  if (log.endsWith(".scenario") || log.endsWith(".c"))
+    return refused({ what: "this is no name for a log", where: log, advice: "name it .ptlog" });
   try {
-    if (existsSync(path) && !readFileSync(path, "utf8").startsWith(mark)) {
+    for (const [path, mark] of [
+      [files.scenario, SCENARIO_MARK],
+      [files.program, PROGRAM_MARK],
+    ] as const) {
+      if (!existsSync(path) || readFileSync(path, "utf8").startsWith(mark)) continue;
       const what = "there is a file of this name already, and it is not from an earlier shrink";
       return refused({ what, where: path, advice: "choose another name with -o LOG" });
     }
+    return ok(files);
+  } catch (error) {
+    return unwritable(log, error);
+  }
+}
+
+function writeText(path: string, text: string): Result<Made, Problem> {
+  try {
     writeFileSync(path, text);
     return ok({ path });
   } catch (error) {
-    const problem = fileProblem(path, error);
-    if (!problem) throw error;
-    return refused(problem);
+    return unwritable(path, error);
   }
+}
+
+function unwritable(path: string, error: unknown): Result<never, Problem> {
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  return refused({
+    what: `it cannot be written: ${code}`,
+    where: path,
+    advice: "choose another place with -o LOG",
+  });
 }
