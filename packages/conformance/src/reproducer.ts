@@ -57,11 +57,15 @@ interface Step {
   readonly code: string;
   /** Nothing of this process runs behind it. */
   readonly ends: boolean;
+  /** The process sleeps in it, as in vfork, or is gone: its turn is over before. */
+  readonly last: boolean;
 }
 
 /** Descriptors below are the runtime's own. */
 const FIRST_FILE = 60;
 const FIRST_PIPE = 100;
+/** Each has two descriptors, of which a program may have 1,024. */
+const MOST_PROCESSES = 400;
 /** Where nobody knows how long a file is. */
 const FILE_SIZE = 2 ** 30;
 
@@ -125,7 +129,8 @@ class ProgramWriter {
     const owner = this.#owner(event.tid);
     const { call } = event.request;
     const ends = call === "exit_group" || call === "kill" || (call === "exit" && !this.#threaded.has(owner));
-    for (const code of this.#code(event, owner)) this.#steps.push({ owner, code, ends });
+    const last = ends || (event.request.call === "clone" && (event.request.flags & CLONE.VFORK) !== 0);
+    for (const code of this.#code(event, owner)) this.#steps.push({ owner, code, ends, last });
   }
 
   #code({ request: r, outcome }: Event, owner: number): readonly string[] {
@@ -174,7 +179,8 @@ class ProgramWriter {
   }
 
   #clone(r: Request & { readonly call: "clone" }, outcome: Outcome, owner: number): string {
-    if (!("ret" in outcome) || r.child === 0) return cannot("a clone that fails");
+    if (!("ret" in outcome) || r.child === 0)
+      return '{ long made = call(FORK, 0, 0, 0); if (made == 0) call(EXIT_GROUP, 0, 0, 0); answer("fork", made); }';
     if ((r.flags & CLONE.THREAD) !== 0) {
       this.#owners.set(r.child, owner);
       this.#threaded.add(owner);
@@ -218,6 +224,7 @@ class ProgramWriter {
   }
 
   text(about: readonly string[]): string {
+    if (this.#processes > MOST_PROCESSES) cannot(`${this.#processes} processes`);
     const width = this.#abi === "i386" ? "-m32 " : "";
     const processes = Array.from({ length: this.#processes }, (_, i) => i);
     const files = [...this.#files.values()].map(
@@ -231,6 +238,11 @@ ${about.map((line) => ` * ${line.replaceAll("*/", "* /")}`).join("\n")}
  */
 ${readFileSync(RUNTIME, "utf8")}
 ${HELPERS[this.#abi]}
+
+/* The program's processes by number, and the segments that they made: before a fork, of all that come of it. */
+static __attribute__((unused)) long pids[${Math.max(1, this.#processes)}];
+static __attribute__((unused)) long segments[${Math.max(1, this.#segments.size)}];
+
 ${processes.map((one) => `static __attribute__((noreturn)) void process_${one}(void);`).join("\n")}
 
 ${processes.map((one) => this.#process(one)).join("\n\n")}
@@ -254,14 +266,13 @@ ${files.join("\n")}${files.length === 0 ? "" : "\n"}${this.#roots
   #process(one: number): string {
     const lines: string[] = [];
     let isEnded = false;
-    for (const [i, { owner, code, ends }] of this.#steps.entries()) {
+    for (const [i, { owner, code, ends, last }] of this.#steps.entries()) {
       if (owner !== one) continue;
       const [before, next] = [this.#steps[i - 1], this.#steps[i + 1]];
       if (before && before.owner !== one) lines.push(`wait_for_turn(${one});`);
-      // Who ends hands the turn on first: nothing of it runs any more.
       const handOn = next && next.owner !== one ? [`pass_turn(${next.owner});`] : [];
       const report = next ? [] : ['print_filtered("/proc/self/smaps");'];
-      lines.push(...(ends ? [...handOn, ...report, code] : [code, ...handOn, ...report]));
+      lines.push(...(last ? [...handOn, ...report, code] : [code, ...handOn, ...report]));
       isEnded = ends;
       if (ends) break;
     }
@@ -301,10 +312,6 @@ const VFORK_32 = `static inline __attribute__((always_inline)) long vfork_here(v
 }`;
 
 const COMMON = `
-/* The program's processes by number, and the segments that they made: before a fork, of all that come of it. */
-static __attribute__((unused)) long pids[64];
-static __attribute__((unused)) long segments[64];
-
 static __attribute__((unused)) void answer(const char *what, long result) {
   u64 number = (word)result;
   long length = 0;

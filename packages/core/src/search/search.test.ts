@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { MmId, Pid } from "../base/index.ts";
+import { type MmId, type Pid, pageRange, pid } from "../base/index.ts";
 import {
   type Event,
   execute,
@@ -14,12 +14,15 @@ import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { type Asking, askings, FILES, PREPARED, schedulings } from "../testing/requests.ts";
 import { Timeline } from "../timeline/index.ts";
-import { holds } from "./evaluate.ts";
+import { holds, valueAt } from "./evaluate.ts";
 import { type Expression, isMomentary } from "./expression.ts";
 import { buildIndex } from "./index-builder.ts";
-import { parseExpression } from "./parse.ts";
+import { parseExpression, parseSum } from "./parse.ts";
 import { type Found, type Search, search } from "./search.ts";
 import { SearchIndex } from "./search-index.ts";
+import { series } from "./series.ts";
+import { ScannedSpaces, Walk } from "./walk.ts";
+import { anyChangeAt, watch } from "./watch.ts";
 
 /** A log of these requests, with the state behind every event. */
 function logOf(asked: readonly Asking[], machine: Profile): { events: Event[]; states: KernelState[] } {
@@ -227,6 +230,95 @@ describe.each(MACHINES)("in a log of %s", (_, machine, requests) => {
           });
         }
     }
+  });
+});
+
+describe("a number over time", () => {
+  const sums = [
+    "vmas",
+    "total_vm",
+    "rss",
+    "faults",
+    "pid 2: mm_count",
+    "committed + tasks",
+    "pid 2: threads",
+    "ret",
+    "seq",
+  ];
+
+  test("has a point wherever it is another, with an index and without", () => {
+    const property = fc.property(askings(40), fc.constantFrom(...sums), (asked, text) => {
+      const [subject, what] = text.startsWith("pid 2: ") ? [2, text.slice(7)] : [1, text];
+      const sum = parseSum(what, { pid: subject });
+      if (!sum.ok) throw new Error(sum.error.what);
+      const log = logOf(asked, PAGE_MACHINE);
+      const timeline = new Timeline(log.states[0] as KernelState, log.events);
+      const expected: unknown[] = [];
+      let last: unknown;
+      let isFirst = true;
+      for (const moment of new Walk(timeline, new ScannedSpaces(timeline), [1, 2].map(pid)).from(
+        0,
+        timeline.last,
+      )) {
+        const value = valueAt(sum.value, moment);
+        const ofEvents = what === "ret" || what === "seq";
+        if (ofEvents ? value !== undefined : isFirst || value !== last)
+          expected.push([moment.event?.seq ?? 0, value]);
+        last = value;
+        isFirst = false;
+      }
+      for (const more of [{ blockEvents: 4 }, { index: built(timeline, 4) }]) {
+        const points = [...series(timeline, sum.value, more)].flatMap((item) =>
+          item.kind === "point" ? [[item.seq, item.value]] : [],
+        );
+        expect(points).toEqual(expected);
+      }
+    });
+    fc.assert(property, { numRuns: 150 });
+  });
+});
+
+describe("a watchpoint", () => {
+  const map = {
+    call: "mmap",
+    addr: 0x20000000,
+    length: 8192,
+    prot: 3,
+    offset: 0,
+    file: 0,
+    flags: 0x32,
+  } as const;
+  const protect = (prot: number) => ({ call: "mprotect", addr: 0x20000000, length: 4096, prot }) as const;
+  const requests = [map, protect(1), { call: "munlockall" } as const, protect(3), protect(0)];
+  const log = logOf(
+    requests.map((request) => ({ tid: FIRST, request })),
+    MACHINE,
+  );
+  const timeline = new Timeline(log.states[0] as KernelState, log.events);
+
+  /** Every stop from a place on. */
+  function stops(expression: Expression, from: number, direction: "forward" | "backward"): readonly number[] {
+    const found: number[] = [];
+    for (let at = from; ; ) {
+      const watching = watch(timeline, { expression, at, direction });
+      let step = watching.next();
+      while (!step.done) step = watching.next();
+      if (step.value?.kind !== "found") return found;
+      at = step.value.seq;
+      found.push(at);
+    }
+  }
+
+  test("stops where an address's mapping changes, forward and in reverse, never where one stands", () => {
+    const expression = anyChangeAt({ kind: "pid", pid: FIRST }, pageRange(0x20000, 0x20001));
+    expect(stops(expression, 0, "forward")).toEqual([3, 4, 6, 7]);
+    expect(stops(expression, timeline.last, "backward")).toEqual([6, 4, 3]);
+    expect(stops(expression, 5, "backward")).toEqual([4, 3]);
+  });
+
+  test("stops where what is so of states becomes another", () => {
+    expect(stops(read("vma 0x20000000 writable"), 0, "forward")).toEqual([3, 4, 6, 7]);
+    expect(stops(read("vmas == 2"), timeline.last, "backward")).toEqual([6, 4]);
   });
 });
 
