@@ -8,6 +8,7 @@ import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
 import { SCHED } from "./sched.ts";
+import { SEARCH } from "./search.ts";
 
 const MEASURES: readonly Measure[] = [
   ...REPLAY,
@@ -17,6 +18,7 @@ const MEASURES: readonly Measure[] = [
   ...LOG,
   ...SCHED,
   ...MILLION_EVENTS,
+  SEARCH,
   ROOT_BYTES,
   GAP_SEARCH,
 ];

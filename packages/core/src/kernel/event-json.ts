@@ -126,6 +126,9 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   given: { name: "text" },
 };
 
+/** The name of every request. */
+export const CALLS: readonly Call[] = Object.keys(SHAPES) as Call[];
+
 /** Members that a request may lack. */
 const OPTIONAL: ReadonlySet<string> = new Set([
   "switch.unfinished",

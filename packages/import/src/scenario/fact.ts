@@ -1,8 +1,17 @@
-import { type MmStruct, PAGE_SIZE, type Pid, pageOf, readBytes, type Task } from "@pagetrail/core";
+import {
+  ENTRY_WORDS,
+  type EntryWord,
+  type MmStruct,
+  PAGE_SIZE,
+  type Pid,
+  pageEntry,
+  pageOf,
+  readBytes,
+  type Task,
+} from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
 import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
-import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
 import { type Scene, sizeText } from "./scene.ts";
 import { readCpuFact, readRefs } from "./sched-facts.ts";
 import { type Scope, wholeWord } from "./scope.ts";

@@ -1,7 +1,6 @@
-import { UNLIMITED } from "@pagetrail/core";
+import { nearest, UNLIMITED } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { problemOf, runText } from "../testing/scenario-text.ts";
-import { nearest } from "./nearest.ts";
 
 const AFTER = "process A\nfile /data/x 4K\nA: mmap page 8K rw private anon\n";
 

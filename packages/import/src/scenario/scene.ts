@@ -121,14 +121,24 @@ export class Scene {
     return found;
   }
 
-  /** A pid for a new process or thread of that name. */
-  hire(name: string): Pid {
+  /** A pid for a new process or thread of that name: the one that its line asks for, or the next. */
+  hire(name: string, wanted?: number): Pid {
     const old = this.#pids.get(name);
     const task = old === undefined ? undefined : this.task(old);
     if (task && isLive(task)) throw this.impasse(`there is a ${name} already`);
-    const made = pid(FIRST_PID + this.#hired);
-    this.#hired += 1;
+    const made = wanted === undefined ? this.#nextPid() : pid(wanted);
+    if (this.task(made)) throw this.impasse(`there is a task ${made} already`);
     this.#pids.set(name, made);
+    return made;
+  }
+
+  #nextPid(): Pid {
+    const taken = new Set(this.#pids.values());
+    let made: Pid;
+    do {
+      made = pid(FIRST_PID + this.#hired);
+      this.#hired += 1;
+    } while (taken.has(made));
     return made;
   }
 
