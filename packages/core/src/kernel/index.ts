@@ -1,4 +1,7 @@
 export * from "./advance.ts";
+export * from "./apply-steps.ts";
+export { composeSteps } from "./compose-steps.ts";
+export { diffStates, MM_SCALARS, sameRecord } from "./diff-states.ts";
 export * from "./digest.ts";
 export * from "./event.ts";
 export * from "./event-json.ts";
@@ -12,4 +15,3 @@ export * from "./request.ts";
 export * from "./state.ts";
 export * from "./step.ts";
 export * from "./transaction.ts";
-export * from "./undo.ts";
