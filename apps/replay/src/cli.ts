@@ -467,6 +467,24 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
       await settle(diffCommand(path, others, options, out));
     });
   program
+    .command("blame")
+    .description("show which events made each range of an address space what it is at a moment")
+    .addArgument(log())
+    .argument("[addr]", "only what lies there: ADDR for its page, a name for its mappings, or ADDR..ADDR")
+    .addOption(at())
+    .addOption(pid())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nOf one address it tells the whole way: through mremap, fork, split and merge, with user stacks where the\nrecording has them. Beside LOG it keeps LOG.blame, so that the next time need not execute the log.\n${POSITIONS}${ADDRESSES}${example(
+        "blame my.ptlog --at 50%\nblame my.ptlog heap --pid 4242\nblame my.ptlog 0x7ffff7fc0000 --json",
+      )}`,
+    )
+    .action(async (path: string, address: string | undefined, options) => {
+      const { blameCommand } = await import("./commands/blame.ts");
+      await settle(blameCommand(path, address, options, out));
+    });
+  program
     .command("verify")
     .description("check a log's seals, outcomes, sealed states and the model's laws; exit 1 if one fails")
     .addArgument(log())

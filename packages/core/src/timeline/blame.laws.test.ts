@@ -4,7 +4,7 @@ import { initialState } from "../kernel/index.ts";
 import { history, MACHINES } from "../testing/history.ts";
 import { type Label, NaiveBlame } from "../testing/naive-blame.ts";
 import { askings } from "../testing/requests.ts";
-import { type BlameRange, blameVma } from "./blame.ts";
+import { type BlameRange, blameAt, blameVma } from "./blame.ts";
 import { BlameReplay } from "./blame-replay.ts";
 
 /** Every event of a range, folded stations unfolded as far as they are known: their last event and their marks. */
@@ -47,6 +47,9 @@ describe.each(MACHINES)("blame where %s are modelled", (_, machine) => {
               const ranges = blameVma(replay.fold.spaces(), mm.id, event.seq, vma);
               expect(ranges[0]?.start).toBe(vma.start);
               expect(ranges.at(-1)?.end).toBe(vma.end);
+              for (const range of ranges)
+                for (const page of [range.start, range.end - 1])
+                  expect(blameAt(replay.fold.spaces(), mm.id, event.seq, vma, page)).toEqual(range);
               let at: number = vma.start;
               for (const range of ranges) {
                 expect(range.start).toBe(at);

@@ -90,24 +90,43 @@ interface Open {
  * Where the pages of one VMA come from, in order of address: git blame for an address space.
  *
  * @param vma a VMA of the address space `mm` behind event `seq`
- * @param pages the part of it that is asked for
  */
-export function blameVma(
-  histories: Histories,
-  mm: MmId,
-  seq: number,
-  vma: Pages,
-  pages: Pages = vma,
-): readonly BlameRange[] {
-  const found: (Pages & { readonly origin: Trail })[] = [];
-  const open: Open[] = [
-    { mm, start: vma.start, seq, low: pages.start, high: pages.end, shift: 0, trail: undefined },
-  ];
+export function blameVma(histories: Histories, mm: MmId, seq: number, vma: Pages): readonly BlameRange[] {
+  const found: BlameRange[] = [];
+  trace(histories, wholeOf(mm, seq, vma), found);
+  return found.sort((a, b) => a.start - b.start);
+}
+
+/**
+ * The range of a VMA that a page is part of, with its origin. What became of the other ranges is not looked at, so
+ * that it costs what the way of one range costs.
+ */
+export function blameAt(histories: Histories, mm: MmId, seq: number, vma: Pages, page: number): BlameRange {
+  const found: BlameRange[] = [];
+  trace(histories, wholeOf(mm, seq, vma), found, page);
+  const [range] = found;
+  assert(range, `the origin of page ${page}`);
+  return range;
+}
+
+const wholeOf = (mm: MmId, seq: number, { start, end }: Pages): Open => ({
+  mm,
+  start,
+  seq,
+  low: start,
+  high: end,
+  shift: 0,
+  trail: undefined,
+});
+
+/** Goes back from one VMA to where its pages were made; with a page, only on the way of that page. */
+function trace(histories: Histories, from: Open, found: BlameRange[], page?: number): void {
+  const open: Open[] = [from];
   for (let at = open.pop(); at; at = open.pop()) {
     const history = histories.get(at.mm);
     assert(history, `the history of mm ${at.mm}`);
     const version = history.versionAt(at.start, at.seq);
-    if (version) traceVersion(at, version, open, found);
+    if (version) traceVersion(at, version, open, found, page);
     else {
       const { born, parent } = history;
       assert(parent !== 0 && born <= at.seq, `the origin of the VMA at page ${at.start} of mm ${at.mm}`);
@@ -115,7 +134,6 @@ export function blameVma(
       open.push({ ...at, mm: parent as MmId, seq: born - 1, trail });
     }
   }
-  return found.sort((a, b) => a.start - b.start).map(({ start, end, origin }) => rangeOf(start, end, origin));
 }
 
 /** Pages that an edge covers come from there; the event made the others. */
@@ -123,19 +141,23 @@ function traceVersion(
   at: Open,
   version: Version,
   open: Open[],
-  found: (Pages & { readonly origin: Trail })[],
+  found: BlameRange[],
+  page: number | undefined,
 ): void {
   const { seq, edges } = version;
+  const isAsked = (low: number, high: number): boolean =>
+    page === undefined || (page >= low + at.shift && page < high + at.shift);
   const made = (low: number, high: number): void => {
-    if (low >= high) return;
-    const origin = lengthened({ ...at, low, high }, version, seq, 0, 0);
-    found.push({ start: low + at.shift, end: high + at.shift, origin });
+    if (low >= high || !isAsked(low, high)) return;
+    found.push(rangeOf(low + at.shift, high + at.shift, lengthened(at, version, seq, 0, 0)));
   };
   let done = at.low;
   for (const { source, from, to, shift, marks } of edges) {
     const [low, high] = [Math.max(from, done), Math.min(to, at.high)];
     if (low >= high) continue;
     made(done, low);
+    done = high;
+    if (!isAsked(low, high)) continue;
     const trail = lengthened(at, version, seq, marks, shift);
     open.push({
       mm: at.mm,
@@ -146,7 +168,6 @@ function traceVersion(
       shift: at.shift - shift,
       trail,
     });
-    done = high;
   }
   made(done, at.high);
 }
