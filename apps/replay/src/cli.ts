@@ -445,21 +445,31 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     });
   program
     .command("diff")
-    .description("show what changed between two moments, two processes or two logs; exit 1 if anything did")
+    .description(
+      "show what differs between two moments, processes, logs or texts of /proc/PID/maps; exit 1 if anything does",
+    )
     .addArgument(log())
-    .argument("[others...]", "two positions, or another log")
+    .argument("[others...]", "two positions, another log, or another text of maps or smaps")
     .addOption(new Option("--at <pos>", "compare two processes at this moment"))
     .addOption(
       pid()
         .argParser((text: string, pids: number[]) => [...pids, natural(text)])
         .default([], "none"),
     )
+    .option(
+      "--normalize",
+      "count places from the bases that the kernel chose at random, so that two runs compare",
+    )
+    .option(
+      "--steps",
+      "print the steps from one moment to the other as JSON: all that differs, to be applied",
+    )
     .addOption(json())
     .addHelpText(
       "after",
       POSITIONS +
         example(
-          "diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog",
+          "diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog --normalize\ndiff before.smaps after.smaps",
         ),
     )
     .action(async (path: string, others: string[], options) => {

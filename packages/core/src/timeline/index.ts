@@ -5,5 +5,6 @@ export { BLAME_INDEX_VERSION, BlameIndex, DamagedIndex, encodeHistories } from "
 export { BlameReplay } from "./blame-replay.ts";
 export * from "./maps-diff.ts";
 export * from "./pages-diff.ts";
+export * from "./state-changes.ts";
 export { decodeSteps, encodeSteps, SHOWN_STEPS } from "./steps-json.ts";
 export * from "./timeline.ts";
