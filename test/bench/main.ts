@@ -1,8 +1,10 @@
+import { DIFF } from "./diff.ts";
 import { FAULTS } from "./faults.ts";
 import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
 import { KERNEL } from "./kernel.ts";
 import { LOG } from "./log.ts";
+import { MILLION_EVENTS } from "./million-rows.ts";
 import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
@@ -15,6 +17,8 @@ const MEASURES: readonly Measure[] = [
   ...IMPORT,
   ...LOG,
   ...SCHED,
+  ...MILLION_EVENTS,
+  ...DIFF,
   ROOT_BYTES,
   GAP_SEARCH,
 ];

@@ -362,6 +362,17 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
       await settle(pagemapCommand(path, range, options, out));
     });
   program
+    .command("why")
+    .description("tell how an event came to its outcome: the kernel's functions, their checks, what decided")
+    .addArgument(log())
+    .argument("<pos>", "the event, or a position behind it")
+    .addOption(json())
+    .addHelpText("after", POSITIONS + example("why my.ptlog 57\nwhy my.ptlog line:123 --json"))
+    .action(async (path: string, position: string, options) => {
+      const { whyCommand } = await import("./commands/why.ts");
+      await settle(whyCommand(path, position, options, out));
+    });
+  program
     .command("vtop")
     .description("walk the page tables to an address, as crash does: each level's entry, the frame, the VMA")
     .addArgument(log())

@@ -187,6 +187,11 @@ function scheduledMembers(r: Scheduled): string {
     case "migrate":
       return `${r.target}, CPU ${r.cpu}`;
     case "wake":
+    case "kthread_stop":
+    case "kthread_park":
+    case "kthread_unpark":
+    case "oom_kill":
+    case "oom_reap":
     case "use_mm":
       return String(r.target);
     case "kthread":

@@ -147,7 +147,12 @@ const pageJson = ({ kind, start, end }: PageChange): Readonly<Record<string, unk
   end: hex(end * PAGE_SIZE),
 });
 
-function changeJson(change: MapChange, before: DiffSide, after: DiffSide): Readonly<Record<string, unknown>> {
+/** One change with both its sides. */
+export function changeJson(
+  change: MapChange,
+  before: DiffSide,
+  after: DiffSide,
+): Readonly<Record<string, unknown>> {
   const { mm: left } = before;
   const { mm: right } = after;
   return {

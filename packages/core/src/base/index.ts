@@ -3,6 +3,7 @@ export * from "./errno.ts";
 export * from "./journal.ts";
 export * from "./range.ts";
 export * from "./result.ts";
+export * from "./trace.ts";
 export * from "./units.ts";
 export * from "./violation.ts";
 export * from "./word.ts";

@@ -1,5 +1,5 @@
 import { isDirty, isYoung, mkdirty, mkyoung, PTE, PTE_HI } from "../arch/index.ts";
-import { addressOf, pageOf, type Word } from "../base/index.ts";
+import { addressOf, addressText, pageOf, rangeText, type Word } from "../base/index.ts";
 import {
   type FaultEnd,
   findOrExpand,
@@ -125,10 +125,23 @@ const ADRERR: Refused = { signal: "SIGBUS", code: "BUS_ADRERR" };
 
 /** @param present the page is mapped, and refused the access */
 function fault(edit: MmEdit, page: number, kind: AccessKind, present: boolean): Refused | undefined {
+  const { trace } = edit.env;
+  trace?.enter("do_user_addr_fault");
+  trace?.choose(
+    present
+      ? `the entry of ${addressText(page)} refuses to ${kind}`
+      : `nothing is mapped at ${addressText(page)}`,
+  );
   const found = findOrExpand(edit, page);
   const vma = edit.lookup(page);
-  if (!found.ok || !vma) return MAPERR;
-  if (isRefused(vma, kind, present)) return ACCERR;
+  if (!found.ok || !vma) {
+    trace?.choose(found.ok ? "no mapping contains the address" : found.error.why);
+    return MAPERR;
+  }
+  if (isRefused(vma, kind, present)) {
+    trace?.choose(`the mapping ${rangeText(vma.start, vma.end)} does not allow to ${kind}`);
+    return ACCERR;
+  }
   return signalOf(handleMmFault(edit, vma, page, kind === "write"));
 }
 

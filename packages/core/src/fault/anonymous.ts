@@ -11,6 +11,10 @@ import { type Fault, pageIndex, pteIndex, pteTable, setEntry } from "./fault.ts"
  */
 export function doAnonymousPage(fault: Fault): FaultEnd {
   const { edit, page, write } = fault;
+  edit.env.trace?.enter("do_anonymous_page");
+  edit.env.trace?.choose(
+    write ? "a write: a page of zeros of its own" : "a read: the page of zeros that all share",
+  );
   if (write) {
     prepareAnon(fault);
     const pfn = allocAnon(fault);

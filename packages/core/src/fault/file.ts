@@ -14,6 +14,9 @@ import { readAround } from "./read-ahead.ts";
  * @kernel do_fault, mm/memory.c (6.18)
  */
 export function doFault(fault: Fault): FaultEnd {
+  const { trace } = fault.edit.env;
+  if (!fault.write) trace?.enter("do_read_fault");
+  else trace?.enter((fault.vma.flags & VM.SHARED) !== 0 ? "do_shared_fault" : "do_cow_fault");
   if (!fault.write) return doReadFault(fault);
   return (fault.vma.flags & VM.SHARED) !== 0 ? doSharedFault(fault) : doCowFault(fault);
 }
@@ -77,9 +80,14 @@ function filemapFault(fault: Fault): Found {
   const { memory, vma } = fault;
   const file = fileOf(fault);
   const index = pageIndex(fault);
-  if (file.size !== undefined && index >= Math.ceil(file.size / PAGE_SIZE)) return { end: "sigbus" };
+  const { trace } = fault.edit.env;
+  if (file.size !== undefined && index >= Math.ceil(file.size / PAGE_SIZE)) {
+    trace?.choose(`page ${index} lies beyond the end of ${file.path} (${file.size} bytes)`);
+    return { end: "sigbus" };
+  }
   const mapping = mappingOf(file);
   const cached = cachedPage(fault, file, index);
+  trace?.choose(`page ${index} of ${file.path} is ${cached === undefined ? "not " : ""}in the page cache`);
   if (cached !== undefined) {
     memory.phys.flag(cached, 0, PG.READAHEAD);
     return { pfn: cached, end: "done" };

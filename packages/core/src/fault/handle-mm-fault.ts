@@ -1,5 +1,5 @@
 import { isLarge, isPresent, isWritable } from "../arch/index.ts";
-import { type FaultEnd, isAnonymous, type MmEdit, VM_OPS, type Vma } from "../mm/index.ts";
+import { type FaultEnd, isAnonymous, type MmEdit, VM, VM_OPS, type Vma } from "../mm/index.ts";
 import { doAnonymousPage } from "./anonymous.ts";
 import { type Fault, faultAt, pteIndex } from "./fault.ts";
 import { doFault } from "./file.ts";
@@ -24,6 +24,7 @@ export function handleMmFault(
   write: boolean,
   knowsTries = true,
 ): FaultEnd {
+  edit.env.trace?.enter("handle_mm_fault");
   const fault = faultAt(edit, vma, page, write, knowsTries);
   const end = dispatch(fault);
   const { counted } = fault.memory;
@@ -38,7 +39,7 @@ function dispatch(fault: Fault): FaultEnd {
   const above = pages.table.make(1, page, fault.memory.tables);
   const i = pages.table.index(1, page);
   if (above.isEmpty(i)) {
-    const end = mayBeHuge(fault) ? doHugePage(fault) : undefined;
+    const end = mayBeHuge(fault) && !isReaped(fault) ? doHugePage(fault) : undefined;
     if (end !== undefined) return end;
   } else if (isLarge(above.words[2 * i] as number)) {
     const end = doHugeWpPage(fault, above, i);
@@ -47,12 +48,17 @@ function dispatch(fault: Fault): FaultEnd {
   return handlePteFault(fault);
 }
 
+/** Whether the page may be gone because the OOM reaper took it: check_stable_address_space. */
+const isReaped = ({ edit, vma }: Fault): boolean =>
+  edit.mm.unstable === true && (isAnonymous(vma) || (vma.flags & VM.SHARED) === 0);
+
 /** handle_pte_fault: what the lowest table's entry says. */
 function handlePteFault(fault: Fault): FaultEnd {
   const { pages, page, vma } = fault;
   const i = pteIndex(fault, page);
   const table = pages.table.find(0, page);
   if (!table || table.isEmpty(i)) {
+    if (isReaped(fault)) return "sigbus";
     if (isAnonymous(vma)) return doAnonymousPage(fault);
     return vma.ops.label === undefined ? doFault(fault) : doSpecialFault(fault);
   }

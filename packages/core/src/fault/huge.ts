@@ -47,6 +47,8 @@ const above = ({ pages, memory, page }: Fault): { table: TablePage; i: number } 
  */
 export function doHugePage(fault: Fault): FaultEnd | undefined {
   const { edit, memory, pages, write } = fault;
+  edit.env.trace?.enter("do_huge_pmd_anonymous_page");
+  edit.env.trace?.choose(write ? "a huge page of 2 MiB" : "2 MiB of zeros that all share");
   prepareAnon(fault);
   const { table, i } = above(fault);
   const prot = vmPageProt(edit, fault.vma);
@@ -102,6 +104,7 @@ export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEn
     mapHuge(fault, table, i, head);
     return "done";
   }
+  fault.edit.env.trace?.enter("do_huge_pmd_wp_page");
   const head = entryPfn(table, i);
   if (phys.has(head, PG.EXCLUSIVE) || phys.get(head, FRAME.REFCOUNT) === 1) {
     phys.flag(head, PG.EXCLUSIVE);

@@ -13,6 +13,7 @@ import { entryPfn, type Fault, fileOf, setEntry } from "./fault.ts";
  */
 export function doHugetlbFault(fault: Fault): FaultEnd {
   const { pages, memory, page } = fault;
+  fault.edit.env.trace?.enter("hugetlb_fault");
   const table = pages.table.make(1, page, memory.tables);
   const i = pages.table.index(1, page);
   if (table.isEmpty(i)) {

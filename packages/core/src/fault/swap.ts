@@ -20,6 +20,8 @@ function swapIn(fault: Fault, table: TablePage, i: number, lo: number, hi: numbe
   const { edit, memory, pages, vma, write } = fault;
   const { phys, swap } = memory;
   const slot = swapOffset(lo, hi);
+  edit.env.trace?.enter("do_swap_page");
+  edit.env.trace?.choose(`the page is in swap, slot ${slot}`);
   const wasCached = swap.cached(slot) !== undefined;
   const alone = !wasCached && swap.count(slot) === 1;
   const pfn = alone

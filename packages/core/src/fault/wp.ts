@@ -13,15 +13,19 @@ import { entryPfn, type Fault, pteIndex } from "./fault.ts";
  */
 export function doWpPage(fault: Fault, table: TablePage): FaultEnd {
   const { memory, vma, page } = fault;
+  const { trace } = fault.edit.env;
+  trace?.enter("do_wp_page");
   const i = pteIndex(fault, page);
   const special = isSpecialEntry(table.words[2 * i] as number);
   if ((vma.flags & (VM.SHARED | VM.MAYSHARE)) !== 0) {
+    trace?.choose("shared on purpose: made writable");
     makeWritable(fault, table, i);
     if (!special) memory.phys.flag(memory.phys.head(entryPfn(table, i)), PG.DIRTY);
     return "done";
   }
   const pfn = entryPfn(table, i);
   if (!special && memory.phys.has(pfn, PG.ANON) && mayReuse(fault, pfn)) {
+    trace?.choose("nobody else has the page: it is made writable");
     memory.phys.flag(pfn, PG.EXCLUSIVE);
     makeWritable(fault, table, i);
     return "done";
@@ -67,6 +71,12 @@ function mayReuseLarge(phys: PhysMemory, head: number): boolean {
 function copyPage(fault: Fault, table: TablePage, i: number, old: number | undefined): FaultEnd {
   const { memory, pages } = fault;
   const { phys } = memory;
+  fault.edit.env.trace?.enter("wp_page_copy");
+  fault.edit.env.trace?.choose(
+    old === undefined
+      ? "the page of zeros gives way to a page of its own"
+      : `the page is copied: ${phys.mapcount(old)} entries map frame ${old}`,
+  );
   prepareAnon(fault);
   const pfn = allocAnon(fault);
   if (pfn === undefined) return "oom";

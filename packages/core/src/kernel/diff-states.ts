@@ -46,6 +46,8 @@ const SCALARS: { readonly [F in Exclude<MmScalar, Total>]: true } = {
   mdwe: true,
   thpDisabled: true,
   mergeAny: true,
+  unstable: true,
+  oomSkip: true,
   rings: true,
   untouched: true,
 };

@@ -28,12 +28,14 @@ import {
   supposeWritten,
 } from "../mm/index.ts";
 import {
+  beginCoreDump,
   canBeWaitedFor,
   clone,
   execve,
   exitGroup,
   exitTask,
   isLive,
+  oomReap,
   refusedExec,
   releaseTask,
   type Task,
@@ -110,11 +112,13 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
   if (!task || task.state === "dead") return { errno: "ESRCH", why: `no task ${tid}` };
   if (!isLive(task) && OF_THE_LIVING.has(request.call))
     return { errno: "ESRCH", why: `task ${tid} has exited` };
+  if (OF_THE_LIVING.has(request.call) && tx.peekGroup(task.tgid)?.dumper !== undefined)
+    return { errno: "EINTR", why: `process ${task.tgid} is being killed, and dumps core` };
   return executeProcess(tx, task, request, recorded);
 }
 
-/** What would give a task that has exited an address space or children. */
-const OF_THE_LIVING: ReadonlySet<Request["call"]> = new Set(["clone", "execve", "loaded"]);
+/** What would give a task that has exited an address space or children, or needs the one that it had. */
+const OF_THE_LIVING: ReadonlySet<Request["call"]> = new Set(["clone", "execve", "loaded", "coredump"]);
 
 /** Requests about the caller's own address space; undefined for all others. */
 function executeMemory(tx: Transaction, edit: MmEdit, r: Request): Outcome | undefined {
@@ -201,13 +205,14 @@ function adviseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "proce
 
 const NO_PROCESS: Outcome = { errno: "EBADF", why: "no process behind the descriptor" };
 
-/** process_mrelease, mm/oom_kill.c (6.18): only of a process that is dying, which none here ever is. */
+/** process_mrelease, mm/oom_kill.c (6.18): only of a process that is dying; here, that the OOM killer chose. */
 function releaseProcess(tx: Transaction, own: MmEdit, r: Request & { call: "process_mrelease" }): Outcome {
   if (r.flags !== 0) return { errno: "EINVAL", why: "flags are none yet" };
   if (r.target === BAD_FILE) return NO_PROCESS;
   const edit = r.target > 0 ? tx.editOf(r.target as Pid) : own;
   if (!edit) return { errno: "ESRCH", why: `no process ${r.target} with memory` };
-  return { errno: "EINVAL", why: "the process is not dying" };
+  const chosen = r.target > 0 && oomReap(tx, r.target as Pid).ok;
+  return chosen ? DONE : { errno: "EINVAL", why: "the process is not dying" };
 }
 
 function mmapFile(tx: Transaction, edit: MmEdit, r: Request & { call: "mmap" }): Outcome {
@@ -235,6 +240,10 @@ function executeProcess(
       const ended = execve(tx, task, r.load);
       if (!ended.ok) return refused(ended.error);
       return ended.value.killed !== undefined ? { gone: "SIGSEGV" } : valued(0);
+    }
+    case "coredump": {
+      const begun = beginCoreDump(tx, task);
+      return begun.ok ? recorded : refused(begun.error);
     }
     case "exit":
       exitTask(tx, task.pid);
@@ -300,6 +309,7 @@ type ProcessCall =
   | "execve"
   | "exit"
   | "exit_group"
+  | "coredump"
   | "kill"
   | "abandon"
   | "reap"

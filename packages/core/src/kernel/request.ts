@@ -164,6 +164,13 @@ export type Scheduled =
   | { readonly call: "cpu_offline"; readonly cpu: number }
   /** A kernel thread comes to be. */
   | { readonly call: "kthread"; readonly child: Pid; readonly comm: string }
+  /** Somebody wants a kernel thread to end, to park, or to go on. */
+  | { readonly call: "kthread_stop"; readonly target: Pid }
+  | { readonly call: "kthread_park"; readonly target: Pid }
+  | { readonly call: "kthread_unpark"; readonly target: Pid }
+  /** The OOM killer chooses a process; its reaper takes that one's memory. */
+  | { readonly call: "oom_kill"; readonly target: Pid }
+  | { readonly call: "oom_reap"; readonly target: Pid }
   /** The kernel thread that asks takes on the address space of a process, or lets go of it. */
   | { readonly call: "use_mm"; readonly target: Pid }
   | { readonly call: "unuse_mm" }
@@ -207,6 +214,8 @@ export type Bookkeeping =
   | { readonly call: "layout"; readonly mmapBase: Vpn; readonly brk: number }
   /** An open file description that mappings will name. */
   | { readonly call: "file"; readonly file: OpenFile }
+  /** The task, which a signal kills, writes a core dump first. */
+  | { readonly call: "coredump"; readonly signal: string }
   /** The task was ended by a signal. */
   | { readonly call: "kill"; readonly signal: string }
   /** The recording goes on, but the process can no longer be modelled. */

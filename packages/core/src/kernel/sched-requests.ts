@@ -6,9 +6,14 @@ import {
   finishTaskSwitch,
   hold,
   idlePid,
+  kthreadPark,
+  kthreadStop,
+  kthreadUnpark,
   kthreadUnuseMm,
   kthreadUseMm,
   migrate,
+  oomKill,
+  oomReap,
   pidOf,
   release,
   takeCpuOffline,
@@ -42,6 +47,16 @@ export function executeScheduled(tx: Transaction, tid: Pid, r: Scheduled): Outco
       const made = createKthread(tx, r.child, r.comm, { limits, capabilities });
       return made.ok ? { ret: made.value } : refused(made.error);
     }
+    case "kthread_stop":
+      return answer(kthreadStop(tx, r.target));
+    case "kthread_park":
+      return answer(kthreadPark(tx, r.target));
+    case "kthread_unpark":
+      return answer(kthreadUnpark(tx, r.target));
+    case "oom_kill":
+      return answer(oomKill(tx, r.target));
+    case "oom_reap":
+      return answer(oomReap(tx, r.target));
     case "use_mm":
     case "unuse_mm": {
       const caller = tx.peekTask(tid);

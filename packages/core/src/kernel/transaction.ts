@@ -1,6 +1,14 @@
 import { createDraft, type Draft, finishDraft, freeze } from "immer";
 import type { KernelTraits, Layout } from "../arch/index.ts";
-import { assert, type FileId, type Journal, type MmId, type Pid, pagesOf } from "../base/index.ts";
+import {
+  assert,
+  type FileId,
+  type Journal,
+  type MmId,
+  type Pid,
+  pagesOf,
+  type Trace,
+} from "../base/index.ts";
 import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
   evictCache,
@@ -97,6 +105,7 @@ export class Transaction implements World {
   constructor(
     private readonly base: KernelState,
     private readonly journal?: Journal,
+    readonly trace?: Trace,
   ) {
     this.profile = base.profile;
     this.layout = layoutOf(base.profile);
@@ -534,14 +543,16 @@ export class Transaction implements World {
 
   /** What truncating a file and taking down an address space need of the world: nobody's permission. */
   private get fileEnv(): MmEnv {
-    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "file" | "fileMapped" | "traits"> = {
-      traits: this.traits,
-      fileMapped: (id, count) => this.fileMapped(id, count),
-      memory: this.memory,
-      sysctl: this.sysctl,
-      commitment: this.commitment,
-      file: (id) => this.fileOf(id),
-    };
+    const env: Pick<MmEnv, "memory" | "sysctl" | "commitment" | "trace" | "file" | "fileMapped" | "traits"> =
+      {
+        traits: this.traits,
+        fileMapped: (id, count) => this.fileMapped(id, count),
+        memory: this.memory,
+        sysctl: this.sysctl,
+        commitment: this.commitment,
+        trace: this.trace,
+        file: (id) => this.fileOf(id),
+      };
     return env as MmEnv;
   }
 
@@ -582,6 +593,7 @@ export class Transaction implements World {
       sysctl: this.sysctl,
       commitment: this.commitment,
       memory: pages && this.memory,
+      trace: this.trace,
       file: (id) => this.fileOf(id),
       makeFile: (file) => this.makeFile(file),
       fileMapped: (id, count) => this.fileMapped(id, count),

@@ -16,15 +16,20 @@ import { mergeNew } from "./vma-merge.ts";
  */
 export function brk(edit: MmEdit, wanted: Word): { readonly brk: number; readonly why?: string } {
   const moved = moveBrk(edit, wanted);
+  if (!moved.ok) edit.env.trace?.choose(`the break stays where it is: ${moved.error.why}`);
   return moved.ok ? { brk: edit.mm.brk } : { brk: edit.mm.brk, why: moved.error.why };
 }
 
 function moveBrk(edit: MmEdit, wanted: Word): Result<void> {
   const { mm } = edit;
   const { soft } = edit.env.limits.data;
+  edit.env.trace?.enter("__do_sys_brk");
   if (wanted < mm.startBrk) return refuse("ENOMEM", "below the start of the heap");
   const target = Number(wanted);
   if (target - mm.startBrk + (mm.endData - mm.startData) > soft) return refuse("ENOMEM", "RLIMIT_DATA");
+  edit.env.trace?.check(
+    `the heap stays below RLIMIT_DATA (${soft === Number.POSITIVE_INFINITY ? "unlimited" : soft})`,
+  );
   const from = brkPage(mm.brk);
   const to = brkPage(target);
   const resized = to < from ? shrink(edit, to, from) : to > from ? grow(edit, from, to) : done;
@@ -69,6 +74,7 @@ export function doBrkFlags(
   joins: "heap" | "any" = "heap",
 ): Result<void> {
   const { mm } = edit;
+  edit.env.trace?.enter("do_brk_flags");
   const implied = (edit.env.personality & PERSONALITY.READ_IMPLIES_EXEC) !== 0 ? VM.EXEC : 0;
   const mergeable = mm.mergeAny ? VM.MERGEABLE : 0;
   const flags = VM_DATA_DEFAULT | implied | VM.ACCOUNT | mm.defFlags | mergeable | extra;

@@ -1,5 +1,4 @@
-import type { MmId } from "../base/index.ts";
-import { ok, type Result } from "../base/index.ts";
+import { type MmId, ok, type Result, rangeText } from "../base/index.ts";
 import { copyPageRange, needsCopy } from "./copy-page-range.ts";
 import { exitMmapPages } from "./exit-mmap.ts";
 import { charge } from "./limits.ts";
@@ -17,11 +16,16 @@ import type { Vma } from "./vma.ts";
  * @kernel dup_mm, kernel/fork.c; dup_mmap, mm/mmap.c (6.18)
  */
 export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
+  const { trace } = parent.env;
+  trace?.enter("dup_mmap");
   const child = new MmEdit({ ...parent.mm, ...freshCounters(id, parent.mm) }, parent.env, undefined);
   const copies: Vma[] = [];
   const pages = emptyPages(child);
   for (const vma of parent.mm.vmas.items()) {
-    if ((vma.flags & VM.DONTCOPY) !== 0) continue;
+    if ((vma.flags & VM.DONTCOPY) !== 0) {
+      trace?.choose(`${rangeText(vma.start, vma.end)} is not for children (MADV_DONTFORK)`);
+      continue;
+    }
     if ((vma.flags & VM.ACCOUNT) !== 0) {
       const charged = charge(parent, vma.pages);
       if (!charged.ok) {
@@ -33,6 +37,7 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
     copies.push(inherited(child, vma));
     if (pages && needsCopy(vma) && (vma.flags & VM.WIPEONFORK) === 0) copyPageRange(parent, pages, vma);
   }
+  trace?.choose(`${copies.length} mappings are copied`);
   child.replaceVmas([], copies);
   pages?.noteHighWater();
   return ok({ ...child.mm, pages, hiwaterVm: child.mm.totalVm });

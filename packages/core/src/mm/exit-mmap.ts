@@ -13,6 +13,8 @@ import { UNMAPPED, zapPages } from "./zap.ts";
  */
 export function exitMmap(edit: MmEdit): void {
   const all = edit.mm.vmas.toArray();
+  edit.env.trace?.enter("exit_mmap");
+  edit.env.trace?.choose(`the last user has gone: ${all.length} mappings go`);
   if (edit.mm.pages) exitMmapPages(edit.env.memory, edit.mm.pages, all);
   uncharge(edit, accountedPages(all));
   edit.replaceVmas(all, []);

@@ -1,5 +1,5 @@
 import { LOW_LIMIT, STACK_GUARD_GAP } from "../arch/index.ts";
-import { done, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { addressText, done, PAGE_SIZE, pagesText, type Result, refuse } from "../base/index.ts";
 import { anonVmaPrepare, writeFault } from "./anon-vma.ts";
 import { charge, mayExpandVm, mayLock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
@@ -13,6 +13,7 @@ import { isAccessible, type Vma } from "./vma.ts";
  * @kernel expand_downwards, acct_stack_growth, mm/vma.c (6.18)
  */
 export function expandStack(edit: MmEdit, vma: Vma, page: number): Result<void> {
+  edit.env.trace?.enter("expand_downwards");
   if ((vma.flags & VM.GROWSDOWN) === 0) return refuse("EFAULT", "the mapping does not grow down");
   if (page < LOW_LIMIT) return refuse("EPERM", "below vm.mmap_min_addr");
   const previous = edit.previous(vma);
@@ -32,6 +33,7 @@ export function expandStack(edit: MmEdit, vma: Vma, page: number): Result<void> 
   // Charged even where VM_ACCOUNT is missing: the kernel never gives that part back.
   const charged = charge(edit, grow);
   if (!charged.ok) return charged;
+  edit.env.trace?.choose(`the stack grows by ${pagesText(grow)} down to ${addressText(page)}`);
   edit.replaceVma(prepared, prepared.resized(page, prepared.end));
   return done;
 }

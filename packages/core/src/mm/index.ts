@@ -29,6 +29,7 @@ export * from "./mremap.ts";
 export * from "./mseal.ts";
 export * from "./msync.ts";
 export * from "./munmap.ts";
+export * from "./oom-reap.ts";
 export * from "./open-file.ts";
 export * from "./page-cache.ts";
 export * from "./page-protection.ts";

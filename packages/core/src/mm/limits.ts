@@ -1,7 +1,10 @@
-import { done, PAGE_SIZE, type Result, refuse } from "../base/index.ts";
+import { done, PAGE_SIZE, pagesText, type Result, refuse } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmEnv } from "./mm-env.ts";
 import { statOf } from "./vma.ts";
+
+const limitText = (bytes: number): string =>
+  bytes === Number.POSITIVE_INFINITY ? "unlimited" : `${inPages(bytes)}`;
 
 const inPages = (bytes: number): number => Math.floor(bytes / PAGE_SIZE);
 
@@ -14,8 +17,12 @@ const inPages = (bytes: number): number => Math.floor(bytes / PAGE_SIZE);
 export function mayExpandVm(edit: MmEdit, flags: number, pages: number): Result<void> {
   const { mm, env } = edit;
   const { as, data } = env.limits;
+  env.trace?.enter("may_expand_vm");
   if (mm.totalVm + pages > inPages(as.soft))
     return refuse("ENOMEM", `RLIMIT_AS: ${mm.totalVm} + ${pages} pages > ${inPages(as.soft)}`);
+  env.trace?.check(`RLIMIT_AS: ${mm.totalVm} + ${pagesText(pages)} <= ${limitText(as.soft)}`);
+  if (statOf(flags) === "data")
+    env.trace?.check(`RLIMIT_DATA: ${mm.dataVm} + ${pagesText(pages)}, of ${limitText(data.soft)}`);
   if (statOf(flags) !== "data" || mm.dataVm + pages <= inPages(data.soft)) return done;
   // A limit of 0 is what old static binaries set; it falls back to the hard limit.
   if (data.soft === 0 && mm.dataVm + pages <= inPages(data.hard)) return done;
@@ -26,8 +33,15 @@ export function mayExpandVm(edit: MmEdit, flags: number, pages: number): Result<
 export const canDoMlock = (env: MmEnv): boolean => env.limits.memlock.soft !== 0 || env.capabilities.ipcLock;
 
 /** Whether `pages` more may be locked: RLIMIT_MEMLOCK, which CAP_IPC_LOCK lifts. */
-export const mayLock = (edit: MmEdit, pages: number): boolean =>
-  edit.env.capabilities.ipcLock || edit.mm.lockedVm + pages <= inPages(edit.env.limits.memlock.soft);
+export function mayLock({ mm, env }: MmEdit, pages: number): boolean {
+  env.trace?.enter("mlock_future_ok");
+  if (env.capabilities.ipcLock) env.trace?.check("CAP_IPC_LOCK lifts RLIMIT_MEMLOCK");
+  else
+    env.trace?.check(
+      `RLIMIT_MEMLOCK: ${mm.lockedVm} + ${pagesText(pages)}, of ${limitText(env.limits.memlock.soft)}`,
+    );
+  return env.capabilities.ipcLock || mm.lockedVm + pages <= inPages(env.limits.memlock.soft);
+}
 
 /**
  * Charges `pages` of committed memory.
@@ -36,7 +50,8 @@ export const mayLock = (edit: MmEdit, pages: number): boolean =>
  * @kernel __vm_enough_memory, mm/util.c (6.18)
  */
 export function charge(edit: MmEdit, pages: number): Result<void> {
-  const { sysctl, commitment, capabilities } = edit.env;
+  const { sysctl, commitment, capabilities, trace } = edit.env;
+  trace?.enter("__vm_enough_memory");
   if (sysctl.overcommitMemory === 0 && pages > sysctl.totalPages + sysctl.swapPages)
     return refuse("ENOMEM", `overcommit: ${pages} pages exceed RAM and swap`);
   if (sysctl.overcommitMemory === 2) {
@@ -47,6 +62,9 @@ export function charge(edit: MmEdit, pages: number): Result<void> {
         `overcommit: ${commitment.committed} + ${pages} pages reach the limit of ${left}`,
       );
   }
+  trace?.check(
+    `overcommit_memory is ${sysctl.overcommitMemory}: ${pagesText(pages)} more than ${commitment.committed} may be committed`,
+  );
   commitment.committed += pages;
   return done;
 }

@@ -5,6 +5,7 @@ import {
   ok,
   PAGE_SIZE,
   type Result,
+  rangeText,
   refuse,
   type Word,
   wrapAdd,
@@ -66,6 +67,7 @@ const DESTRUCTIVE: ReadonlySet<number> = new Set([
  * @kernel do_madvise, mm/madvise.c (6.18)
  */
 export function madvise(edit: MmEdit, address: Word, length: Word, advice: number): Result<void> {
+  edit.env.trace?.enter("do_madvise");
   if (!isKnown(edit.env.traits, advice)) return refuse("EINVAL", `unknown advice ${advice}`);
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   const bytes = wrapAlignUp(length, PAGE_SIZE);
@@ -117,6 +119,8 @@ function faultIn(
 }
 
 function adviseVma(edit: MmEdit, vma: Vma, start: number, end: number, advice: number): Result<unknown> {
+  edit.env.trace?.enter("madvise_vma_behavior");
+  edit.env.trace?.choose(`the advice is about ${rangeText(start, end)}`);
   if (isSealed(vma) && DESTRUCTIVE.has(advice) && isAnonymous(vma) && (vma.flags & VM.WRITE) === 0)
     return refuse("EPERM", "the mapping is sealed");
   const pageAdvice = advisePages(edit, vma, start, end, advice);

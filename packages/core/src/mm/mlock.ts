@@ -1,4 +1,13 @@
-import { done, PAGE_SIZE, type Result, refuse, type Word, wrapAdd, wrapAlignUp } from "../base/index.ts";
+import {
+  done,
+  PAGE_SIZE,
+  pagesText,
+  type Result,
+  refuse,
+  type Word,
+  wrapAdd,
+  wrapAlignUp,
+} from "../base/index.ts";
 import { canDoMlock } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MCL, MLOCK_ONFAULT } from "./mman.ts";
@@ -16,6 +25,7 @@ import { pageOfWord } from "./vma-walk.ts";
  * @kernel do_mlock, mm/mlock.c (6.18)
  */
 export function mlock(edit: MmEdit, address: Word, length: Word, flags = 0): Result<void> {
+  edit.env.trace?.enter("do_mlock");
   if ((flags & ~MLOCK_ONFAULT) !== 0) return refuse("EINVAL", "unknown flags");
   if (!canDoMlock(edit.env)) return refuse("EPERM", "RLIMIT_MEMLOCK is 0");
   const { start, bytes } = lockRange(address, length);
@@ -46,7 +56,14 @@ function overLimit(edit: MmEdit, start: Word, bytes: Word): Result<void> {
     const from = pageOfWord(start);
     wanted -= lockedPages(edit, from, from + Number(bytes) / PAGE_SIZE);
   }
-  if (wanted <= limit || env.capabilities.ipcLock) return done;
+  if (wanted <= limit || env.capabilities.ipcLock) {
+    env.trace?.check(
+      wanted <= limit
+        ? `RLIMIT_MEMLOCK: ${pagesText(wanted)} <= ${limit}`
+        : "CAP_IPC_LOCK lifts RLIMIT_MEMLOCK",
+    );
+    return done;
+  }
   return refuse("ENOMEM", `RLIMIT_MEMLOCK: ${wanted} pages > ${limit}`);
 }
 
@@ -75,6 +92,7 @@ function applyLock(edit: MmEdit, address: Word, bytes: Word, flags: number): Res
 }
 
 function mlockFixup(edit: MmEdit, vma: Vma, start: number, end: number, flags: number): Result<unknown> {
+  edit.env.trace?.enter("mlock_fixup");
   if (flags === vma.flags || neverLocked(vma) || vma.ops === VM_OPS.secret) return done;
   return vmaModify(edit, vma, start, end, flags);
 }

@@ -1,5 +1,5 @@
 import type { KernelTraits } from "../arch/index.ts";
-import type { FileId } from "../base/index.ts";
+import type { FileId, Trace } from "../base/index.ts";
 import type { Memory } from "./memory.ts";
 import type { OpenFile } from "./open-file.ts";
 
@@ -54,6 +54,8 @@ export interface MmEnv {
   readonly commitment: Commitment;
   /** Frames, page cache and swap; absent where the log does not tell of all accesses. */
   readonly memory?: Memory | undefined;
+  /** Who asks for the way that the operation takes. */
+  readonly trace?: Trace | undefined;
   file(id: FileId): OpenFile;
   /** Makes the kernel's own file behind shared anonymous memory and the like. */
   makeFile(file: Omit<OpenFile, "id">): OpenFile;

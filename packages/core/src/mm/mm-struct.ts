@@ -74,6 +74,10 @@ export interface MmStruct {
   readonly thpDisabled?: ThpDisabled | undefined;
   /** PR_SET_MEMORY_MERGE: all memory is as if MADV_MERGEABLE had been given for it. */
   readonly mergeAny?: true | undefined;
+  /** The OOM reaper took memory of it: a fault where nothing is any more ends in SIGBUS (MMF_UNSTABLE). */
+  readonly unstable?: true | undefined;
+  /** There is nothing to reap in it any more, or there must not be (MMF_OOM_SKIP). */
+  readonly oomSkip?: true | undefined;
   /** Rings of asynchronous I/O by their number, of which some may be gone: ioctx_table. */
   readonly rings?: readonly (AioRing | undefined)[] | undefined;
 

@@ -8,7 +8,9 @@ import {
   ok,
   PAGE_SIZE,
   pageOf,
+  pagesText,
   type Result,
+  rangeText,
   refuse,
   type Vpn,
   type Word,
@@ -70,8 +72,11 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   if (length === 0) return refuse("EINVAL", "length is zero");
   const bytes = wrapAlignUp(length, PAGE_SIZE);
   if (bytes === 0) return refuse("ENOMEM", "length wraps");
+  const { trace } = edit.env;
+  trace?.enter("do_mmap");
   if (edit.mapCount > edit.env.sysctl.maxMapCount)
     return refuse("ENOMEM", `more mappings than max_map_count (${edit.env.sysctl.maxMapCount})`);
+  trace?.check(`${edit.mapCount} mappings <= max_map_count ${edit.env.sysctl.maxMapCount}`);
 
   const flags = normalFlags(request.flags);
   const prot = impliedProt(edit, request.prot, file);
@@ -82,6 +87,7 @@ export function mmap(edit: MmEdit, request: MmapRequest): Result<number> {
   if ((flags & MAP.FIXED_NOREPLACE) !== 0 && edit.mm.vmas.overlaps(start, end))
     return refuse("EEXIST", "MAP_FIXED_NOREPLACE over an existing mapping");
 
+  trace?.choose(`the mapping goes to ${rangeText(start, end)}`);
   const wanted = vmFlags(edit, prot, flags, request.program === true);
   const lock = checkLock(edit, flags, wanted, end - start);
   if (!lock.ok) return lock;
@@ -339,6 +345,7 @@ const isAccountable = (kind: Kind): boolean =>
 function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed: boolean): Result<void> {
   if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
     return refuse("EACCES", "PR_SET_MDWE: writable and executable");
+  edit.env.trace?.enter("__mmap_region");
   if (edit.env.traits.fixedUnmaps === "first") return mmapRegionUnmapsFirst(edit, start, end, kind);
   const gathered = fixed ? gatherVmas(edit, start, end) : NOTHING;
   if (!gathered.ok) return gathered;
@@ -351,6 +358,8 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
     // The call holds the file; else it would go with the last of the mappings that this one replaces.
     if (v.file === kind.file?.id) held = v.file;
   }
+  if (old.length > 0)
+    edit.env.trace?.choose(`MAP_FIXED takes away ${pagesText(replaced)} that are mapped there`);
   const expand = mayExpandVm(edit, kind.flags, pages - replaced);
   if (!expand.ok) return expand;
   if (isAccountable(kind)) {

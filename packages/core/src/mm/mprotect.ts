@@ -5,6 +5,7 @@ import {
   PAGE_SIZE,
   pageOf,
   type Result,
+  rangeText,
   refuse,
   type Word,
   wrapAdd,
@@ -47,6 +48,7 @@ export function pkeyMprotect(
   prot: number,
   pkey: number,
 ): Result<void> {
+  edit.env.trace?.enter("do_mprotect_pkey");
   const grows = prot & (PROT.GROWSDOWN | PROT.GROWSUP);
   if (grows === (PROT.GROWSDOWN | PROT.GROWSUP)) return refuse("EINVAL", "grows down and up");
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
@@ -103,12 +105,15 @@ function protectVma(edit: MmEdit, vma: Vma, start: number, end: number, asked: n
     return refuse("EACCES", "PR_SET_MDWE: memory may not become executable");
   if (isSealed(vma)) return refuse("EPERM", "the mapping is sealed");
   const flags = (vma.flags & ~VM_ACCESS_FLAGS) | prot;
+  if (flags === vma.flags) edit.env.trace?.choose(`${rangeText(start, end)} has this access already`);
   return flags === vma.flags ? done : mprotectFixup(edit, vma, start, end, flags);
 }
 
 /** mprotect_fixup: charges what becomes writable, releases what no longer can be written. */
 function mprotectFixup(edit: MmEdit, vma: Vma, start: number, end: number, wanted: number): Result<void> {
   const pages = end - start;
+  edit.env.trace?.enter("mprotect_fixup");
+  edit.env.trace?.check(`the access of ${rangeText(start, end)} may change`);
   let flags = wanted;
   let charged = 0;
   let released = 0;

@@ -1,6 +1,7 @@
 import { PMD_PAGES } from "../arch/index.ts";
 import {
   addressOf,
+  addressText,
   done,
   isAligned,
   NO_FILE,
@@ -9,6 +10,7 @@ import {
   pageOf,
   pageRange,
   type Result,
+  rangeText,
   refuse,
   type Vpn,
   type Word,
@@ -59,6 +61,7 @@ const isGiven = ({ flags }: Remap): boolean => (flags & (MREMAP.FIXED | MREMAP.D
  * @kernel do_mremap, mm/mremap.c (6.18)
  */
 export function mremap(edit: MmEdit, request: MremapRequest): Result<number> {
+  edit.env.trace?.enter("do_mremap");
   if (edit.env.traits.mremapUnmaps === "first") {
     const moved = mremapUnmapsFirst(edit, request);
     return moved.ok ? ok(addressOf(moved.value)) : moved;
@@ -201,6 +204,11 @@ function remapAt(edit: MmEdit, vma: Vma, remap: Remap): Result<Vpn> {
   }
   const end = from + newPages;
   const fits = from + oldPages === vma.end && end <= edit.taskPages && !edit.mm.vmas.overlaps(vma.end, end);
+  edit.env.trace?.choose(
+    fits
+      ? `it grows in place up to ${addressText(end)}`
+      : `what lies behind ${addressText(vma.end)} is not free`,
+  );
   if (fits && oldPages > 0) return expandInPlace(edit, vma, remap);
   if ((remap.flags & MREMAP.MAYMOVE) === 0) return refuse("ENOMEM", "no room to grow in place");
   return findAndMove(edit, vma, remap, 0);
@@ -267,6 +275,8 @@ function findAndMove(edit: MmEdit, vma: Vma, remap: Remap, hint: number): Result
 /** move_vma, mm/mremap.c: a copy at the new place, then the old range goes or stays empty. */
 function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> {
   const { from, oldPages, newPages } = remap;
+  edit.env.trace?.enter("move_vma");
+  edit.env.trace?.choose(`${rangeText(from, from + oldPages)} moves to ${rangeText(to, to + newPages)}`);
   const keep = (remap.flags & MREMAP.DONTUNMAP) !== 0;
   if (edit.mapCount >= edit.env.sysctl.maxMapCount - 3)
     return refuse("ENOMEM", "a move needs mappings to spare below max_map_count");

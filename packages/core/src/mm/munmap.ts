@@ -4,6 +4,7 @@ import {
   PAGE_SIZE,
   pageOf,
   type Result,
+  rangeText,
   refuse,
   type Word,
   wrapAlignUp,
@@ -23,6 +24,7 @@ import { unmapRegion } from "./zap.ts";
  */
 export function munmap(edit: MmEdit, address: Word, length: Word): Result<void> {
   const { taskSize } = edit;
+  edit.env.trace?.enter("__vm_munmap");
   if (!isAligned(address, PAGE_SIZE)) return refuse("EINVAL", "address is not page-aligned");
   if (typeof address !== "number" || address > taskSize || length > taskSize - address)
     return refuse("EINVAL", "range leaves user space");
@@ -47,7 +49,10 @@ export function munmapRange(edit: MmEdit, start: number, end: number): Result<vo
  * @kernel vms_gather_munmap_vmas, mm/vma.c (6.18)
  */
 export function gatherVmas(edit: MmEdit, start: number, end: number): Result<readonly Vma[]> {
+  const { trace } = edit.env;
   const gathered = edit.mm.vmas.collect(start, end);
+  trace?.enter("vms_gather_munmap_vmas");
+  trace?.choose(`${gathered.length} of the mappings meet ${rangeText(start, end)}`);
   const first = gathered[0];
   if (first && first.start < start) {
     if (end < first.end && edit.mapCount >= edit.env.sysctl.maxMapCount)

@@ -7,7 +7,16 @@ import {
   taskSizeOf,
   X86_64,
 } from "../arch/index.ts";
-import { ok, pageOf, type Result, refuse, type Vpn } from "../base/index.ts";
+import {
+  addressText,
+  ok,
+  pageOf,
+  pagesText,
+  type Result,
+  rangeText,
+  refuse,
+  type Vpn,
+} from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmStruct } from "./mm-struct.ts";
 import { MAP } from "./mman.ts";
@@ -47,6 +56,7 @@ const noRoom = (pages: number): Result<Vpn> => refuse("ENOMEM", `no free range o
  * @kernel __get_unmapped_area, mm/mmap.c; arch_get_unmapped_area(_topdown), arch/x86/kernel/sys_x86_64.c (6.18)
  */
 export function getUnmappedArea(edit: MmEdit, want: Wanted): Result<Vpn> {
+  edit.env.trace?.enter("__get_unmapped_area");
   if (want.pages > edit.taskPages) return refuse("ENOMEM", "longer than the address space");
   const place = chooseSearch(edit, want);
   if (place.ok && place.value > edit.taskPages - want.pages)
@@ -82,6 +92,8 @@ function thpSearch(edit: MmEdit, want: Wanted, pgoff: number): Result<Vpn> {
   const aligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
   const wraps = pgoff + want.pages < OFFSET_WRAP && aligned >= OFFSET_WRAP;
   if (!wraps && pgoff + want.pages - aligned < PMD_PAGES) return plainSearch(edit, want, 1);
+  edit.env.trace?.enter("thp_get_unmapped_area_vmflags");
+  edit.env.trace?.choose("2 MiB more are looked for, so that huge pages fit");
   const padded = plainSearch(edit, { ...want, pages: want.pages + PMD_PAGES }, 1);
   if (!padded.ok) return plainSearch(edit, want, 1);
   if (padded.value === want.hint) return padded;
@@ -100,12 +112,30 @@ const crossesWindow = (mm: MmStruct, hint: number, pages: number): boolean => {
 function hintFits(edit: MmEdit, hint: number, pages: number, end: number): boolean {
   if (hint === 0 || end - pages < hint) return false;
   const next = edit.findVma(hint);
-  return next === undefined || startGap(next, STACK_GUARD_GAP) >= hint + pages;
+  const fits = next === undefined || startGap(next, STACK_GUARD_GAP) >= hint + pages;
+  edit.env.trace?.choose(
+    fits || !next
+      ? `the hint ${addressText(hint)} has room`
+      : `the hint ${addressText(hint)} has none: ${rangeText(next.start, next.end)} is in the way`,
+  );
+  return fits;
 }
+
+const gapText = (
+  which: string,
+  gap: { readonly start: number; readonly end: number } | undefined,
+  pages: number,
+  low: number,
+  high: number,
+): string =>
+  gap
+    ? `the ${which} gap of ${pagesText(pages)} in ${rangeText(low, high)} is ${rangeText(gap.start, gap.end)}`
+    : `there is no gap of ${pagesText(pages)} in ${rangeText(low, high)}`;
 
 function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
   if (mm.bottomUp || map32(edit, want)) return bottomUp(edit, want, align);
+  edit.env.trace?.enter("arch_get_unmapped_area_topdown");
   const fits = hintFits(edit, want.hint, want.pages, edit.taskPages);
   if (fits && !crossesWindow(mm, want.hint, want.pages)) return ok(want.hint as Vpn);
   const layout = layoutOfCall(mm, want);
@@ -114,6 +144,7 @@ function plainSearch(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   let high = (isForeign(mm, want) ? mm.mmapCompatBase : mm.mmapBase) + beyondWindow(layout, want.hint);
   for (;;) {
     const gap = mm.vmas.highestGap(want.pages + align - 1, low, high);
+    edit.env.trace?.choose(gapText("highest", gap, want.pages, low, high));
     if (!gap) return bottomUp(edit, want, align);
     const at = Math.floor((gap.end - want.pages) / align) * align;
     const next = edit.findVma(gap.end);
@@ -139,6 +170,7 @@ function endOfSearch({ mm, env }: MmEdit, want: Wanted): number {
 
 function bottomUp(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
   const { mm } = edit;
+  edit.env.trace?.enter("arch_get_unmapped_area");
   const low = map32(edit, want);
   const end = low ? pageOf(low.end) : endOfSearch(edit, want);
   if (want.pages > end) return noRoom(want.pages);
@@ -150,6 +182,7 @@ function bottomUp(edit: MmEdit, want: Wanted, align: number): Result<Vpn> {
       : mm.mmapLegacyBase;
   for (;;) {
     const gap = mm.vmas.lowestGap(want.pages + align - 1, begin, end);
+    edit.env.trace?.choose(gapText("lowest", gap, want.pages, begin, end));
     if (!gap) return noRoom(want.pages);
     const at = Math.ceil(gap.start / align) * align;
     const next = edit.findVma(at);

@@ -1,7 +1,16 @@
 import type { KernelTraits } from "../arch/index.ts";
-import { done, isAligned, type Result, refuse, type Vpn } from "../base/index.ts";
+import {
+  addressText,
+  done,
+  isAligned,
+  type Result,
+  rangeText,
+  refuse,
+  type Trace,
+  type Vpn,
+} from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
-import { stickyFlags } from "./vm-flags.ts";
+import { stickyFlags, VM } from "./vm-flags.ts";
 import { isForkChild, isSpecial, Vma } from "./vma.ts";
 
 type Refused = ReturnType<typeof refuse>;
@@ -32,6 +41,43 @@ const mergesAfter = (t: KernelTraits, n: Vma | undefined, x: Vma): n is Vma =>
 const sameOrNoAnon = (a: Vma, b: Vma): boolean =>
   a.anonVma === 0 || b.anonVma === 0 || a.anonVma === b.anonVma;
 
+/** Says of each neighbour that adjoins why it does not become one with `x`, or that it could. */
+function traceNeighbours(
+  trace: Trace,
+  t: KernelTraits,
+  before: Vma | undefined,
+  x: Vma,
+  after: Vma | undefined,
+): void {
+  trace.enter("vma_merge_new_range");
+  for (const n of [before, after]) {
+    if (!n || (n.end !== x.start && n.start !== x.end)) continue;
+    const apart = whyApart(t, n, x);
+    const which = n === before ? "below" : "above";
+    trace.choose(
+      `the mapping ${which}, ${rangeText(n.start, n.end)}, ${apart ? `stays apart: ${apart}` : "fits"}`,
+    );
+  }
+}
+
+const flagNames = (flags: number): string =>
+  Object.entries(VM)
+    .filter(([, bit]) => (flags & bit) !== 0)
+    .map(([name]) => `VM_${name}`)
+    .join(", ");
+
+function whyApart(t: KernelTraits, n: Vma, x: Vma): string | undefined {
+  if (isSpecial(x)) return "special memory never merges";
+  const changed = (n.flags ^ x.flags) & ~stickyFlags(t);
+  if (changed !== 0) return `its flags differ in ${flagNames(changed)}`;
+  if (n.high !== x.high) return "its flags differ";
+  if (n.file !== x.file || n.ops !== x.ops) return "it maps something else";
+  if (n.pgoff - n.start !== x.pgoff - x.start) return "the offsets do not go on";
+  if (n.policy !== x.policy) return "its memory policy differs";
+  if (!t.closeHooksGrow && n.ops.close) return "its kind has a close hook";
+  return anonCompatible(t, n, x) ? undefined : "its anon_vma is another";
+}
+
 /** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
 function stretched(t: KernelTraits, target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {
   let donor = target;
@@ -53,6 +99,7 @@ export function mergeNew(edit: MmEdit, x: Vma, only: "both" | "before" = "both")
   const { traits } = edit.env;
   const before = edit.previous(x);
   const after = edit.findVma(x.end);
+  if (edit.env.trace) traceNeighbours(edit.env.trace, traits, before, x, after);
   const free = isSpecial(x);
   const left = !free && mergesBefore(traits, before, x) ? before : undefined;
   let right = !free && only === "both" && mergesAfter(traits, after, x) ? after : undefined;
@@ -115,8 +162,12 @@ export function vmaModify(
  */
 export function vmaReplace(edit: MmEdit, vma: Vma, middle: Vma): Result<void> {
   const { start, end } = middle;
+  edit.env.trace?.enter("vma_modify");
   const merged = mergeExisting(edit, vma, middle);
-  if (merged) return done;
+  if (merged) {
+    edit.env.trace?.choose(`it becomes one with a neighbour: ${rangeText(merged.start, merged.end)}`);
+    return done;
+  }
   const below = start > vma.start ? vma.resized(vma.start, start) : undefined;
   const above = end < vma.end ? vma.resized(end, vma.end) : undefined;
   const first = below && checkSplit(edit, vma, start, 0);
@@ -126,6 +177,8 @@ export function vmaReplace(edit: MmEdit, vma: Vma, middle: Vma): Result<void> {
     if (below) cutVma(edit, vma, start);
     return second;
   }
+  if (below || above)
+    edit.env.trace?.choose(`${rangeText(start, end)} is cut out of ${rangeText(vma.start, vma.end)}`);
   if (below) edit.replaceVmas([vma], above ? [below, middle, above] : [below, middle]);
   else if (above) edit.replaceVmas([vma], [middle, above]);
   else edit.replaceVma(vma, middle);
@@ -184,7 +237,9 @@ const cannotSplit = (vma: Vma): Refused =>
  * @kernel __split_vma, mm/vma.c (6.18)
  */
 export function cutVma(edit: MmEdit, vma: Vma, page: number): Result<{ before: Vma; after: Vma }> {
+  edit.env.trace?.enter("__split_vma");
   if (!mayCut(edit, vma, page)) return cannotSplit(vma);
+  edit.env.trace?.choose(`${rangeText(vma.start, vma.end)} is cut at ${addressText(page)}`);
   const before = vma.resized(vma.start, page);
   const after = vma.resized(page, vma.end);
   edit.replaceVmas([vma], [before, after]);

@@ -95,11 +95,15 @@ export type ExecEnd = Result<
  * @kernel bprm_execve, begin_new_exec, fs/exec.c; load_elf_binary, fs/binfmt_elf.c (6.18)
  */
 export function execve(world: World, caller: Task, request: ExecRequest): ExecEnd {
+  world.trace?.enter("do_execveat_common");
   const sizes = checkSizes(world, caller, request.sizes, request.argcAsked);
   if (!sizes.ok) return sizes;
+  world.trace?.check("the arguments fit");
   const layout = layoutFor(world, caller, request);
   if (!layout.ok) return layout;
 
+  world.trace?.enter("begin_new_exec");
+  world.trace?.choose("from here on there is no way back: the old address space goes");
   const state = advanceExec(execLife.initial, "pointOfNoReturn");
   const task = deThread(world, caller);
   const inherited = task.mm === NO_MM ? {} : inheritedFlags(world.mm(task.mm));
@@ -107,8 +111,10 @@ export function execve(world: World, caller: Task, request: ExecRequest): ExecEn
   const personality = personalityOf(task.personality, layout.value, request.program.image);
   execMmap(world, task, mm, { personality, comm: request.comm });
   const edit = world.edit(world.mm(mm.id), world.task(task.pid));
+  world.trace?.enter("load_elf_binary");
   const loaded = loadElfBinary(world, edit, { ...request, sizes: withFirstArgument(request.sizes) });
   advanceExec(state, loaded.ok ? "start" : "fail");
+  if (!loaded.ok) world.trace?.choose(`the task dies: ${loaded.error.why}`);
   return ok(loaded.ok ? { start: loaded.value } : { killed: loaded.error.why });
 }
 

@@ -1,6 +1,7 @@
 import type { Pid } from "../base/index.ts";
 import { releaseUsedMm } from "./kthread.ts";
 import { mmgrabLazyTlb, mmput } from "./mm-refs.ts";
+import { releaseVictim } from "./oom-kill.ts";
 import { finishTaskSwitch } from "./sched.ts";
 import { advance, INIT, isLive, NO_MM, type Task, type TaskDraft } from "./task.ts";
 import type { World } from "./world.ts";
@@ -14,14 +15,24 @@ import type { World } from "./world.ts";
 export function exitTask(world: World, pid: Pid): void {
   const task = world.task(pid);
   if (!isLive(task)) return;
+  world.trace?.enter("do_exit");
   if (task.state === "vforked") forgetWaiting(world, task);
   if (task.onCpu === undefined) task.preempted = undefined;
   releaseUsedMm(world, task);
   exitMm(world, task);
   const group = world.group(task.tgid);
   group.live -= 1;
+  if (group.dumper === pid) group.dumper = undefined;
   // The leader stays as a zombie until its whole group can be waited for; other threads never do.
   const waited = task.pid === task.tgid && task.kind === undefined;
+  world.trace?.enter("exit_notify");
+  world.trace?.choose(
+    waited
+      ? group.live > 0
+        ? `${group.live} threads of the process live on`
+        : "the last thread of the process: it can be waited for"
+      : "a thread that nobody waits for",
+  );
   advance(task, waited ? "exit" : "exitUnwaited");
   if (!waited) removeTask(world, task);
   if (group.live > 0) return;
@@ -58,6 +69,7 @@ export function exitMm(world: World, task: TaskDraft): void {
   releaseVforkParent(world, task);
   const { mm, onCpu } = task;
   if (mm === NO_MM) return;
+  world.trace?.enter("exit_mm");
   task.mm = NO_MM;
   if (onCpu === undefined) task.activeMm = NO_MM;
   else {
@@ -142,5 +154,8 @@ function releaseGroup(world: World, tgid: Pid): void {
     if (leader.state === "zombie") advance(world.task(tgid), "reap");
     removeTask(world, leader);
   }
-  if (world.peekGroup(tgid)) world.removeGroup(tgid);
+  const group = world.peekGroup(tgid);
+  if (!group) return;
+  releaseVictim(world, group);
+  world.removeGroup(tgid);
 }

@@ -15,6 +15,7 @@ import type { World } from "./world.ts";
  * @kernel copy_process, copy_mm, kernel/fork.c (6.18)
  */
 export function clone(world: World, caller: Task, flags: number, child: Pid): Result<Pid> {
+  world.trace?.enter("copy_process");
   const legal = checkFlags(caller, flags);
   if (!legal.ok) return legal;
   if (child === caller.pid || child === caller.tgid)
@@ -48,7 +49,7 @@ export function clone(world: World, caller: Task, flags: number, child: Pid): Re
   else {
     const group = world.peekGroup(parent.tgid);
     assert(group, `thread group ${parent.tgid}`);
-    world.addGroup({ ...group, tgid, live: 1, subreaper: undefined });
+    world.addGroup({ ...group, tgid, live: 1, subreaper: undefined, dumper: undefined, oomMm: undefined });
   }
   if (vfork) advance(world.task(parent.pid), "vfork");
   return ok(child);
@@ -84,7 +85,9 @@ function checkFlags(parent: Task, flags: number): Result<void> {
 
 function copyMm(world: World, parent: Task, flags: number, child: Pid): Result<Task["mm"]> {
   if (parent.mm === NO_MM || parent.kind === "kthread") return ok(NO_MM);
+  world.trace?.enter("copy_mm");
   if ((flags & CLONE.VM) !== 0) {
+    world.trace?.choose("CLONE_VM: the address space is shared, and has one user more");
     mmget(world, parent.mm, { kind: "task", pid: child });
     return ok(parent.mm);
   }

@@ -161,3 +161,39 @@ describe("a named holder", () => {
     expect(told(m.ask({ call: "release", holder: "x" }))).toBe("ENOENT");
   });
 });
+
+describe("a kernel thread of which somebody wants something", () => {
+  test("is woken to stop, out of its park too, and ends by itself", () => {
+    const m = new CpuMachine();
+    m.turn(0, KTHREAD);
+    m.turn(0, 0, "P");
+    expect(m.task(KTHREAD).state).toBe("parked");
+    expect(m.ask({ call: "kthread_stop", target: KTHREAD })).toEqual({ ret: 0 });
+    expect(m.task(KTHREAD)).toMatchObject({ state: "runnable", asked: "stop" });
+    m.ask({ call: "exit", code: 0 }, KTHREAD);
+    expect(m.state.tasks.get(KTHREAD)).toBeUndefined();
+  });
+
+  test("parks when it runs, and goes on when it need not any more", () => {
+    const m = new CpuMachine();
+    m.turn(0, KTHREAD);
+    m.turn(0, 0, "S");
+    m.ask({ call: "kthread_park", target: KTHREAD });
+    expect(m.task(KTHREAD)).toMatchObject({ state: "runnable", asked: "park" });
+    m.turn(0, KTHREAD);
+    m.turn(0, 0, "P");
+    m.ask({ call: "kthread_park", target: KTHREAD });
+    expect(m.task(KTHREAD).state).toBe("parked");
+    m.ask({ call: "kthread_unpark", target: KTHREAD });
+    expect(m.task(KTHREAD)).toMatchObject({ state: "runnable", asked: undefined });
+  });
+
+  test.each(["kthread_stop", "kthread_park", "kthread_unpark"] as const)(
+    "%s is for kernel threads that live",
+    (call) => {
+      const m = new CpuMachine();
+      expect(m.ask({ call, target: FIRST })).toMatchObject({ errno: "EINVAL" });
+      expect(m.ask({ call, target: pid(77) })).toMatchObject({ errno: "ESRCH" });
+    },
+  );
+});

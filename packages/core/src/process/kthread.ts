@@ -1,7 +1,7 @@
 import { done, ok, type Pid, type Result, refuse } from "../base/index.ts";
 import { mmdrop, mmdropLazyTlb, mmgrab, mmgrabLazyTlb } from "./mm-refs.ts";
-import { finishTaskSwitch } from "./sched.ts";
-import { bornState, NO_MM, type Task, type TaskDraft, type ThreadGroup } from "./task.ts";
+import { finishTaskSwitch, wakeUp } from "./sched.ts";
+import { bornState, isLive, NO_MM, type Task, type TaskDraft, type ThreadGroup } from "./task.ts";
 import type { World } from "./world.ts";
 
 /** The parent of every kernel thread. */
@@ -36,6 +36,42 @@ export function createKthread(
   });
   world.addGroup({ ...shared, tgid: pid, live: 1 });
   return ok(pid);
+}
+
+/**
+ * Somebody wants a kernel thread to end, and waits for that: it is woken, out of its park too, and ends by itself.
+ *
+ * @refuses EINVAL for a task that is no kernel thread, ESRCH for one that has ended
+ * @kernel kthread_stop, kernel/kthread.c (6.18)
+ */
+export function kthreadStop(world: World, pid: Pid): Result<void> {
+  return askKthread(world, pid, "stop");
+}
+
+/** Somebody wants it to park: kthread_park. */
+export function kthreadPark(world: World, pid: Pid): Result<void> {
+  return askKthread(world, pid, "park");
+}
+
+/** It need not park any more, and goes on if it does: kthread_unpark. */
+export function kthreadUnpark(world: World, pid: Pid): Result<void> {
+  const task = kthreadThatLives(world, pid);
+  if (!task.ok) return task;
+  if (task.value.asked === "park") world.task(pid).asked = undefined;
+  return task.value.state === "parked" ? wakeUp(world, pid) : done;
+}
+
+function askKthread(world: World, pid: Pid, what: NonNullable<Task["asked"]>): Result<void> {
+  const task = kthreadThatLives(world, pid);
+  if (!task.ok) return task;
+  world.task(pid).asked = what;
+  return what === "park" && task.value.state === "parked" ? done : wakeUp(world, pid);
+}
+
+function kthreadThatLives(world: World, pid: Pid): Result<Task> {
+  const task = world.peekTask(pid);
+  if (!task || !isLive(task)) return refuse("ESRCH", `no task ${pid} that lives`);
+  return task.kind === "kthread" ? ok(task) : refuse("EINVAL", `task ${pid} is no kernel thread`);
 }
 
 /**

@@ -27,8 +27,9 @@ export function* ownershipLaw(state: Owned): Iterable<Violation> {
   const mms = new Map([...state.mms].map((mm) => [mm.id, mm]));
   const refs = [...state.refs];
   yield* countsLaw(mms, refs);
-  yield* holdersLaw(tasks, mms, cpus, refs, state.lazyTlb);
-  yield* groupsLaw(tasks, state.groups);
+  const groups = [...state.groups];
+  yield* holdersLaw(tasks, mms, cpus, groups, refs, state.lazyTlb);
+  yield* groupsLaw(tasks, groups);
   yield* loadedLaw(tasks, mms, cpus);
 }
 
@@ -58,6 +59,7 @@ function* holdersLaw(
   tasks: readonly Task[],
   mms: ReadonlyMap<MmId, MmStruct>,
   cpus: readonly Cpu[],
+  groups: readonly ThreadGroup[],
   refs: readonly Ref[],
   lazyTlb: LazyTlb,
 ): Iterable<Violation> {
@@ -78,12 +80,14 @@ function* holdersLaw(
     const borrowed = prevMm !== NO_MM ? prevMm : task?.mm === NO_MM ? task.activeMm : NO_MM;
     if (borrowed !== NO_MM) yield* must(borrowed, { kind: "cpu", cpu: id });
   }
+  for (const { tgid, oomMm } of groups)
+    if (oomMm !== undefined) yield* must(oomMm, { kind: "oom victim", pid: tgid });
   for (const { mm, holder } of ledger.values())
     if (holder.kind !== "named")
       yield { law, where: `mm ${mm}`, what: `the ledger says: ${holderText(holder)}, and nothing else does` };
 }
 
-function* groupsLaw(tasks: readonly Task[], groups: Iterable<ThreadGroup>): Iterable<Violation> {
+function* groupsLaw(tasks: readonly Task[], groups: readonly ThreadGroup[]): Iterable<Violation> {
   const live = new Map<number, number>();
   for (const t of tasks) {
     if (isLive(t)) live.set(t.tgid, (live.get(t.tgid) ?? 0) + 1);
@@ -91,6 +95,9 @@ function* groupsLaw(tasks: readonly Task[], groups: Iterable<ThreadGroup>): Iter
   }
   for (const g of groups) {
     const n = live.get(g.tgid) ?? 0;
+    const waiting = tasks.filter((t) => t.tgid === g.tgid && t.state === "dumping").length;
+    if (waiting !== (g.dumper === undefined ? 0 : n - 1))
+      yield { law, where: `process ${g.tgid}`, what: `${waiting} threads wait for task ${g.dumper}'s dump` };
     if (g.live !== n) yield { law, where: `process ${g.tgid}`, what: `counts ${g.live} threads, has ${n}` };
   }
 }

@@ -5,13 +5,15 @@ export type Counter = "users" | "count";
 
 /**
  * Who holds a reference: a task its use of the mappings, all users together their one reference to the descriptor,
- * a CPU what it borrows, a kernel thread what it took with kthread_use_mm, and whoever a request named.
+ * a CPU what it borrows, a kernel thread what it took with kthread_use_mm, a victim of the OOM killer its own until it is
+ * gone, and whoever a request named.
  */
 export type Holder =
   | { readonly kind: "task"; readonly pid: Pid }
   | { readonly kind: "mm users"; readonly mm: MmId }
   | { readonly kind: "cpu"; readonly cpu: number }
   | { readonly kind: "kthread"; readonly pid: Pid }
+  | { readonly kind: "oom victim"; readonly pid: Pid }
   | { readonly kind: "named"; readonly name: string; readonly number: number };
 
 /** One line of the ledger: a reference, its holder, and the event that made it. */
@@ -24,7 +26,7 @@ export interface Ref {
 }
 
 /** Named holders come last, so that the ledger's highest key numbers the next. */
-const KINDS: readonly Holder["kind"][] = ["task", "mm users", "cpu", "kthread", "named"];
+const KINDS: readonly Holder["kind"][] = ["task", "mm users", "cpu", "kthread", "oom victim", "named"];
 const SPAN = 2 ** 40;
 
 /** The first key of named holders. */
@@ -36,6 +38,7 @@ export function refKey(holder: Holder): number {
   switch (holder.kind) {
     case "task":
     case "kthread":
+    case "oom victim":
       return first + holder.pid;
     case "mm users":
       return first + holder.mm;
@@ -57,6 +60,8 @@ export function holderText(holder: Holder): string {
       return `CPU ${holder.cpu} borrows it`;
     case "kthread":
       return `kernel thread ${holder.pid} uses it`;
+    case "oom victim":
+      return `process ${holder.pid} was chosen by the OOM killer`;
     case "named":
       return holder.name;
   }

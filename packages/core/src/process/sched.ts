@@ -54,8 +54,9 @@ export function contextSwitch(
   return done;
 }
 
-/** Whether a task keeps its state whatever letter is printed: it has exited, or waits for its vfork child. */
-const isSettled = (task: Task): boolean => !isLive(task) || task.state === "vforked";
+/** Whether a task keeps its state whatever letter is printed: it has exited, or waits for a vfork child or a dump. */
+const isSettled = (task: Task): boolean =>
+  !isLive(task) || task.state === "vforked" || task.state === "dumping";
 
 /**
  * One that leaves on its way out, be it only to wait for a lock, or that is preempted on its way to sleep in vfork,
@@ -75,9 +76,22 @@ function pick(next: TaskDraft): void {
   advance(next, "pick");
 }
 
+function switchCase(prev: TaskDraft, next: TaskDraft): string {
+  const from = prev.mm === NO_MM ? "without an address space" : `with mm ${prev.mm}`;
+  if (next.mm !== NO_MM)
+    return prev.mm === NO_MM
+      ? `from a task ${from} to one with mm ${next.mm}: what was borrowed is given back`
+      : `from a task ${from} to one with mm ${next.mm}: no reference changes`;
+  return prev.mm === NO_MM
+    ? `from a task ${from} to another: mm ${prev.activeMm} is handed on`
+    : `from a task ${from} to one without: it is borrowed, mm_count goes up`;
+}
+
 /** The address-space half of context_switch: user or not on either side, four cases. */
 function switchAddressSpace(world: World, cpuId: number, prev: TaskDraft, next: TaskDraft): void {
   const cpu = world.cpu(cpuId);
+  world.trace?.enter("context_switch");
+  world.trace?.choose(switchCase(prev, next));
   if (next.mm === NO_MM) {
     // enter_lazy_tlb: the page tables stay loaded.
     cpu.lazy = cpu.loadedMm !== INIT_MM;

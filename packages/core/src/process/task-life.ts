@@ -3,7 +3,7 @@ import { compileChart, type Life } from "./chart.ts";
 
 /**
  * The life of a user task. `vforked` is a parent that sleeps until its vfork child lets go of the shared address
- * space; `dead` one that was waited for and only has to leave its CPU. Whoever sleeps can be killed there: what
+ * space; `dumping` a thread that waits until another of its process has written a core dump; `dead` one that was waited for and only has to leave its CPU. Whoever sleeps can be killed there: what
  * a fatal signal makes it run before it is gone need not be told.
  */
 export const taskChart = createMachine({
@@ -12,7 +12,9 @@ export const taskChart = createMachine({
   states: {
     // A log without CPUs does not tell who runs: all that live count as running.
     new: { on: { wakeNew: "runnable", unobserved: "running" } },
-    runnable: { on: { pick: "running", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
+    runnable: {
+      on: { pick: "running", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
     running: {
       on: {
         preempt: "runnable",
@@ -22,25 +24,38 @@ export const taskChart = createMachine({
         stop: "stopped",
         trace: "traced",
         vfork: "vforked",
+        awaitDump: "dumping",
         exit: "zombie",
         exitUnwaited: "dead",
       },
     },
-    interruptible: { on: { wake: "runnable", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
-    uninterruptible: { on: { wake: "runnable", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
-    idling: { on: { wake: "runnable", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
-    stopped: { on: { wake: "runnable", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
-    traced: { on: { wake: "runnable", vfork: "vforked", exit: "zombie", exitUnwaited: "dead" } },
+    interruptible: {
+      on: { wake: "runnable", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
+    uninterruptible: {
+      on: { wake: "runnable", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
+    idling: {
+      on: { wake: "runnable", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
+    stopped: {
+      on: { wake: "runnable", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
+    traced: {
+      on: { wake: "runnable", vfork: "vforked", awaitDump: "dumping", exit: "zombie", exitUnwaited: "dead" },
+    },
     // A recording may show a call of a parent that sleeps; its next vfork leaves it asleep.
     vforked: {
       on: {
         vfork: "vforked",
         childReleased: "running",
         wake: "runnable",
+        awaitDump: "dumping",
         exit: "zombie",
         exitUnwaited: "dead",
       },
     },
+    dumping: { on: { exit: "zombie", exitUnwaited: "dead" } },
     zombie: { on: { reap: "dead" } },
     dead: { type: "final" },
   },
@@ -93,6 +108,7 @@ export type TaskState =
   | "traced"
   | "parked"
   | "vforked"
+  | "dumping"
   | "offline"
   | "zombie"
   | "dead";
@@ -111,6 +127,7 @@ export type TaskSignal =
   | "wake"
   | "vfork"
   | "childReleased"
+  | "awaitDump"
   | "exit"
   | "exitUnwaited"
   | "reap"

@@ -45,6 +45,8 @@ export interface Task {
   readonly majFlt: number;
   /** The task that sleeps in vfork until this one execs or exits; 0 for none. */
   readonly vforkParent: Pid;
+  /** What somebody waits for a kernel thread to do: KTHREAD_SHOULD_STOP, KTHREAD_SHOULD_PARK. */
+  readonly asked?: "stop" | "park" | undefined;
 }
 
 export type TaskDraft = { -readonly [K in keyof Task]: Task[K] };
@@ -58,6 +60,10 @@ export interface ThreadGroup {
   readonly live: number;
   /** PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children. */
   readonly subreaper?: true | undefined;
+  /** The thread that writes a core dump, for which all others wait: core_state. */
+  readonly dumper?: Pid | undefined;
+  /** The OOM killer chose the process; its address space is pinned until it is gone: signal->oom_mm. */
+  readonly oomMm?: MmId | undefined;
   /** SIGCHLD is ignored, or SA_NOCLDWAIT set: its children leave no zombies. */
   readonly autoreap?: true | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Layout } from "../arch/index.ts";
-import type { MmId, Pid } from "../base/index.ts";
+import type { MmId, Pid, Trace } from "../base/index.ts";
 import type { MmDraft, MmEdit, MmScalar, MmStruct, OpenFile, Sysctl, VdsoPages } from "../mm/index.ts";
 import type { Cpu, CpuDraft, Scheduling } from "./cpu.ts";
 import type { Ref } from "./ledger.ts";
@@ -11,6 +11,8 @@ export interface World {
   readonly sysctl: Sysctl;
   readonly vdso: VdsoPages;
   readonly scheduling: Scheduling;
+  /** Who asks for the way that an operation takes. */
+  readonly trace?: Trace | undefined;
   /** The event that is being done. */
   readonly now: number;
 

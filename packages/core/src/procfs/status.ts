@@ -103,9 +103,16 @@ export function untagMask({ profile }: KernelState): string | undefined {
   return profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
 }
 
+/** Whether a task is writing the address space into a core dump. */
+function isDumped({ groups, tasks }: KernelState, { id }: MmStruct): boolean {
+  for (const { dumper } of groups.values())
+    if (dumper !== undefined && tasks.get(dumper)?.mm === id) return true;
+  return false;
+}
+
 /**
  * The lines of /proc/PID/status about an address space, byte for byte; where pages are not modelled, those that
- * count them are left out. A task without an address space has none. Nobody dumps core at any moment of a log.
+ * count them are left out. A task without an address space has none.
  *
  * @kernel task_core_dumping, task_thp_status, task_untag_mask, fs/proc/array.c (6.18)
  */
@@ -114,7 +121,7 @@ export function statusVm(state: KernelState, mm: MmStruct | undefined): string {
   const lines = statusSizes(mm).flatMap(([name, pages]) =>
     pages === null ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`],
   );
-  lines.push("CoreDumping:\t0\n", `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
+  lines.push(`CoreDumping:\t${isDumped(state, mm) ? 1 : 0}\n`, `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
   const mask = untagMask(state);
   if (mask !== undefined) lines.push(`untag_mask:\t${mask}\n`);
   return lines.join("");

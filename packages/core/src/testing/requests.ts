@@ -226,6 +226,12 @@ const scheduled: fc.Arbitrary<Request> = fc.oneof(
     child: fc.constantFrom(pid(5), pid(6)),
     comm: fc.constant("kworker"),
   }),
+  fc.record({
+    call: fc.constantFrom("kthread_stop" as const, "kthread_park" as const, "kthread_unpark" as const),
+    target: anyone.map((n) => n as Pid),
+  }),
+  fc.record({ call: fc.constantFrom("oom_kill" as const, "oom_reap" as const), target: someone }),
+  fc.record({ call: fc.constant("coredump" as const), signal: fc.constant("SIGSEGV") }),
   fc.record({ call: fc.constant("use_mm" as const), target: someone }),
   fc.record({ call: fc.constant("unuse_mm" as const) }),
   fc.record({

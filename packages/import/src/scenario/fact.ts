@@ -4,6 +4,7 @@ import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
 import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
 import { type Scene, sizeText } from "./scene.ts";
+import { readCpuFact, readRefs } from "./sched-facts.ts";
 import { type Scope, wholeWord } from "./scope.ts";
 import { bytesOf, needNumber, readRange, readValue } from "./value.ts";
 
@@ -15,7 +16,8 @@ type ProcessFact = (scene: Scene, pid: Pid, name: string) => string | undefined;
 
 type FactReader = (cursor: Cursor, scope: Scope) => ProcessFact;
 
-const otherwise = (wanted: string, found: string): string => `expected ${wanted}, found ${found}`;
+/** A fact that is not so, with what is. */
+export const otherwise = (wanted: string, found: string): string => `expected ${wanted}, found ${found}`;
 
 const sameNumber = (
   what: string,
@@ -75,8 +77,25 @@ const readFaults: FactReader = (cursor) => {
   return (scene, pid) => sameNumber("faults", wanted, faultsOf(scene.task(pid)));
 };
 
+/** States of a task's life as its chart has them, and that of one that is no more. */
+const STATES = [
+  "running",
+  "runnable",
+  "interruptible",
+  "uninterruptible",
+  "idling",
+  "stopped",
+  "traced",
+  "parked",
+  "vforked",
+  "dumping",
+  "zombie",
+  "dead",
+  "gone",
+] as const;
+
 const readState: FactReader = (cursor) => {
-  const wanted = cursor.oneOf("running", "vforked", "zombie", "gone");
+  const wanted = cursor.oneOf(...STATES);
   return (scene, pid) => {
     const found = scene.task(pid)?.state ?? "gone";
     return found === wanted ? undefined : otherwise(wanted, found);
@@ -167,6 +186,10 @@ const FACTS: Readonly<Record<string, FactReader>> = {
     return (scene, pid) => sameNumber("tables", wanted, pagesOf(scene, pid).table.counted);
   },
   state: readState,
+  refs: (cursor) => {
+    const fact = readRefs(cursor);
+    return (scene, _, name) => fact(scene, name);
+  },
   pte: readEntry,
 };
 
@@ -195,6 +218,7 @@ export const FACT_WORDS: readonly string[] = Object.keys(FACTS);
 
 /** A fact about the machine, where the line begins with the word for one. */
 export function readMachineFact(cursor: Cursor, scope: Scope): Fact | undefined {
+  if (cursor.sees(/cpu\d+(?!\w)/)) return readCpuFact(cursor, scope);
   const word = cursor.word(...Object.keys(MACHINE_FACTS));
   return word === undefined ? undefined : MACHINE_FACTS[word]?.(cursor, scope);
 }

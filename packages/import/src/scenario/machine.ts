@@ -24,7 +24,9 @@ export interface Machine {
   limits: Rlimits;
   user: "root" | "nobody";
   pages: boolean;
+  /** 0 where the scenario does not tell what runs where. */
   cpus: number;
+  lazyTlb: Profile["scheduling"]["lazyTlb"];
 }
 
 const MIB = 2 ** 20;
@@ -33,6 +35,7 @@ const MIB = 2 ** 20;
 const KERNEL_BYTES = 4 * MIB;
 const LEAST_RAM = 20 * MIB;
 const MOST_RAM = 2 ** 42;
+const MOST_CPUS = 8192;
 
 /** The machine of a scenario that says nothing of it. */
 export function newMachine(): Machine {
@@ -50,7 +53,8 @@ export function newMachine(): Machine {
     limits,
     user: "root",
     pages: true,
-    cpus: 1,
+    cpus: 0,
+    lazyTlb: "refcount",
   };
 }
 
@@ -97,7 +101,12 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
     machine.pages = cursor.oneOf("on", "off") === "on";
   },
   cpus: (cursor, machine) => {
+    const { column } = cursor;
     machine.cpus = needNumber(cursor, "a number of processors");
+    if (machine.cpus > MOST_CPUS) throw cursor.problem(`a machine has at most ${MOST_CPUS} CPUs`, column);
+  },
+  lazy_tlb: (cursor, machine) => {
+    machine.lazyTlb = cursor.oneOf("refcount", "shootdown");
   },
 };
 
@@ -149,6 +158,7 @@ export function profileOfMachine(machine: Machine): Profile {
       paging: PAGING[machine.layout],
     },
     limits: machine.limits,
+    scheduling: { cpus: machine.cpus, lazyTlb: machine.lazyTlb },
     capabilities: { ipcLock: isRoot, sysRawio: isRoot, sysAdmin: isRoot, sysResource: isRoot },
   };
 }

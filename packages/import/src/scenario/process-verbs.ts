@@ -151,6 +151,11 @@ export const PROCESS_VERBS: Readonly<Record<string, VerbReader>> = {
   exit: exiting("exit"),
   exit_group: exiting("exit_group"),
   wait: readWait,
+  use_mm: (cursor, scope) => {
+    const owner = knownName(cursor, scope, "process", "a process");
+    return asking((scene) => ({ call: "use_mm", target: scene.pid(owner.of(scene)) }));
+  },
+  unuse_mm: () => asking(() => ({ call: "unuse_mm" })),
   shmget: readShmget,
   shmat: readShmat,
   shmdt: readShmdt,

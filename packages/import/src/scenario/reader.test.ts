@@ -101,7 +101,8 @@ describe("the machine of a scenario", () => {
       limits: { stack: { soft: 2 ** 20, hard: 2 ** 21 }, memlock: { soft: UNLIMITED, hard: UNLIMITED } },
     });
     expect(profile.sysctl.totalPages).toBe(15 * 1024);
-    expect(source).toEqual({ kind: "scenario", cpus: 2 });
+    expect(source).toEqual({ kind: "scenario" });
+    expect(profile?.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
   });
 });
 

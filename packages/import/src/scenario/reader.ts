@@ -10,6 +10,7 @@ import { INDEXED, knownName, type Name, newName } from "./names.ts";
 import { knownPath, needPath } from "./operands.ts";
 import { PROCESS_VERBS } from "./process-verbs.ts";
 import type { Scene, Value } from "./scene.ts";
+import { SCHED_LINES } from "./sched-lines.ts";
 import { NAME, Scope } from "./scope.ts";
 import type { RequestLine, Scenario, Statement } from "./statement.ts";
 import { needNumber, readRange, readValue, takeNumber } from "./value.ts";
@@ -34,7 +35,17 @@ const SUBJECT = new RegExp(`${INDEXED.source}\\s*:`);
 const UNCOMMENTED = /^(?:"(?:[^"\\]|\\.)*"|[^"#]|"(?![^"]*"))*/;
 
 /** Words that a line may begin with, beside the name of a process. */
-const OPENINGS = ["machine", "process", "file", "truncate", "kill", "expect", "repeat", "for"] as const;
+const OPENINGS = [
+  "machine",
+  "process",
+  "file",
+  "truncate",
+  "kill",
+  "coredump",
+  "expect",
+  "repeat",
+  "for",
+] as const;
 
 class ScenarioReader {
   readonly #lines: readonly string[];
@@ -51,7 +62,7 @@ class ScenarioReader {
 
   read(): Scenario {
     const statements = this.#block(undefined);
-    return { profile: profileOfMachine(this.#machine), cpus: this.#machine.cpus, statements };
+    return { profile: profileOfMachine(this.#machine), statements };
   }
 
   /** Statements up to the `end` that closes what began at a line, or up to the last line. */
@@ -96,6 +107,8 @@ class ScenarioReader {
   #statement(cursor: Cursor, inLoop: boolean): Statement | undefined {
     if (cursor.sees(SUBJECT)) return this.#request(cursor);
     const { column } = cursor;
+    const scheduled = this.#scheduled(cursor);
+    if (scheduled) return scheduled;
     const word = cursor.word(...OPENINGS, ...(inLoop ? (["end"] as const) : []));
     switch (word) {
       case "machine":
@@ -109,7 +122,8 @@ class ScenarioReader {
       case "truncate":
         return this.#truncate(cursor);
       case "kill":
-        return this.#kill(cursor);
+      case "coredump":
+        return this.#signal(cursor, word);
       case "expect":
         return this.#expectation(cursor);
       case "repeat":
@@ -175,10 +189,17 @@ class ScenarioReader {
     return this.#asking(cursor, (scene) => scene.subject, ask);
   }
 
-  #kill(cursor: Cursor): RequestLine {
+  /** A line about CPUs, kernel threads or references. */
+  #scheduled(cursor: Cursor): RequestLine | undefined {
+    const word = cursor.word(...Object.keys(SCHED_LINES));
+    const line = word === undefined ? undefined : SCHED_LINES[word]?.(cursor, this.#scope);
+    return line && this.#asking(cursor, line.who, line.ask);
+  }
+
+  #signal(cursor: Cursor, call: "kill" | "coredump"): RequestLine {
     const name = knownName(cursor, this.#scope, "process", "a process");
     const signal = cursor.need(/SIG[A-Z0-9]+/, "a signal such as SIGKILL");
-    const ask: Ask = () => [{ request: { call: "kill", signal }, given: { gone: signal } }];
+    const ask: Ask = () => [{ request: { call, signal }, given: { gone: signal } }];
     const line = this.#asking(cursor, (scene) => scene.victim(name.of(scene)), ask);
     // Being killed is what the line asks for.
     return line.judge === succeeds ? { ...line, judge: () => undefined } : line;

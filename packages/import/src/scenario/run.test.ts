@@ -1,6 +1,7 @@
 import { decodeEvent, encodeEvent, violations } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { runText } from "../testing/scenario-text.ts";
+import { readScenario } from "./reader.ts";
 
 const ONE = "process A\nA: mmap p 16K rw private anon\n";
 const failuresOf = (text: string): readonly string[] => runText(`${ONE}${text}`).failures;
@@ -136,5 +137,41 @@ describe("expectations", () => {
   test("about pages say that nothing is known where pages are off", () => {
     const [failure] = runText("machine pages off\nprocess A\nexpect A rss anon 0").failures;
     expect(failure).toBe("3:8: this machine has 'pages off': nothing is known of them");
+  });
+});
+
+describe("what runs on CPUs", () => {
+  const machine = "machine cpus 2\nprocess A\nkthread K\n";
+
+  test.each([
+    ["switch cpu0 A\nswitch cpu1 A -> EBUSY", []],
+    ["switch cpu0 K\nexpect A refs count 2", ["5:8: expected refs count 2, found count 1"]],
+    ["switch cpu0 A\nexpect cpu0 runs K", ["5:8: expected K, found A"]],
+    ["switch cpu0 A\nexpect cpu0 loaded init_mm", ["5:8: expected mm 1 to be loaded, found mm 2"]],
+    ["expect cpu0 lazy", ["4:8: expected lazy, found busy"]],
+    ["expect A refs freed", ["4:8: expected it freed, found users 1 count 1"]],
+    ["A: exit_group\nexpect A refs users 1", ["5:8: expected an address space, found that it was freed"]],
+    ["expect K refs users 1", ["4:8: K never had an address space"]],
+    ["expect cpu7 lazy", ["4:8: this machine has no cpu7: 'machine cpus 8' gives it one"]],
+    ["coredump A SIGSEGV\nA: fork B -> EINTR", []],
+    ["A: thread T\ncoredump T SIGSEGV\nA: fork B", ["6:1: A waits for a core dump, and will exit"]],
+  ])("%s", (text, failures) => {
+    expect(runText(machine + text).failures).toEqual(failures);
+  });
+
+  test("is told by the profile, and by events that a log can hold", () => {
+    const { events, state } = runText(
+      `${machine}switch cpu0 A\nswitch cpu0 K leaving D\nK: use_mm A\nK: unuse_mm`,
+    );
+    expect(state?.profile.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
+    for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
+    expect(events.map(({ tid }) => tid)).toEqual([100, 0, 0, 100, 101, 101]);
+    expect(state && [...violations(state)]).toEqual([]);
+  });
+
+  test("has bounds", () => {
+    expect(readScenario("machine cpus 9000")).toMatchObject({
+      error: { column: 14, what: "a machine has at most 8192 CPUs" },
+    });
   });
 });

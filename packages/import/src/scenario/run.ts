@@ -47,8 +47,8 @@ const DONE: Outcome = { ret: 0 };
  * expectation is looked at. A failure does not end the run.
  */
 export function* runScenario(scenario: Scenario, sink: ImportSink): Generator<Happening> {
-  const { profile, cpus, statements } = scenario;
-  sink.start(profile, cpus === 1 ? { kind: "scenario" } : { kind: "scenario", cpus });
+  const { profile, statements } = scenario;
+  sink.start(profile, { kind: "scenario" });
   yield* new Run(initialState(profile), sink).block(statements);
 }
 
@@ -143,6 +143,7 @@ class Run {
     const seq = scene.state.seq + 1;
     const outcome = execute(tx, { tid, request, outcome: given ?? DONE });
     scene.state = tx.commit(seq);
+    scene.settle();
     const named = as === undefined || as === request.call ? {} : { as };
     const event: Event = { seq, tid, request, outcome, ...named, line };
     this.sink.event(event, scene.state);

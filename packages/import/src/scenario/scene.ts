@@ -3,6 +3,7 @@ import {
   fileId,
   isLive,
   type KernelState,
+  type MmId,
   type MmStruct,
   mmOf,
   type OpenFile,
@@ -29,6 +30,8 @@ export class Scene {
   subject: Pid = pid(FIRST_PID);
   readonly #values = new Map<string, bigint>();
   readonly #pids = new Map<string, Pid>();
+  /** The address space that each has, or had last. */
+  readonly #mms = new Map<string, MmId>();
   readonly #segments = new Map<string, number>();
   readonly #files = new Map<string, OpenFile>();
   #hired = 0;
@@ -81,11 +84,28 @@ export class Scene {
     return String(pid);
   }
 
+  /** The address space that a process has, or had before it exited. */
+  lastMm(name: string): MmId {
+    const found = this.#mms.get(name);
+    if (found === undefined) throw this.impasse(`${name} never had an address space`);
+    return found;
+  }
+
+  /** Takes note of what every name's task has now. */
+  settle(): void {
+    for (const [name, pid] of this.#pids) {
+      const mm = this.task(pid)?.mm;
+      if (mm) this.#mms.set(name, mm);
+    }
+  }
+
   /** The process of that name, if it can make a request. */
   caller(name: string): Pid {
     const found = this.victim(name);
-    if (this.task(found)?.state === "vforked")
+    const state = this.task(found)?.state;
+    if (state === "vforked")
       throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
+    if (state === "dumping") throw this.impasse(`${name} waits for a core dump, and will exit`);
     return found;
   }
 

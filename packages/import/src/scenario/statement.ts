@@ -43,7 +43,5 @@ export type Statement = RequestLine | ExpectationLine | Loop;
 /** A scenario that was read. */
 export interface Scenario {
   readonly profile: Profile;
-  /** Processors that the machine should have; nothing runs on them yet. */
-  readonly cpus: number;
   readonly statements: readonly Statement[];
 }
