@@ -63,6 +63,8 @@ type Cluster = { readonly before: readonly Vma[]; readonly after: readonly Vma[]
 
 /** What became of each object in the cluster: one that another has replaced is gone, and the other new. */
 function describeCluster({ before, after }: Cluster): MapChange[] {
+  if (before.length === 0 || after.length === 0 || before.length + after.length === 2)
+    return describeFew(before, after);
   const objects = new Map<string, { before: Vma[]; after: Vma[] }>();
   const sidesOf = (vma: Vma) => {
     const key = objectKey(vma);
@@ -75,6 +77,16 @@ function describeCluster({ before, after }: Cluster): MapChange[] {
   for (const vma of before) sidesOf(vma).before.push(vma);
   for (const vma of after) sidesOf(vma).after.push(vma);
   return [...objects.values()].flatMap((sides) => describeObject(sides.before, sides.after));
+}
+
+/** The commonest clusters: one side only, or a VMA on each. */
+function describeFew(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
+  const [b, a] = [before[0], after[0]];
+  if (!b || !a || sameObject(b, a)) return describeObject(before, after);
+  return [
+    { kind: "removed", before: b },
+    { kind: "created", after: a },
+  ];
 }
 
 function describeObject(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
