@@ -9,7 +9,7 @@ import {
   type Vma,
   type VmaStep,
 } from "../mm/index.ts";
-import { clusterVmas, MM_SCALARS, sameField, sameRecord } from "./diff-states.ts";
+import { clusterVmas, MM_SCALARS, sameField, samePages, sameRecord } from "./diff-states.ts";
 import {
   type CounterStep,
   type FrameStep,
@@ -120,7 +120,7 @@ class SpaceSum {
       const before = { ...redone(gone, back), ...(this.#pages && { pages: this.#pages.before }) };
       return [{ kind: "space", mm, before, after: undefined } satisfies SpaceStep];
     }
-    const pages = this.#pages && this.#pages.before !== this.#pages.after ? [this.#pages] : [];
+    const pages = this.#pages && !samePages(this.#pages.before, this.#pages.after) ? [this.#pages] : [];
     return [...this.#vmas(), ...this.#fields(), ...pages];
   }
 

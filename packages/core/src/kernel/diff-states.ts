@@ -1,5 +1,5 @@
 import { kspaceText } from "../kspace/index.ts";
-import type { MmScalar, MmStep, MmStruct, Vma, VmaStep } from "../mm/index.ts";
+import type { MmPages, MmScalar, MmStep, MmStruct, Vma, VmaStep } from "../mm/index.ts";
 import { sameVma } from "../mm/index.ts";
 import type { Table } from "../struct/index.ts";
 import type { KernelState } from "./state.ts";
@@ -94,7 +94,7 @@ function diffSpaces(before: MmStruct, after: MmStruct): KernelStep[] {
   for (const field of MM_SCALARS)
     if (!sameField(before[field], after[field]))
       steps.push({ kind: "mm", mm, field, before: before[field], after: after[field] } satisfies MmStep);
-  if (before.pages !== after.pages)
+  if (!samePages(before.pages, after.pages))
     steps.push({ kind: "pte", mm, before: before.pages, after: after.pages } satisfies PteStep);
   return steps;
 }
@@ -138,6 +138,20 @@ export function clusterVmas(gone: readonly Vma[], come: readonly Vma[]): readonl
     end = Math.max(end, vma.end);
   }
   return groups;
+}
+
+/** Whether two versions share all their page tables and count the same. */
+export function samePages(a: MmPages | undefined, b: MmPages | undefined): boolean {
+  if (a === b) return true;
+  if (!a || !b || a.table.root !== b.table.root || a.table.counted !== b.table.counted) return false;
+  return (
+    a.rssFile === b.rssFile &&
+    a.rssAnon === b.rssAnon &&
+    a.rssShmem === b.rssShmem &&
+    a.swapEnts === b.swapEnts &&
+    a.hugetlb === b.hugetlb &&
+    a.hiwaterRss === b.hiwaterRss
+  );
 }
 
 /** Fields of an address space are plain, or lists of plain things. */
