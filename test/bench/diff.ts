@@ -131,35 +131,29 @@ function* blameRows(): Iterable<Row> {
   yield* blameTimes(moments, blocks, replayed);
 }
 
-/** Each question to an index that has just been opened, so that what it reads counts. */
+/**
+ * Asks of the largest address space of each moment, with an index that has just been opened, so that reading it counts.
+ */
 function* blameTimes(
   moments: readonly KernelState[],
   blocks: readonly Uint8Array[],
   replayed: number,
 ): Iterable<Row> {
-  const [one, whole, warm]: [number[], number[], number[]] = [[], [], []];
+  const [one, whole]: [number[], number[]] = [[], []];
   for (const state of moments) {
-    for (const mm of state.mms.values()) {
-      const vmas = mm.vmas.toArray();
-      const vma = vmas[Math.floor(vmas.length / 2)];
-      if (!vma) continue;
-      const timed = (times: number[], work: (index: BlameIndex) => void, index: BlameIndex): void => {
-        const start = performance.now();
-        work(index);
-        times.push(performance.now() - start);
-      };
-      const fresh = BlameIndex.open((block) => blocks[block]) as BlameIndex;
-      const at = (index: BlameIndex) => void blameAt(index, mm.id, state.seq, vma, vma.start);
-      timed(one, at, fresh);
-      timed(
-        whole,
-        (index) => {
-          for (const each of vmas) blameVma(index, mm.id, state.seq, each);
-        },
-        fresh,
-      );
-      timed(warm, at, fresh);
-    }
+    const [mm] = [...state.mms.values()].sort((a, b) => b.vmas.size - a.vmas.size);
+    const vmas = mm?.vmas.toArray() ?? [];
+    const vma = vmas[Math.floor(vmas.length / 2)];
+    if (!mm || !vma) continue;
+    const timed = (times: number[], work: (index: BlameIndex) => void): void => {
+      const start = performance.now();
+      work(BlameIndex.open((block) => blocks[block]) as BlameIndex);
+      times.push(performance.now() - start);
+    };
+    timed(one, (index) => void blameAt(index, mm.id, state.seq, vma, vma.start));
+    timed(whole, (index) => {
+      for (const each of vmas) blameVma(index, mm.id, state.seq, each);
+    });
   }
   for (const [name, times, bar] of [
     ["blame-address", one, 10],
@@ -173,7 +167,7 @@ function* blameTimes(
       baseline: { name: "replay of the log", value: replayed },
       ratio: value / bar,
       bar: { atMost: 1 },
-      note: `the worst of ${times.length} address spaces at ${moments.length} moments of a million events, the median ${median(times).toFixed(3)} ms; the ratio is to ${bar} ms`,
+      note: `the worst of the largest address spaces at ${times.length} moments of a million events, the index opened anew; the median ${median(times).toFixed(3)} ms; the ratio is to ${bar} ms`,
     };
   }
 }
