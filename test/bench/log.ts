@@ -9,6 +9,7 @@ import type { Measure, Row } from "./row.ts";
 import { time } from "./timing.ts";
 
 const ROUNDS = 9;
+const APPEND_ROUNDS = 3;
 
 function must<T>(result: Result<T, unknown>): T {
   if (!result.ok) throw new Error(`the log was refused: ${JSON.stringify(result.error)}`);
@@ -61,6 +62,48 @@ function* writeRows(path: string, recording: ImportedRecording): Iterable<Row> {
   yield { name: "log-write", value: rate(recording.events.length, ms), unit: "events/s", note };
 }
 
+/** Events a second that an append is to take, with each segment on the disk, and with each event. */
+const APPENDS = [
+  { sync: "seals", count: 200_000, wanted: 300_000 },
+  { sync: "events", count: 2_000, wanted: 500 },
+] as const;
+
+function* appendRows(): Iterable<Row> {
+  const { profile, events } = importRecording();
+  const lines = events.map(encodeEvent);
+  const folder = mkdtempSync(join(tmpdir(), "pagetrail-bench-"));
+  try {
+    for (const { sync, count, wanted } of APPENDS) {
+      const path = join(folder, `${sync}.ptlog`);
+      const header = { producer: "bench", profile: encodeProfile(profile), source: {} };
+      must(must(FileLogWriter.create(path, header)).finish(""));
+      const { writer } = must(FileLogWriter.append(path, { sync }));
+      const ms = time(
+        () => () => {
+          for (let i = 0; i < count; i++) {
+            must(writer.event({ ...lines[i % lines.length], seq: writer.seq + 1 }));
+            if (writer.due()) must(writer.seal(""));
+          }
+        },
+        APPEND_ROUNDS,
+      );
+      writer.abort();
+      const value = rate(count, ms);
+      const note = `the ratio is of ${wanted.toLocaleString("en")} events/s to the value`;
+      yield {
+        name: `log-append-${sync}`,
+        value,
+        unit: "events/s",
+        ratio: wanted / value,
+        bar: { atMost: 1 },
+        note,
+      };
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 function* readRows(path: string, { events }: ImportedRecording): Iterable<Row> {
   if (readBack(path) !== events.length) throw new Error("the log does not hold what was written");
   const ms = time(() => () => readBack(path), ROUNDS);
@@ -78,6 +121,11 @@ function* sizeRows(path: string, { events }: ImportedRecording): Iterable<Row> {
 }
 
 export const LOG: readonly Measure[] = [
+  {
+    name: "log-append",
+    about: "events a second appended with each segment, or each event, on the disk",
+    run: appendRows,
+  },
   { name: "log-write", about: "events a second into a sealed log file", run: () => withLog(writeRows) },
   { name: "log-read", about: "events a second out of it, seals checked", run: () => withLog(readRows) },
   { name: "log-bytes", about: "bytes an event, as text and packed", run: () => withLog(sizeRows) },

@@ -1,5 +1,7 @@
+import { rmSync, statSync } from "node:fs";
 import { advanceState, type Event, initialState, type KernelState, replayEvents } from "@pagetrail/core";
-import { MILLION, Million } from "./million.ts";
+import { packLog } from "@pagetrail/store";
+import { MILLION, Million, millionLog } from "./million.ts";
 import type { Measure, Row } from "./row.ts";
 import { alternate } from "./timing.ts";
 
@@ -32,6 +34,27 @@ function* replayRows(): Iterable<Row> {
   };
 }
 
+/** Bytes an event that a packed log may take. */
+const PACKED_BYTES = 15;
+
+function* packedRows(): Iterable<Row> {
+  const text = millionLog();
+  const packed = `${text}.gz`;
+  const result = packLog(text, packed, { overwrite: true });
+  if (!result.ok) throw new Error(result.error.what);
+  rmSync(packed);
+  const value = result.value.bytes / MILLION;
+  yield {
+    name: "million-packed",
+    value,
+    unit: "bytes/event",
+    baseline: { name: "as text", value: statSync(text).size / MILLION },
+    ratio: value / PACKED_BYTES,
+    bar: { atMost: 1 },
+    note: `the ratio is of the value to ${PACKED_BYTES} bytes/event; header and seals included`,
+  };
+}
+
 function replayed(origin: KernelState, events: readonly Event[]): void {
   const { differs } = replayEvents(origin, events);
   if (differs) throw new Error(`event ${differs.event.seq} replays otherwise`);
@@ -48,4 +71,5 @@ export const MILLION_EVENTS: readonly Measure[] = [
     about: "bulk replay of a million real events, tiled from recordings",
     run: replayRows,
   },
+  { name: "million-packed", about: "bytes an event of the same log, packed", run: packedRows },
 ];

@@ -455,6 +455,17 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
       await settle(replayCommand(path, options, out));
     });
   program
+    .command("pack")
+    .description("write a log packed, readable by zcat, or a packed one as text")
+    .addArgument(log())
+    .addOption(new Option("-o, --output <log>", "the new log; without it the name with or without .gz"))
+    .addOption(json())
+    .addHelpText("after", OVERWRITES + example("pack my.ptlog\npack my.ptlog.gz -o my.ptlog"))
+    .action(async (path: string, options) => {
+      const { packCommand } = await import("./commands/pack.ts");
+      await settle(packCommand(path, options, out));
+    });
+  program
     .command("diff")
     .description(
       "show what differs between two moments, processes, logs or texts of /proc/PID/maps; exit 1 if anything does",

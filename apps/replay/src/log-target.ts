@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { ok, type Result } from "@pagetrail/core";
+import { readLog } from "@pagetrail/store";
 import { fileProblem, type Problem, refused } from "./problem.ts";
 
 /**
@@ -13,8 +14,6 @@ export function logTarget(output: string | undefined, traces: readonly string[])
     return refused({ what: "the log needs a name", where: "standard input", advice: "give one with -o LOG" });
   if (path === "-")
     return refused({ what: "a log is written to a file", where: "-o -", advice: "name one with -o LOG" });
-  if (path.endsWith(".gz"))
-    return refused({ what: "this version writes no packed logs", where: path, advice: "name it .ptlog" });
   return replaceable(path);
 }
 
@@ -41,15 +40,8 @@ function replaceable(path: string): Result<string, Problem> {
   }
 }
 
-const MAGIC = '{"pagetrail":';
-
+/** Whether the file begins with a log's header, packed or not. */
 function isLog(path: string): boolean {
-  const fd = openSync(path, "r");
-  try {
-    const head = Buffer.alloc(MAGIC.length);
-    readSync(fd, head, 0, head.length, 0);
-    return head.toString("latin1") === MAGIC;
-  } finally {
-    closeSync(fd);
-  }
+  for (const item of readLog(path)) return item.kind === "header";
+  return false;
 }

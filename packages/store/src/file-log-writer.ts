@@ -5,7 +5,7 @@ import { attempt } from "./io.ts";
 import { LineFile, type SyncPolicy, type WriteCall } from "./line-file.ts";
 import { LogLock } from "./lock.ts";
 import { LogWriter } from "./log-writer.ts";
-import { isPackedFile, readLog } from "./read-log.ts";
+import { packingOf, readLog } from "./read-log.ts";
 import { sha256 } from "./sha256.ts";
 import { findEnd, type Reopened, recovery, type StoreRefusal } from "./store.ts";
 
@@ -15,6 +15,9 @@ export type FileOptions = {
   /** How bytes reach the file: the system's call, unless a test brings a full disk. */
   readonly write?: WriteCall;
 };
+
+/** Logs of such names are packed as they are written. */
+const PACKED_ENDING = ".gz";
 
 type OpenLog = { readonly fd: number; readonly position: number };
 
@@ -30,6 +33,7 @@ export class FileLogWriter extends LogWriter {
     options: FileOptions & { readonly overwrite?: boolean } = {},
   ): Result<FileLogWriter, StoreRefusal> {
     const overwrite = options.overwrite === true;
+    if (path.endsWith(PACKED_ENDING) && options.sync === "events") return refuseEvents(path);
     const target = freeTarget(path, overwrite);
     if (!target.ok) return target;
     const locked = LogLock.take(target.value);
@@ -44,11 +48,12 @@ export class FileLogWriter extends LogWriter {
       lock.release();
       return opened;
     }
-    const lines = new LineFile({ ...options, fd: opened.value, file: path, position: 0 });
+    const packed = path.endsWith(PACKED_ENDING);
+    const lines = new LineFile({ ...options, fd: opened.value, file: path, position: 0, packed });
     const placement = { path, partial, target: target.value, overwrite };
     const sink = new FileSink({ lines, lock, sync: options.sync ?? "seals", placement });
     const encoder = new LogEncoder({ header, hash: sha256 });
-    const begun = sink.write(encoder.header());
+    const begun = beginLog(lines, encoder.header());
     if (begun.ok) return ok(new FileLogWriter(encoder, sink));
     sink.discard();
     return begun;
@@ -73,19 +78,27 @@ export class FileLogWriter extends LogWriter {
     options: FileOptions,
     lock: LogLock,
   ): Result<Reopened<FileLogWriter>, StoreRefusal> {
-    const packed = attempt({ file: path, verb: "read" }, () => isPackedFile(path));
-    if (!packed.ok) return packed;
-    if (packed.value) return refusePacked(path);
+    const kind = attempt({ file: path, verb: "read" }, () => packingOf(path));
+    if (!kind.ok) return kind;
+    if (kind.value === "foreign") return refusePacked(path);
+    const packed = kind.value === "members";
+    if (packed && options.sync === "events") return refuseEvents(path);
     const found = findEnd(readLog(path));
     if (!found.ok) return found;
     const { header, end } = found.value;
     const opened = attempt({ file: path, verb: "written" }, () => openBehind(path, end));
     if (!opened.ok) return opened;
-    const lines = new LineFile({ ...options, ...opened.value, file: path });
+    const lines = new LineFile({ ...options, ...opened.value, file: path, packed });
     const sink = new FileSink({ lines, lock, sync: options.sync ?? "seals" });
     const encoder = new LogEncoder({ header, hash: sha256, position: end.position });
     return ok({ writer: new FileLogWriter(encoder, sink), recovery: recovery(header, end) });
   }
+}
+
+/** The header is a part of its own: of a packed log the first member. */
+function beginLog(lines: LineFile, header: string): Result<undefined, StoreRefusal> {
+  const written = lines.write(header);
+  return written.ok ? lines.flush() : written;
 }
 
 /** Opens a log for writing behind its last whole line, and cuts off what is torn. */
@@ -104,8 +117,17 @@ function openBehind(path: string, { torn }: LogEnd): OpenLog {
 function refusePacked(path: string): Result<never, StoreRefusal> {
   return fail({
     fault: "packed",
-    what: "a packed log cannot be continued",
+    what: "a log that another program packed cannot be continued",
     where: { file: path },
-    advice: "unpack it first: zcat LOG.ptlog.gz > LOG.ptlog",
+    advice: "pack it anew, or unpack it: pagetrail pack LOG -o OTHER",
+  });
+}
+
+function refuseEvents(path: string): Result<never, StoreRefusal> {
+  return fail({
+    fault: "packed",
+    what: "a packed log is on the disk segment by segment, not event by event",
+    where: { file: path },
+    advice: "write it as text, and pack it when it is finished",
   });
 }

@@ -47,12 +47,15 @@ export class FileSink implements LineSink {
   }
 
   write(line: string): Result<undefined, StoreRefusal> {
-    return this.#lines.write(line);
+    const written = this.#lines.write(line);
+    if (!written.ok || this.#sync !== "events") return written;
+    const flushed = this.#lines.flush();
+    return flushed.ok ? this.#lines.sync() : flushed;
   }
 
   commit(): Result<undefined, StoreRefusal> {
     const flushed = this.#lines.flush();
-    return flushed.ok && this.#sync === "seals" ? this.#lines.sync() : flushed;
+    return flushed.ok && this.#sync !== "end" ? this.#lines.sync() : flushed;
   }
 
   close(): Result<undefined, StoreRefusal> {

@@ -2,6 +2,7 @@ export * from "./file-log-writer.ts";
 export type { SyncPolicy, WriteCall } from "./line-file.ts";
 export { type LineSink, LogWriter } from "./log-writer.ts";
 export * from "./memory-log-store.ts";
+export { type Packed, packLog } from "./pack-log.ts";
 export { readLog } from "./read-log.ts";
 export * from "./sha256.ts";
 export * from "./sidecar.ts";

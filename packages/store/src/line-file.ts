@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, writeSync } from "node:fs";
 import { done, type Result } from "@pagetrail/core";
 import { attempt } from "./io.ts";
+import { packMember } from "./packed-member.ts";
 import type { StoreRefusal } from "./store.ts";
 
 /** Writes a part of the bytes at a position of the file, and says how many. */
@@ -12,8 +13,10 @@ export type WriteCall = (
   position: number,
 ) => number;
 
-/** `seals`: each seal is on the disk before the writer goes on. `end`: only the finished log is. */
-export type SyncPolicy = "seals" | "end";
+/**
+ * `events`: each event is on the disk before the writer goes on. `seals`: each seal is. `end`: only the finished log.
+ */
+export type SyncPolicy = "events" | "seals" | "end";
 
 const BUFFER = 256 * 1024;
 
@@ -25,6 +28,7 @@ export class LineFile {
   readonly #fd: number;
   readonly #file: string;
   readonly #write: WriteCall;
+  readonly #packed: boolean;
   #position: number;
   #buffer = "";
   #failed: Result<never, StoreRefusal> | undefined;
@@ -34,17 +38,20 @@ export class LineFile {
     readonly file: string;
     readonly position: number;
     readonly write?: WriteCall;
+    /** What is handed to the system together is a gzip member, and only what `flush` asks for. */
+    readonly packed?: boolean;
   }) {
     this.#fd = open.fd;
     this.#file = open.file;
     this.#position = open.position;
     this.#write = open.write ?? writeSync;
+    this.#packed = open.packed === true;
   }
 
   write(line: string): Result<undefined, StoreRefusal> {
     if (this.#failed !== undefined) return this.#failed;
     this.#buffer += line;
-    return this.#buffer.length < BUFFER ? done : this.flush();
+    return this.#packed || this.#buffer.length < BUFFER ? done : this.flush();
   }
 
   flush(): Result<undefined, StoreRefusal> {
@@ -60,7 +67,9 @@ export class LineFile {
   }
 
   #writeOut(): void {
-    const bytes = Buffer.from(this.#buffer, "utf8");
+    if (this.#buffer === "") return;
+    const text = Buffer.from(this.#buffer, "utf8");
+    const bytes = this.#packed ? packMember(text) : text;
     this.#buffer = "";
     let written = 0;
     try {

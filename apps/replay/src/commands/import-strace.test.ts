@@ -211,7 +211,6 @@ describe("import strace", () => {
 
   test.each([
     ["-", "-o - names no file"],
-    ["t.ptlog.gz", "packed logs are not written"],
     ["none/t.ptlog", "there is no such folder"],
   ])("does not write to %s: %s", async (name) => {
     const output = name === "-" ? name : join(testFolder(), name);
