@@ -3,7 +3,7 @@ import {
   BlameIndex,
   BlameReplay,
   blameAt,
-  blameVma,
+  blameSpace,
   diffMaps,
   diffStates,
   type Event,
@@ -151,9 +151,7 @@ function* blameTimes(
       times.push(performance.now() - start);
     };
     timed(one, (index) => void blameAt(index, mm.id, state.seq, vma, vma.start));
-    timed(whole, (index) => {
-      for (const each of vmas) blameVma(index, mm.id, state.seq, each);
-    });
+    timed(whole, (index) => void blameSpace(index, mm.id, state.seq, vmas));
   }
   for (const [name, times, bar] of [
     ["blame-address", one, 10],

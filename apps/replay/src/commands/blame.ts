@@ -2,7 +2,7 @@ import {
   type BlameRange,
   blameAt,
   blamePage,
-  blameVma,
+  blameSpace,
   DamagedIndex,
   type Histories,
   hex,
@@ -94,7 +94,7 @@ function answer(
   histories: Histories,
 ): Answer {
   const { seq } = state;
-  if (!range) return { blamed: [...mm.vmas.items()].flatMap((vma) => whole(vma)), page: undefined };
+  if (!range) return { blamed: blameSpace(histories, mm.id, seq, mm.vmas.items()), page: undefined };
   if (pagesOfRange(range) === 1) {
     const vma = mm.vmas.find(range.start);
     if (!vma) return { blamed: [], page: undefined };
@@ -106,15 +106,11 @@ function answer(
       page: present ? blamePage(histories, mm.id, seq, range.start) : undefined,
     };
   }
-  const met = mm.vmas.collect(range.start, range.end).flatMap((vma) => whole(vma));
+  const met = blameSpace(histories, mm.id, seq, mm.vmas.collect(range.start, range.end));
   return {
     blamed: met.filter(({ range: r }) => r.start < range.end && r.end > range.start),
     page: undefined,
   };
-
-  function whole(vma: Vma): Blamed[] {
-    return blameVma(histories, mm.id, seq, vma).map((r) => ({ vma, range: r }));
-  }
 }
 
 function show(

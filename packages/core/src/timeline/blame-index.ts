@@ -152,7 +152,12 @@ class PackedSpace implements SpaceHistory {
       const pages = reader.unsigned();
       seq += reader.signed();
       const bits = reader.unsigned();
-      versions.set([start, start + pages, seq, bits % 16, this.#edges.length], i * VERSION);
+      const at = i * VERSION;
+      versions[at] = start;
+      versions[at + 1] = start + pages;
+      versions[at + 2] = seq;
+      versions[at + 3] = bits % 16;
+      versions[at + 4] = this.#edges.length;
       let done = start;
       for (let left = Math.floor(bits / 16); left > 0; left--) {
         const source = start + reader.signed();
@@ -210,14 +215,25 @@ class PackedSpace implements SpaceHistory {
   }
 
   #version(i: number): Version {
-    const [start, end, seq, permissions, first] = this.#versions.subarray(i * VERSION, (i + 1) * VERSION);
-    const last = this.#versions[(i + 1) * VERSION + 4] as number;
+    const [list, all] = [this.#versions, this.#edges];
+    const at = i * VERSION;
+    const last = list[at + VERSION + 4] as number;
     const edges: Edge[] = [];
-    for (let at = first as number; at < last; at += EDGE) {
-      const [source, from, to, shift, marks] = this.#edges.slice(at, at + EDGE);
-      edges.push({ source, from, to, shift, marks } as Edge);
-    }
-    return { start, end, seq, permissions, edges } as Version;
+    for (let e = list[at + 4] as number; e < last; e += EDGE)
+      edges.push({
+        source: all[e] as number,
+        from: all[e + 1] as number,
+        to: all[e + 2] as number,
+        shift: all[e + 3] as number,
+        marks: all[e + 4] as number,
+      });
+    return {
+      start: list[at] as number,
+      end: list[at + 1] as number,
+      seq: list[at + 2] as number,
+      permissions: list[at + 3] as number,
+      edges,
+    };
   }
 
   #row(i: number): PageRow {

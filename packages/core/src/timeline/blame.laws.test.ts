@@ -4,7 +4,7 @@ import { initialState } from "../kernel/index.ts";
 import { history, MACHINES } from "../testing/history.ts";
 import { type Label, NaiveBlame } from "../testing/naive-blame.ts";
 import { askings } from "../testing/requests.ts";
-import { type BlameRange, blameAt, blameVma } from "./blame.ts";
+import { type BlameRange, blameAt, blameSpace, blameVma } from "./blame.ts";
 import { BlameReplay } from "./blame-replay.ts";
 
 /** Every event of a range, folded stations unfolded as far as they are known: their last event and their marks. */
@@ -41,7 +41,13 @@ describe.each(MACHINES)("blame where %s are modelled", (_, machine) => {
         for (const { event, before, after } of told) {
           expect(replay.take(event)).toBeUndefined();
           naive.event(event, before, after);
-          for (const mm of after.mms.values())
+          for (const mm of after.mms.values()) {
+            const { vmas } = mm;
+            const one = vmas
+              .toArray()
+              .flatMap((vma) => blameVma(replay.fold.spaces(), mm.id, event.seq, vma));
+            const all = blameSpace(replay.fold.spaces(), mm.id, event.seq, vmas.items());
+            expect(all.map(({ range }) => range)).toEqual(one);
             for (const vma of mm.vmas.items()) {
               const labels = naive.labels.get(mm.id);
               const ranges = blameVma(replay.fold.spaces(), mm.id, event.seq, vma);
@@ -61,6 +67,7 @@ describe.each(MACHINES)("blame where %s are modelled", (_, machine) => {
                   });
               }
             }
+          }
         }
       }),
       { numRuns: 1000 },

@@ -1,5 +1,5 @@
 import { assert, type MmId } from "../base/index.ts";
-import { MARK, PAGE, type SpaceHistory, type Version } from "./blame-history.ts";
+import { type Edge, MARK, PAGE, type SpaceHistory, type Version } from "./blame-history.ts";
 
 /** What an event did to a mapping; `forked`: a fork gave the child its own. */
 export type BlameMark =
@@ -66,10 +66,66 @@ interface Pages {
   readonly end: number;
 }
 
-/** The way so far, newest first: what is behind it is shared by all ranges that came the same way. */
+type Station = Omit<BlameStation, "marks"> & { readonly marks: number };
+
+/** Stations in a row, from the newest on: what is older is shared by all that came the same way. */
+interface Chain {
+  readonly station: Station;
+  readonly older: Chain | undefined;
+}
+
+/** The way so far, from the oldest part on: what is newer is shared by all ranges of one mapping. */
 interface Trail {
-  readonly station: Omit<BlameStation, "marks"> & { readonly marks: number };
+  readonly chain: Chain;
   readonly newer: Trail | undefined;
+}
+
+/** Where all pages of a version come from, by way of versions that each come from one VMA as a whole. */
+interface Jump {
+  /** The VMA that began at this page, as of event `seq`; pages there are `shift` further on. */
+  readonly start: number;
+  readonly seq: number;
+  readonly shift: number;
+  readonly chain: Chain;
+}
+
+/** Ways that the mappings of one space have in common, so that each is gone once. */
+class Jumps {
+  readonly #known = new Map<string, Jump>();
+
+  /** @param version comes from one VMA as a whole */
+  of(history: SpaceHistory, mm: MmId, version: Version): Jump {
+    const row: Version[] = [];
+    let jump: Jump | undefined;
+    for (let at: Version | undefined = version; at && isWhole(at); at = ahead(history, at)) {
+      jump = this.#known.get(keyOf(mm, at));
+      if (jump) break;
+      row.push(at);
+    }
+    for (let at = row.pop(); at; at = row.pop()) {
+      jump = jumpOver(mm, at, jump);
+      this.#known.set(keyOf(mm, at), jump);
+    }
+    assert(jump, "a way");
+    return jump;
+  }
+}
+
+const keyOf = (mm: MmId, { start, seq }: Version): string => `${mm} ${start} ${seq}`;
+
+const isWhole = ({ start, end, edges }: Version): boolean =>
+  edges.length === 1 && edges[0]?.from === start && edges[0].to === end;
+
+/** The version that a whole one comes from. */
+const ahead = (history: SpaceHistory, { edges, seq }: Version): Version | undefined =>
+  history.versionAt((edges[0] as Edge).source, seq - 1);
+
+function jumpOver(mm: MmId, version: Version, older: Jump | undefined): Jump {
+  const { source, shift, marks } = version.edges[0] as Edge;
+  const chain = appended(older?.chain, stationOf(mm, version, version.seq, marks, shift));
+  return older
+    ? { ...older, shift: shift + older.shift, chain }
+    : { start: source, seq: version.seq - 1, shift, chain };
 }
 
 /** Stations of these marks alone say only that the mapping around the pages became another. */
@@ -97,13 +153,28 @@ export function blameVma(histories: Histories, mm: MmId, seq: number, vma: Pages
   return found.sort((a, b) => a.start - b.start);
 }
 
+/** The same for several VMAs of one address space: all of them, say. Ways that they share are gone once. */
+export function blameSpace<V extends Pages>(
+  histories: Histories,
+  mm: MmId,
+  seq: number,
+  vmas: Iterable<V>,
+): readonly { readonly vma: V; readonly range: BlameRange }[] {
+  const jumps = new Jumps();
+  return [...vmas].flatMap((vma) => {
+    const found: BlameRange[] = [];
+    trace(histories, wholeOf(mm, seq, vma), found, { jumps });
+    return found.sort((a, b) => a.start - b.start).map((range) => ({ vma, range }));
+  });
+}
+
 /**
  * The range of a VMA that a page is part of, with its origin. What became of the other ranges is not looked at, so
  * that it costs what the way of one range costs.
  */
 export function blameAt(histories: Histories, mm: MmId, seq: number, vma: Pages, page: number): BlameRange {
   const found: BlameRange[] = [];
-  trace(histories, wholeOf(mm, seq, vma), found, page);
+  trace(histories, wholeOf(mm, seq, vma), found, { page });
   const [range] = found;
   assert(range, `the origin of page ${page}`);
   return range;
@@ -120,13 +191,19 @@ const wholeOf = (mm: MmId, seq: number, { start, end }: Pages): Open => ({
 });
 
 /** Goes back from one VMA to where its pages were made; with a page, only on the way of that page. */
-function trace(histories: Histories, from: Open, found: BlameRange[], page?: number): void {
+function trace(
+  histories: Histories,
+  from: Open,
+  found: BlameRange[],
+  { page, jumps }: { readonly page?: number; readonly jumps?: Jumps } = {},
+): void {
   const open: Open[] = [from];
   for (let at = open.pop(); at; at = open.pop()) {
     const history = histories.get(at.mm);
     assert(history, `the history of mm ${at.mm}`);
     const version = history.versionAt(at.start, at.seq);
-    if (version) traceVersion(at, version, open, found, page);
+    if (version && jumps && isWhole(version)) open.push(jumped(at, jumps.of(history, at.mm, version)));
+    else if (version) traceVersion(at, version, open, found, page);
     else {
       const { born, parent } = history;
       assert(parent !== 0 && born <= at.seq, `the origin of the VMA at page ${at.start} of mm ${at.mm}`);
@@ -172,27 +249,53 @@ function traceVersion(
   made(done, at.high);
 }
 
-function lengthened(
+function jumped(at: Open, { start, seq, shift, chain }: Jump): Open {
+  const [low, high] = [at.low + shift, at.high + shift];
+  return { ...at, start, seq, low, high, shift: at.shift - shift, trail: { chain, newer: at.trail } };
+}
+
+const lengthened = (
   { mm, trail }: Open,
+  left: Pages & { readonly permissions: number },
+  seq: number,
+  marks: number,
+  shift: number,
+): Trail => ({ chain: appended(undefined, stationOf(mm, left, seq, marks, shift)), newer: trail });
+
+const stationOf = (
+  mm: MmId,
   { start, end, permissions }: Pages & { readonly permissions: number },
   seq: number,
   marks: number,
   shift: number,
-): Trail {
-  const newer = trail?.station;
-  if (newer && newer.mm === mm && newer.marks === marks && marks !== 0 && (marks & ~RESIZED) === 0)
-    return { station: { ...newer, first: seq, times: newer.times + 1 }, newer: trail.newer };
-  return {
-    station: { marks, first: seq, seq, times: 1, mm, start, end, permissions, shift },
-    newer: trail,
-  };
-}
+): Station => ({ marks, first: seq, seq, times: 1, mm, start, end, permissions, shift });
+
+const appended = (older: Chain | undefined, station: Station): Chain =>
+  older && isSameResize(older.station, station)
+    ? { station: folded(older.station, station), older: older.older }
+    : { station, older };
+
+const isSameResize = (a: Station, b: Station): boolean =>
+  a.mm === b.mm && a.marks === b.marks && a.marks !== 0 && (a.marks & ~RESIZED) === 0;
+
+const folded = (older: Station, newer: Station): Station => ({
+  ...newer,
+  first: older.first,
+  times: older.times + newer.times,
+});
 
 function rangeOf(start: number, end: number, origin: Trail): BlameRange {
-  const stations: BlameStation[] = [];
-  for (let trail: Trail | undefined = origin; trail; trail = trail.newer)
-    stations.push({ ...trail.station, marks: marksOf(trail.station.marks) });
-  const [created, ...way] = stations;
+  const stations: Station[] = [];
+  for (let trail: Trail | undefined = origin; trail; trail = trail.newer) {
+    const row: Station[] = [];
+    for (let at: Chain | undefined = trail.chain; at; at = at.older) row.push(at.station);
+    for (let station = row.pop(); station; station = row.pop()) {
+      const last = stations.at(-1);
+      if (last && isSameResize(last, station)) stations[stations.length - 1] = folded(last, station);
+      else stations.push(station);
+    }
+  }
+  const [created, ...way] = stations.map((station) => ({ ...station, marks: marksOf(station.marks) }));
   assert(created, "an origin");
   return { start, end, created, way };
 }
