@@ -1,3 +1,4 @@
+import { DIFF } from "./diff.ts";
 import { FAULTS } from "./faults.ts";
 import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
@@ -19,6 +20,7 @@ const MEASURES: readonly Measure[] = [
   ...SCHED,
   ...MILLION_EVENTS,
   SEARCH,
+  ...DIFF,
   ROOT_BYTES,
   GAP_SEARCH,
 ];

@@ -557,26 +557,54 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     });
   program
     .command("diff")
-    .description("show what changed between two moments, two processes or two logs; exit 1 if anything did")
+    .description(
+      "show what differs between two moments, processes, logs or texts of /proc/PID/maps; exit 1 if anything does",
+    )
     .addArgument(log())
-    .argument("[others...]", "two positions, or another log")
+    .argument("[others...]", "two positions, another log, or another text of maps or smaps")
     .addOption(new Option("--at <pos>", "compare two processes at this moment"))
     .addOption(
       pid()
         .argParser((text: string, pids: number[]) => [...pids, natural(text)])
         .default([], "none"),
     )
+    .option(
+      "--normalize",
+      "count places from the bases that the kernel chose at random, so that two runs compare",
+    )
+    .option(
+      "--steps",
+      "print the steps from one moment to the other as JSON: all that differs, to be applied",
+    )
     .addOption(json())
     .addHelpText(
       "after",
       POSITIONS +
         example(
-          "diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog",
+          "diff my.ptlog 20 50%\ndiff my.ptlog --at end --pid 4242 --pid 4243\ndiff my.ptlog other.ptlog --normalize\ndiff before.smaps after.smaps",
         ),
     )
     .action(async (path: string, others: string[], options) => {
       const { diffCommand } = await import("./commands/diff.ts");
       await settle(diffCommand(path, others, options, out));
+    });
+  program
+    .command("blame")
+    .description("show which events made each range of an address space what it is at a moment")
+    .addArgument(log())
+    .argument("[addr]", "only what lies there: ADDR for its page, a name for its mappings, or ADDR..ADDR")
+    .addOption(at())
+    .addOption(pid())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nOf one address it tells the whole way: through mremap, fork, split and merge, with user stacks where the\nrecording has them. Beside LOG it keeps LOG.blame, so that the next time need not execute the log.\n${POSITIONS}${ADDRESSES}${example(
+        "blame my.ptlog --at 50%\nblame my.ptlog heap --pid 4242\nblame my.ptlog 0x7ffff7fc0000 --json",
+      )}`,
+    )
+    .action(async (path: string, address: string | undefined, options) => {
+      const { blameCommand } = await import("./commands/blame.ts");
+      await settle(blameCommand(path, address, options, out));
     });
   program
     .command("verify")

@@ -52,14 +52,15 @@ export class EventText {
 
   /** The call with its outcome, and the model's where that differs. */
   body({ request, outcome, divergence, as, assumed }: Event): string {
-    const call = `${this.#name(request, as)}(${this.#members(request)}) = ${outcomeText(outcome)}`;
+    const call = `${EventText.callOf({ request, as })}(${this.#members(request)}) = ${outcomeText(outcome)}`;
     const model = divergence ? `  ${this.#style.changed(`[model: ${outcomeText(divergence)}]`)}` : "";
     const guessed =
       assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
     return call + model + guessed;
   }
 
-  #name(request: Request, as: string | undefined): string {
+  /** The call's name, as the recording has it. */
+  static callOf({ request, as }: { readonly request: Request; readonly as?: string | undefined }): string {
     return as ?? (request.call === "given" ? request.name : request.call);
   }
 

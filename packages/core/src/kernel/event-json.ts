@@ -235,7 +235,7 @@ function decodeOutcome(json: Json): Outcome | undefined {
 
 /** The event as plain JSON, `seq` first: one line of a log. */
 export function encodeEvent(event: Event): { readonly seq: number } & Json {
-  const { seq, tid, request, outcome, divergence, ran, wrote, as, line, time, assumed } = event;
+  const { seq, tid, request, outcome, divergence, ran, wrote, as, line, time, stack, assumed } = event;
   const members: Record<string, unknown> = {};
   const shape: Readonly<Record<string, Form>> = SHAPES[request.call];
   for (const [name, form] of Object.entries(shape)) {
@@ -254,6 +254,7 @@ export function encodeEvent(event: Event): { readonly seq: number } & Json {
     ...(as === undefined ? {} : { as }),
     ...(line === undefined ? {} : { line }),
     ...(time === undefined ? {} : { time }),
+    ...(stack === undefined || stack.length === 0 ? {} : { stack }),
     ...(assumed === undefined || assumed.length === 0 ? {} : { assumed }),
   };
 }
@@ -262,7 +263,7 @@ const isObject = (v: unknown): v is Json => typeof v === "object" && v !== null;
 
 /** Reads an event back; refuses, in words, what is none. */
 export function decodeEvent(json: Json): Result<Event, string> {
-  const { seq, tid, call, model, ran, wrote, as, line, time, assumed } = json;
+  const { seq, tid, call, model, ran, wrote, as, line, time, stack, assumed } = json;
   if (!Number.isSafeInteger(seq)) return fail("no seq");
   if (!Number.isSafeInteger(tid)) return fail("no tid");
   if (typeof call !== "string" || !Object.hasOwn(SHAPES, call))
@@ -283,6 +284,7 @@ export function decodeEvent(json: Json): Result<Event, string> {
     ...(typeof as === "string" ? { as } : {}),
     ...(typeof line === "number" ? { line } : {}),
     ...(typeof time === "number" ? { time } : {}),
+    ...(Array.isArray(stack) ? { stack: stack.filter((frame) => typeof frame === "string") } : {}),
     ...(Array.isArray(assumed) ? { assumed: assumed.filter((a) => typeof a === "string") } : {}),
   });
 }

@@ -5,6 +5,7 @@ import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
 import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
+import { undoSteps } from "./apply-steps.ts";
 import { StateDigest } from "./digest.ts";
 import { type Event, isDecided } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
@@ -14,7 +15,6 @@ import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { initialState, type KernelState } from "./state.ts";
 import type { KernelStep } from "./step.ts";
-import { undoSteps } from "./undo.ts";
 
 const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
 

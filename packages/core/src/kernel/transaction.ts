@@ -22,10 +22,10 @@ import {
   type MmStruct,
   mappingOf,
   type OpenFile,
+  redoStep,
   type ShmSegment,
   type Sysctl,
   setField,
-  undoStep,
   type VdsoPages,
   type VmaStep,
 } from "../mm/index.ts";
@@ -182,7 +182,7 @@ export class Transaction implements World {
         before: this.base.mms.get(id)?.pages,
         after: state.mms.get(id)?.pages,
       };
-      if (this.base.mms.has(id)) journal.note(step);
+      if (state.mms.has(id)) journal.note(step);
     }
     for (const [mm, { pages }] of this.base.mms.entries()) {
       const gone: PteStep = { kind: "pte", mm, before: pages, after: undefined };
@@ -428,10 +428,9 @@ export class Transaction implements World {
     this.journal.note(step);
   }
 
-  /** Takes back a step of an address space; what files count is told by steps of their own. */
-  undoMm(step: VmaStep | MmStep): void {
-    const uncounted = { fileMapped: () => undefined } as Partial<MmEnv> as MmEnv;
-    undoStep(new MmEdit(this.mm(step.mm), uncounted, undefined), step);
+  /** Does a step of an address space over again; what files count is told by steps of their own. */
+  redoMm(step: VmaStep | MmStep): void {
+    redoStep(this.mm(step.mm), step);
   }
 
   putSpace(id: MmId, mm: MmStruct | undefined): void {
