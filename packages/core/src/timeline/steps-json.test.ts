@@ -47,7 +47,7 @@ test("steps of pages and frames are shown, and refused by name when they are to 
   });
   const frame = json.find(({ kind }) => kind === "frame") as { before: { freePages: number } };
   expect(frame.before.freePages).toBeGreaterThan(0);
-  expect(SHOWN_STEPS).toEqual(new Set(["pte", "frame"]));
+  expect(SHOWN_STEPS).toEqual(new Set(["pte", "frame", "tlb"]));
   expect(decodeSteps(json)).toMatchObject({ ok: false, error: expect.stringContaining("only shown") });
 });
 

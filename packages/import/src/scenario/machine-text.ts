@@ -1,4 +1,4 @@
-import { PAGE_SIZE, type Profile, UNLIMITED } from "@pagetrail/core";
+import { PAGE_SIZE, type Profile, type TlbModel, UNLIMITED } from "@pagetrail/core";
 import { newMachine, profileOfMachine, RESOURCES } from "./machine.ts";
 import { sizeText } from "./scene.ts";
 
@@ -6,12 +6,13 @@ const MIB = 2 ** 20;
 
 /** The `machine` lines of the scenario whose machine comes nearest to a profile. */
 export function machineLines(profile: Profile): readonly string[] {
-  const { release, layout, sysctl, pages, limits, capabilities, scheduling } = profile;
+  const { release, layout, sysctl, pages, limits, capabilities, scheduling, tlb } = profile;
   const usual = profileOfMachine(newMachine());
   const lines = [`machine release ${release} layout ${layout}`];
   const add = (isOther: boolean, setting: string): void => {
     if (isOther) lines.push(`machine ${setting}`);
   };
+  add(pages.paging === "2-level", "paging 2-level");
   add(sysctl.totalPages !== usual.sysctl.totalPages, `ram ${ramOf(sysctl.totalPages)}`);
   add(sysctl.swapPages > 0, `swap ${sizeText(sysctl.swapPages * PAGE_SIZE)}`);
   add(pages.thp !== usual.pages.thp, `thp ${pages.thp}`);
@@ -28,8 +29,12 @@ export function machineLines(profile: Profile): readonly string[] {
   add(!pages.known, "pages off");
   add(scheduling.cpus > 0, `cpus ${scheduling.cpus}`);
   add(scheduling.lazyTlb !== usual.scheduling.lazyTlb, `lazy_tlb ${scheduling.lazyTlb}`);
+  if (tlb) lines.push(`machine ${tlbText(tlb)}`);
   return lines;
 }
+
+const tlbText = ({ entries, ways, replacement, pcid }: TlbModel): string =>
+  `tlb ${entries} ways ${ways} ${replacement}${pcid ? "" : " nopcid"}`;
 
 const limit = (n: number): string => (n === UNLIMITED ? "unlimited" : sizeText(n));
 
