@@ -40,6 +40,9 @@ const BEYOND: Readonly<Record<string, string>> = {
   "kthread-park": "a kthread, for which no program can ask",
   oom: "a oom_kill, for which no program can ask",
   threads: "a thread's exit",
+  "tlb-asids": "a switch, for which no program can ask",
+  "tlb-lazy": "a kthread, for which no program can ask",
+  "tlb-shootdown": "a switch, for which no program can ask",
   vfork: "an exec among other calls",
   "use-mm": "a kthread, for which no program can ask",
 };
