@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { ok, type Result } from "@pagetrail/core";
 import { looksLikeMaps, type MapsText, parseMaps } from "@pagetrail/import";
 import type { Output } from "../output.ts";
-import { type Problem, refused } from "../problem.ts";
+import { fileProblem, type Problem, refused } from "../problem.ts";
 import { diffSnapshots, snapshotOfText } from "../snapshot.ts";
 import { counted } from "../text/numbers.ts";
 import { snapshotJson, snapshotLines } from "../text/snapshot-text.ts";
@@ -54,8 +54,20 @@ export async function diffTexts(
   return ok(same ? 0 : 1);
 }
 
+function readText(path: string): Result<string, Problem> {
+  try {
+    return ok(readFileSync(path === "-" ? 0 : path, "utf8"));
+  } catch (error) {
+    const problem = fileProblem(path, error);
+    if (!problem) throw error;
+    return refused(problem);
+  }
+}
+
 function readMaps(path: string): Result<MapsText, Problem> {
-  const text = readFileSync(path, "utf8");
+  const read = readText(path);
+  if (!read.ok) return read;
+  const text = read.value;
   if (!looksLikeMaps(text))
     return refused({
       what: "this is no text of /proc/PID/maps or smaps, and the other file is",

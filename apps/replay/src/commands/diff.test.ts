@@ -153,6 +153,22 @@ describe("diff of two texts of /proc/PID/maps", () => {
     expect(readFileSync(log, "utf8")).toContain('{"pagetrail":');
   });
 
+  test("refuses a file that is not there, and a folder, in whichever place", async () => {
+    const [here] = texts(MAPS, MAPS) as [string];
+    for (const [wrong, why] of [
+      [join(testFolder(), "none"), "there is no such file"],
+      [testFolder(), "this is a directory"],
+    ] as const)
+      for (const asked of [
+        [wrong, here],
+        [here, wrong],
+      ])
+        expect(await pagetrail(["diff", ...asked])).toMatchObject({
+          code: 2,
+          err: expect.stringContaining(why),
+        });
+  });
+
   test("of this very process is none between two readings, but for what reading them takes", async () => {
     const text = readFileSync("/proc/self/maps", "utf8");
     expect(await pagetrail(["diff", ...texts(text, text)])).toMatchObject({ code: 0, out: "" });
