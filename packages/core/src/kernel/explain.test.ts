@@ -47,6 +47,21 @@ describe("the way of an event", () => {
     expect(found.path.filter(({ kind }) => kind === "refusal")).toHaveLength(1);
   });
 
+  test.each([
+    ["data", { flags: 0x32 }, "may_expand_vm", "RLIMIT_DATA: 2 + 4 pages > 3"],
+    ["memlock", { flags: 0x2032 }, "mlock_future_ok", "RLIMIT_MEMLOCK"],
+  ] as const)("does not say of the limit that refused it, %s, that it held", (resource, more, where, why) => {
+    const profile = { ...MACHINE, capabilities: { ...MACHINE.capabilities, ipcLock: false } };
+    const limited: Request = { call: "setrlimit", target: 0, resource, soft: at(3), hard: at(3) };
+    const found = explain([fixed(HERE, 2), limited, { ...fixed(HERE + 8, 4), ...more } as Request], {
+      profile,
+    });
+    expect(lines(found).at(-1)).toBe(`refusal: ${why}`);
+    const name = why.split(":")[0] ?? "";
+    expect(lines(found)).toContain(`function: ${where}`);
+    expect(lines(found).filter((line) => line.startsWith("check: ") && line.includes(name))).toEqual([]);
+  });
+
   test("says which neighbour a new mapping joins, and why not the other", () => {
     const found = explain([fixed(HERE, 2), fixed(HERE + 4, 2, PROT.READ), fixed(HERE + 2, 2)]);
     expect(lines(found)).toContain("choice: the mapping below, [0x20000000, 0x20002000), fits");

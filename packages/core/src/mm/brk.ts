@@ -1,6 +1,6 @@
 import { PERSONALITY, STACK_GUARD_GAP } from "../arch/index.ts";
 import { done, NO_FILE, PAGE_SIZE, type Result, refuse, type Vpn, type Word } from "../base/index.ts";
-import { charge, mayExpandVm, mayLock } from "./limits.ts";
+import { charge, limitText, mayExpandVm, mayLock } from "./limits.ts";
 import { brkPage, type MmEdit } from "./mm-edit.ts";
 import { munmapRange } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
@@ -27,9 +27,7 @@ function moveBrk(edit: MmEdit, wanted: Word): Result<void> {
   if (wanted < mm.startBrk) return refuse("ENOMEM", "below the start of the heap");
   const target = Number(wanted);
   if (target - mm.startBrk + (mm.endData - mm.startData) > soft) return refuse("ENOMEM", "RLIMIT_DATA");
-  edit.env.trace?.check(
-    `the heap stays below RLIMIT_DATA (${soft === Number.POSITIVE_INFINITY ? "unlimited" : soft})`,
-  );
+  edit.env.trace?.check(`the heap stays below RLIMIT_DATA, ${limitText(soft)} pages`);
   const from = brkPage(mm.brk);
   const to = brkPage(target);
   const resized = to < from ? shrink(edit, to, from) : to > from ? grow(edit, from, to) : done;

@@ -1,12 +1,13 @@
+import { UNLIMITED } from "../arch/index.ts";
 import { done, PAGE_SIZE, pagesText, type Result, refuse } from "../base/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmEnv } from "./mm-env.ts";
 import { statOf } from "./vma.ts";
 
-const limitText = (bytes: number): string =>
-  bytes === Number.POSITIVE_INFINITY ? "unlimited" : `${inPages(bytes)}`;
-
 const inPages = (bytes: number): number => Math.floor(bytes / PAGE_SIZE);
+
+/** A limit as a trace has it, in pages. */
+export const limitText = (bytes: number): string => (bytes === UNLIMITED ? "unlimited" : `${inPages(bytes)}`);
 
 /**
  * Whether `pages` more of a mapping with these flags stay inside RLIMIT_AS and RLIMIT_DATA.
@@ -21,12 +22,13 @@ export function mayExpandVm(edit: MmEdit, flags: number, pages: number): Result<
   if (mm.totalVm + pages > inPages(as.soft))
     return refuse("ENOMEM", `RLIMIT_AS: ${mm.totalVm} + ${pages} pages > ${inPages(as.soft)}`);
   env.trace?.check(`RLIMIT_AS: ${mm.totalVm} + ${pagesText(pages)} <= ${limitText(as.soft)}`);
-  if (statOf(flags) === "data")
-    env.trace?.check(`RLIMIT_DATA: ${mm.dataVm} + ${pagesText(pages)}, of ${limitText(data.soft)}`);
-  if (statOf(flags) !== "data" || mm.dataVm + pages <= inPages(data.soft)) return done;
+  if (statOf(flags) !== "data") return done;
   // A limit of 0 is what old static binaries set; it falls back to the hard limit.
-  if (data.soft === 0 && mm.dataVm + pages <= inPages(data.hard)) return done;
-  return refuse("ENOMEM", `RLIMIT_DATA: ${mm.dataVm} + ${pages} pages > ${inPages(data.soft)}`);
+  const limit = data.soft === 0 ? data.hard : data.soft;
+  if (mm.dataVm + pages > inPages(limit))
+    return refuse("ENOMEM", `RLIMIT_DATA: ${mm.dataVm} + ${pages} pages > ${inPages(data.soft)}`);
+  env.trace?.check(`RLIMIT_DATA: ${mm.dataVm} + ${pagesText(pages)} <= ${limitText(limit)}`);
+  return done;
 }
 
 /** can_do_mlock: a limit above zero, or CAP_IPC_LOCK. */
@@ -34,13 +36,15 @@ export const canDoMlock = (env: MmEnv): boolean => env.limits.memlock.soft !== 0
 
 /** Whether `pages` more may be locked: RLIMIT_MEMLOCK, which CAP_IPC_LOCK lifts. */
 export function mayLock({ mm, env }: MmEdit, pages: number): boolean {
+  const { soft } = env.limits.memlock;
   env.trace?.enter("mlock_future_ok");
-  if (env.capabilities.ipcLock) env.trace?.check("CAP_IPC_LOCK lifts RLIMIT_MEMLOCK");
-  else
-    env.trace?.check(
-      `RLIMIT_MEMLOCK: ${mm.lockedVm} + ${pagesText(pages)}, of ${limitText(env.limits.memlock.soft)}`,
-    );
-  return env.capabilities.ipcLock || mm.lockedVm + pages <= inPages(env.limits.memlock.soft);
+  if (env.capabilities.ipcLock) {
+    env.trace?.check("CAP_IPC_LOCK lifts RLIMIT_MEMLOCK");
+    return true;
+  }
+  if (mm.lockedVm + pages > inPages(soft)) return false;
+  env.trace?.check(`RLIMIT_MEMLOCK: ${mm.lockedVm} + ${pagesText(pages)} <= ${limitText(soft)}`);
+  return true;
 }
 
 /**
