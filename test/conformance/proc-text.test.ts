@@ -123,7 +123,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("the sizes of status are the kernel's byte for byte", () => {
-      expect(statusVm(state, mm)).toBe(kernel.status);
+      expect(statusVm(state, mm, PID)).toBe(kernel.status);
     });
 
     test("statm is the kernel's but for the two numbers that count resident pages", () => {
@@ -141,7 +141,7 @@ describe.skipIf(reason !== undefined)(
       const rollup = readFileSync("/proc/self/smaps_rollup", "utf8").split("\n").slice(1).map(shape);
       expect(smapsRollup(touched, mmOf(touched, PID)).split("\n").slice(1).map(shape)).toEqual(rollup);
       const status = readFileSync("/proc/self/status", "utf8").split("\n");
-      const own = statusVm(touched, mmOf(touched, PID)).trimEnd().split("\n").map(shape);
+      const own = statusVm(touched, mmOf(touched, PID), PID).trimEnd().split("\n").map(shape);
       const from = status.findIndex((line) => line.startsWith("VmPeak"));
       expect(own).toEqual(status.slice(from, from + own.length).map(shape));
     });

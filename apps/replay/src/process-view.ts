@@ -1,4 +1,11 @@
-import { type KernelState, type MemoryState, type MmStruct, ok, type Result } from "@pagetrail/core";
+import {
+  type KernelState,
+  type MemoryState,
+  type MmStruct,
+  ok,
+  type Result,
+  type Task,
+} from "@pagetrail/core";
 import type { CommonOptions, Ending } from "./commands/command.ts";
 import { describeMoment, stateOf } from "./moment.ts";
 import { type LoadedLog, openLog } from "./open-log.ts";
@@ -15,8 +22,8 @@ export interface ProcessViewOptions extends CommonOptions {
 /** One of a process's /proc files, as text and as members of a JSON document. */
 export interface ProcessView {
   /** `mm` is undefined for a task that has left its address space. */
-  text(state: KernelState, mm: MmStruct | undefined): string;
-  json(state: KernelState, mm: MmStruct | undefined): Readonly<Record<string, unknown>>;
+  text(state: KernelState, mm: MmStruct | undefined, task: Task): string;
+  json(state: KernelState, mm: MmStruct | undefined, task: Task): Readonly<Record<string, unknown>>;
   /** What the view leaves out of a log that does not tell of accesses, to tell its reader. */
   readonly missing?: string;
 }
@@ -62,14 +69,14 @@ export async function showProcess(
 ): Ending {
   const shown = await openProcess(path, options, out);
   if (!shown.ok) return shown;
-  const { state, mm } = shown.value;
+  const { state, mm, task } = shown.value;
   if (options.json) {
-    out.document({ ...momentJson(shown.value), ...view.json(state, mm) });
+    out.document({ ...momentJson(shown.value), ...view.json(state, mm, task) });
     return ok(0);
   }
   introduce(shown.value, out);
   if (mm && !state.memory && view.missing) out.note(`${NO_ACCESSES}: ${view.missing}`);
-  out.write(view.text(state, mm));
+  out.write(view.text(state, mm, task));
   return ok(0);
 }
 

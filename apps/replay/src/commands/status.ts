@@ -8,10 +8,11 @@ const kb = (pages: number | null): number | null => (pages === null ? null : kbO
 /** Prints what /proc/PID/status says of one process's address space, at one moment. */
 export const statusCommand = (path: string, options: ProcessViewOptions, out: Output): Ending =>
   showProcess(path, options, out, {
-    text: statusVm,
-    json: (state, mm) => ({
+    text: (state, mm, task) => statusVm(state, mm, task.tgid),
+    json: (state, mm, task) => ({
       kb: mm && Object.fromEntries(statusSizes(mm).map(([name, pages]) => [name, kb(pages)])),
       thpEnabled: mm && thpEnabled(mm),
+      coreDumping: mm && state.groups.get(task.tgid)?.dumper !== undefined,
       untagMask: mm && (untagMask(state) ?? null),
     }),
     missing: "it is without the lines that count resident pages",

@@ -147,7 +147,7 @@ export class FamilyModel {
       if (!mm || !task) continue;
       members.set(member, {
         mappings: parseSmaps(smaps(this.state, mm)).map((m) => ({ ...m, ...this.#pagesOf(mm, m) })),
-        sizes: parseStatus(statusVm(this.state, mm)),
+        sizes: parseStatus(statusVm(this.state, mm, task.tgid)),
         minorFaults: task.minFlt,
         majorFaults: task.majFlt,
       });

@@ -20,8 +20,8 @@ function dumping(): Machine {
 
 const states = (m: Machine): readonly unknown[] => [LEADER, T, U].map((tid) => m.state.tasks.get(tid)?.state);
 
-const isDumped = (m: Machine): boolean =>
-  statusVm(m.state, mmOf(m.state, LEADER)).includes("CoreDumping:\t1\n");
+const isDumped = (m: Machine, of = LEADER): boolean =>
+  statusVm(m.state, mmOf(m.state, of), of).includes("CoreDumping:\t1\n");
 
 describe("a core dump", () => {
   test("has every other thread wait, with its address space, and status says so", () => {
@@ -44,8 +44,15 @@ describe("a core dump", () => {
     expect(m.ask({ call: "clone", flags: 17, child: pid(9) }, T)).toMatchObject({ errno: "EINTR" });
   });
 
-  test("is nobody else's: other processes go on", () => {
+  test("is nobody else's: other processes go on, also one that shares the address space", () => {
     const m = dumping();
+    const sharer = pid(5);
+    const other = new Machine();
+    other.ask({ call: "clone", flags: CLONE.VM | 17, child: sharer });
+    other.ask({ call: "coredump", signal: "SIGSEGV" });
+    expect(isDumped(other, pid(1))).toBe(true);
+    expect(isDumped(other, sharer)).toBe(false);
+    expect(other.state.tasks.get(sharer)?.state).toBe("running");
     expect(m.state.tasks.get(pid(1))?.state).toBe("running");
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MADV, MAP } from "../mm/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
+import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
 import { PageMachine } from "../testing/page-machine.ts";
 import { flagged } from "../testing/region.ts";
 import { onEachMachine } from "../testing/releases.ts";
@@ -15,7 +15,7 @@ describe("/proc/PID/status", () => {
     const machine = new Machine();
     machine.ask(flagged(0x3000, MAP.FIXED | MAP.LOCKED, HERE));
     machine.ask({ call: "munmap", addr: HERE, length: 0x1000 });
-    expect(statusVm(machine.state, machine.mm()).split("\n")).toEqual([
+    expect(statusVm(machine.state, machine.mm(), FIRST).split("\n")).toEqual([
       "VmPeak:\t      12 kB",
       "VmSize:\t       8 kB",
       "VmLck:\t       8 kB",
@@ -32,7 +32,7 @@ describe("/proc/PID/status", () => {
   });
 
   test("prints no sizes without an address space", () => {
-    expect(statusVm(new Machine().state, undefined)).toBe("");
+    expect(statusVm(new Machine().state, undefined, FIRST)).toBe("");
   });
 });
 
@@ -47,7 +47,7 @@ describe("/proc/PID/status where pages are known", () => {
 
   test("counts resident pages and page tables; the peak stays", () => {
     const machine = known();
-    const lines = statusVm(machine.state, machine.mm()).split("\n");
+    const lines = statusVm(machine.state, machine.mm(), FIRST).split("\n");
     expect(lines.filter((line) => /^(Vm(HWM|RSS|PTE|Swap)|Rss|Huge)/.test(line))).toEqual([
       "VmHWM:\t      12 kB",
       "VmRSS:\t       8 kB",
@@ -65,13 +65,13 @@ describe("/proc/PID/status where pages are known", () => {
     const line = (flags: number): string | undefined => {
       const machine = known();
       machine.ask({ call: "prctl", option: 41, arg: 1, arg3: flags, arg5: 0 });
-      return /THP_enabled:\t\d/.exec(statusVm(machine.state, machine.mm()))?.[0];
+      return /THP_enabled:\t\d/.exec(statusVm(machine.state, machine.mm(), FIRST))?.[0];
     };
     expect([line(0), line(2)]).toEqual(["THP_enabled:\t0", "THP_enabled:\t1"]);
   });
 
   test("has no untag_mask before 6.4", () => {
-    const has = onEachMachine((m) => statusVm(m.state, m.mm()).includes("untag_mask"));
+    const has = onEachMachine((m) => statusVm(m.state, m.mm(), FIRST).includes("untag_mask"));
     expect(has).toEqual({ "5.4": false, "6.1": false, "6.18": true });
     const i386 = new Machine({ ...MACHINE, layout: "i386" });
     expect(untagMask(i386.state)).toBe("0xffffffff");

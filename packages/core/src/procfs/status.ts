@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from "../base/index.ts";
+import { PAGE_SIZE, type Pid } from "../base/index.ts";
 import { type KernelState, traitsOf } from "../kernel/index.ts";
 import type { MmStruct } from "../mm/index.ts";
 import { inKilobytes, kbOfPages } from "./lines.ts";
@@ -103,25 +103,20 @@ export function untagMask({ profile }: KernelState): string | undefined {
   return profile.layout === "i386" ? "0xffffffff" : "0xffffffffffffffff";
 }
 
-/** Whether a task is writing the address space into a core dump. */
-function isDumped({ groups, tasks }: KernelState, { id }: MmStruct): boolean {
-  for (const { dumper } of groups.values())
-    if (dumper !== undefined && tasks.get(dumper)?.mm === id) return true;
-  return false;
-}
-
 /**
  * The lines of /proc/PID/status about an address space, byte for byte; where pages are not modelled, those that
  * count them are left out. A task without an address space has none.
  *
+ * @param process whose file it is: that one of its threads dumps core does not show in others that share `mm`
  * @kernel task_core_dumping, task_thp_status, task_untag_mask, fs/proc/array.c (6.18)
  */
-export function statusVm(state: KernelState, mm: MmStruct | undefined): string {
+export function statusVm(state: KernelState, mm: MmStruct | undefined, process: Pid): string {
   if (!mm) return "";
+  const dumping = state.groups.get(process)?.dumper !== undefined;
   const lines = statusSizes(mm).flatMap(([name, pages]) =>
     pages === null ? [] : [`${name}:\t${inKilobytes(kbOfPages(pages))}`],
   );
-  lines.push(`CoreDumping:\t${isDumped(state, mm) ? 1 : 0}\n`, `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
+  lines.push(`CoreDumping:\t${dumping ? 1 : 0}\n`, `THP_enabled:\t${thpEnabled(mm) ? 1 : 0}\n`);
   const mask = untagMask(state);
   if (mask !== undefined) lines.push(`untag_mask:\t${mask}\n`);
   return lines.join("");
