@@ -55,8 +55,8 @@ export function applySteps(state: KernelState, steps: readonly KernelStep[]): Ke
 }
 
 /** The way back: the same steps from the last to the first, each with its sides swapped. */
-export const invertSteps = (steps: readonly KernelStep[]): readonly KernelStep[] =>
-  steps.toReversed().map((step) => ({ ...step, before: step.after, after: step.before }) as KernelStep);
+export const invertSteps = <S extends KernelStep>(steps: readonly S[]): readonly S[] =>
+  steps.toReversed().map((step) => ({ ...step, before: step.after, after: step.before }));
 
 /** The state before the steps of one transaction, from the state behind it. */
 export const undoSteps = (state: KernelState, steps: readonly KernelStep[]): KernelState =>

@@ -9,6 +9,7 @@ import {
   type Vma,
   type VmaStep,
 } from "../mm/index.ts";
+import { invertSteps } from "./apply-steps.ts";
 import { clusterVmas, MM_SCALARS, sameField, samePages, sameRecord } from "./diff-states.ts";
 import {
   type CounterStep,
@@ -120,9 +121,7 @@ class SpaceSum {
       return [{ kind: "space", mm, before: undefined, after } satisfies SpaceStep];
     }
     if (gone) {
-      const back = this.#steps
-        .toReversed()
-        .map((step) => ({ ...step, before: step.after, after: step.before }) as VmaStep | MmStep);
+      const back = invertSteps(this.#steps);
       const before = { ...redone(gone, back), ...(this.#pages && { pages: this.#pages.before }) };
       return [{ kind: "space", mm, before, after: undefined } satisfies SpaceStep];
     }

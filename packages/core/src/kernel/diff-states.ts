@@ -18,8 +18,14 @@ import {
 } from "./step.ts";
 
 /** Fields that follow from the VMAs, and are kept with them: `MmEdit`. */
-const TOTALS = ["totalVm", "lockedVm", "dataVm", "execVm", "stackVm"] as const satisfies readonly MmScalar[];
-type Total = (typeof TOTALS)[number];
+export const MM_TOTALS = [
+  "totalVm",
+  "lockedVm",
+  "dataVm",
+  "execVm",
+  "stackVm",
+] as const satisfies readonly MmScalar[];
+type Total = (typeof MM_TOTALS)[number];
 const SCALARS: { readonly [F in Exclude<MmScalar, Total>]: true } = {
   mmapBase: true,
   mmapLegacyBase: true,

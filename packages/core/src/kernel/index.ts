@@ -1,7 +1,7 @@
 export * from "./advance.ts";
 export * from "./apply-steps.ts";
 export { composeSteps } from "./compose-steps.ts";
-export { clusterVmas, diffStates, MM_SCALARS, sameRecord } from "./diff-states.ts";
+export { clusterVmas, diffStates, MM_SCALARS, MM_TOTALS } from "./diff-states.ts";
 export * from "./digest.ts";
 export * from "./event.ts";
 export * from "./event-json.ts";

@@ -99,7 +99,7 @@ export function decodeProfile(json: unknown): Result<Profile, string> {
 }
 
 /** Why there cannot be such TLBs; undefined where there can. */
-export function wrongTlb({ tlb, scheduling, pages }: Profile): string | undefined {
+function wrongTlb({ tlb, scheduling, pages }: Profile): string | undefined {
   if (!tlb) return undefined;
   if (scheduling.cpus === 0 || !pages.known)
     return "profile.tlb needs CPUs (scheduling.cpus) and pages (pages.known)";

@@ -2,7 +2,7 @@ import { FRAME, PG } from "../phys/index.ts";
 import type { Memory } from "./memory.ts";
 
 /** A page of swap that is in memory too: the cache holds one reference, and the frame knows its slot. */
-export function addToSwapCache({ phys, swap }: Memory, slot: number, pfn: number): void {
+function addToSwapCache({ phys, swap }: Memory, slot: number, pfn: number): void {
   swap.setCached(slot, pfn);
   phys.set(pfn, FRAME.ENTIRE, slot + 1);
   phys.flag(pfn, PG.SWAPCACHE);

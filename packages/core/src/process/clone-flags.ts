@@ -13,3 +13,12 @@ export const CLONE = {
   NEWUSER: 0x10000000,
   NEWPID: 0x20000000,
 } as const;
+
+const SIGCHLD = 17;
+
+/** What fork, vfork and the making of a thread pass to clone; of a thread's only what the model reads. */
+export const CLONE_OF = {
+  fork: SIGCHLD,
+  vfork: CLONE.VM | CLONE.VFORK | SIGCHLD,
+  thread: CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD,
+} as const;

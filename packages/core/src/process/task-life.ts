@@ -3,8 +3,9 @@ import { compileChart, type Life } from "./chart.ts";
 
 /**
  * The life of a user task. `vforked` is a parent that sleeps until its vfork child lets go of the shared address
- * space; `dumping` a thread that waits until another of its process has written a core dump; `dead` one that was waited for and only has to leave its CPU. Whoever sleeps can be killed there: what
- * a fatal signal makes it run before it is gone need not be told.
+ * space; `dumping` a thread that waits until another of its process has written a core dump; `dead` one that was
+ * waited for and only has to leave its CPU. Whoever sleeps can be killed there: what a fatal signal makes it run before
+ * it is gone need not be told.
  */
 export const taskChart = createMachine({
   id: "task",
@@ -140,6 +141,11 @@ export type TaskKind = "kthread" | "idle";
 export const taskLife = compileChart<TaskState, TaskSignal>(taskChart);
 export const kthreadLife = compileChart<TaskState, TaskSignal>(kthreadChart);
 export const idleLife = compileChart<TaskState, TaskSignal>(idleChart);
+
+/** The states of all tasks, of whatever kind. */
+export const TASK_STATES: readonly TaskState[] = [
+  ...new Set([taskLife, kthreadLife, idleLife].flatMap(({ states }) => states)),
+];
 
 /** The table by which a task of this kind lives. */
 export function lifeOf(kind: TaskKind | undefined): Life<TaskState, TaskSignal> {

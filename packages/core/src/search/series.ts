@@ -1,6 +1,6 @@
 import type { Word } from "../base/index.ts";
 import type { Event } from "../kernel/index.ts";
-import { valueAt } from "./evaluate.ts";
+import { numberAt } from "./evaluate.ts";
 import { countedProcesses, type Sum, termsIn } from "./expression.ts";
 import { mightChange } from "./might.ts";
 import { blocksOf, type Search } from "./search.ts";
@@ -34,7 +34,7 @@ export function* series(
   for (const { number, from, to } of blocksOf(log, { ...whole, index, blockEvents })) {
     if (isFirst || index === undefined || mightChange(index, number, sum))
       for (const moment of walk.from(from, to)) {
-        const value = valueAt(sum, moment) as Word | undefined;
+        const value = numberAt(sum, moment);
         const isPoint = ofEvents ? value !== undefined : isFirst || value !== last;
         if (isPoint) yield { kind: "point", seq: moment.event?.seq ?? from, event: moment.event, value };
         last = value;

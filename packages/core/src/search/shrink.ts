@@ -12,7 +12,7 @@ import {
   Transaction,
 } from "../kernel/index.ts";
 import { MAP, MREMAP, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
-import { CLONE, isLive } from "../process/index.ts";
+import { CLONE, CLONE_OF, isLive } from "../process/index.ts";
 import { type Sequence, shrinkSequence, simplerRequests } from "./delta-debug.ts";
 import { holds } from "./evaluate.ts";
 import { countedProcesses, type Expression, isMomentary } from "./expression.ts";
@@ -238,15 +238,6 @@ function pin(event: Event): Event {
   return event;
 }
 
-const SIGCHLD = 17;
-
-/** How fork, vfork and a thread are asked for, by what their flags share. */
-const CLONES = {
-  fork: SIGCHLD,
-  vfork: CLONE.VM | CLONE.VFORK | SIGCHLD,
-  clone: CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD,
-} as const;
-
 /** An event that asks for less, or for the same in a plainer way. */
 function simplerEvents(event: Event): readonly Event[] {
   const { request: r, ran, wrote, assumed, ...rest } = event;
@@ -260,9 +251,10 @@ function simplerEvents(event: Event): readonly Event[] {
 }
 
 function plainClone(event: Event, r: Request & { readonly call: "clone" }): readonly Event[] {
-  const how = (r.flags & CLONE.THREAD) !== 0 ? "clone" : (r.flags & CLONE.VFORK) !== 0 ? "vfork" : "fork";
-  if (r.flags === CLONES[how]) return [];
-  return [{ ...event, as: how, request: { ...r, flags: CLONES[how] } }];
+  const how = (r.flags & CLONE.THREAD) !== 0 ? "thread" : (r.flags & CLONE.VFORK) !== 0 ? "vfork" : "fork";
+  if (r.flags === CLONE_OF[how]) return [];
+  const as = how === "thread" ? "clone" : how;
+  return [{ ...event, as, request: { ...r, flags: CLONE_OF[how] } }];
 }
 
 function plainRequests(r: Request): readonly Request[] {

@@ -1,7 +1,7 @@
-import { ERRNO, type MmId, PAGE_SIZE, type Word } from "../base/index.ts";
+import { ERRNO, PAGE_SIZE, type Word } from "../base/index.ts";
 import { CALLS, type Event, type KernelState } from "../kernel/index.ts";
 import { MADV, MAP, type MmStruct, MREMAP, PROT } from "../mm/index.ts";
-import type { Task } from "../process/index.ts";
+import { TASK_STATES, type Task } from "../process/index.ts";
 import type { Moment } from "./moment.ts";
 
 /** What a number is: pages become bytes where they meet bytes, and an address goes with bytes as it is. */
@@ -219,10 +219,7 @@ export const VMA_STATES = [
 export type VmaState = (typeof VMA_STATES)[number];
 
 /** Beside the states of its chart, a task exists or is gone. */
-export const TASK_WORDS = [
-  ...["exists", "gone", "new", "runnable", "running", "interruptible", "uninterruptible", "idling"],
-  ...["stopped", "traced", "parked", "vforked", "offline", "zombie", "dead"],
-] as const;
+export const TASK_WORDS: readonly string[] = ["exists", "gone", ...TASK_STATES];
 
 export const CPU_WORDS = ["online", "offline", "idle", "lazy", "runs", "loads"] as const;
 export type CpuWord = (typeof CPU_WORDS)[number];
@@ -234,8 +231,5 @@ export const KNOWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   signal: ["SIGSEGV", "SIGBUS", "SIGKILL"],
   kind: ["read", "write", "exec"],
   resource: ["as", "data", "stack", "memlock"],
-  state: TASK_WORDS.slice(2),
+  state: TASK_STATES,
 };
-
-/** No address space has this number. */
-export const NO_SPACE = 0 as MmId;

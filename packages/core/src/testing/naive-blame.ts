@@ -42,7 +42,7 @@ export class NaiveBlame {
   }
 
   #changed(event: Event, before: MmStruct, after: MmStruct, asked: boolean): Labels {
-    if (sameRows(before, after)) return this.labels.get(before.id) ?? new Map();
+    if (before.vmas === after.vmas) return this.labels.get(before.id) ?? new Map();
     const was = byPage(before);
     const is = byPage(after);
     const from = origins(event, was, is, asked);
@@ -127,8 +127,3 @@ function marksOf(page: number, origin: number, { was, is, from, vma }: Scene): r
 
 const lengthened = (label: Label, seq: number, marks: readonly BlameMark[]): Label =>
   marks.length === 0 ? label : { ...label, way: [...label.way, { seq, marks }] };
-
-function sameRows(a: MmStruct, b: MmStruct): boolean {
-  const row = (v: Vma): string => [v.start, v.end, v.flags, v.high, v.policy, v.file, v.pgoff].join();
-  return a.vmas.toArray().map(row).join(" ") === b.vmas.toArray().map(row).join(" ") && a.vmas === b.vmas;
-}

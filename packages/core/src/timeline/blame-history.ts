@@ -51,14 +51,37 @@ export interface SpaceHistory {
   versionAt(start: number, seq: number): Version | undefined;
   /** All versions, by start and then by event. */
   versions(): Iterable<Version>;
-  /** The last rows that tell of a page, as of event `seq`. */
+  /** The last row that tells of a page, as of event `seq`. */
   pageAt(page: number, seq: number): PageRow | undefined;
   /** In the order of the events. */
   pageRows(): Iterable<PageRow>;
 }
 
 const EDGE = 5;
-const ROW = 5;
+
+/** Numbers of a page row in a flat list: start, end, seq, code and shift. */
+export const ROW = 5;
+
+/** The last row of a flat list that tells of a page, as of event `seq`. */
+export function lastRowOf(rows: ArrayLike<number>, page: number, seq: number): PageRow | undefined {
+  for (let i = rows.length - ROW; i >= 0; i -= ROW) {
+    const inside = (rows[i] as number) <= page && page < (rows[i + 1] as number);
+    if (inside && (rows[i + 2] as number) <= seq) return rowAt(rows, i);
+  }
+  return undefined;
+}
+
+export function* rowsOf(rows: ArrayLike<number>): Iterable<PageRow> {
+  for (let i = 0; i < rows.length; i += ROW) yield rowAt(rows, i);
+}
+
+const rowAt = (rows: ArrayLike<number>, i: number): PageRow => ({
+  start: rows[i] as number,
+  end: rows[i + 1] as number,
+  seq: rows[i + 2] as number,
+  code: rows[i + 3] as number,
+  shift: rows[i + 4] as number,
+});
 
 /** One that is still being written: plain lists of numbers. */
 export class SpaceHistoryDraft implements SpaceHistory {
@@ -118,16 +141,11 @@ export class SpaceHistoryDraft implements SpaceHistory {
   }
 
   pageAt(page: number, seq: number): PageRow | undefined {
-    const rows = this.#rows;
-    for (let i = rows.length - ROW; i >= 0; i -= ROW) {
-      const inside = (rows[i] as number) <= page && page < (rows[i + 1] as number);
-      if (inside && (rows[i + 2] as number) <= seq) return this.#row(i);
-    }
-    return undefined;
+    return lastRowOf(this.#rows, page, seq);
   }
 
-  *pageRows(): Iterable<PageRow> {
-    for (let i = 0; i < this.#rows.length; i += ROW) yield this.#row(i);
+  pageRows(): Iterable<PageRow> {
+    return rowsOf(this.#rows);
   }
 
   #version(at: number): Version {
@@ -139,10 +157,5 @@ export class SpaceHistoryDraft implements SpaceHistory {
     }
     const [start, last, seq] = [this.#starts[at], this.#ends[at], this.#seqs[at]];
     return { start, end: last, seq, permissions: this.#permissions[at], edges } as Version;
-  }
-
-  #row(i: number): PageRow {
-    const [start, end, seq, code, shift] = this.#rows.slice(i, i + ROW);
-    return { start, end, seq, code, shift } as PageRow;
   }
 }

@@ -1,6 +1,15 @@
 import type { MmId } from "../base/index.ts";
 import type { Histories } from "./blame.ts";
-import type { Edge, PageRow, SpaceHistory, Version } from "./blame-history.ts";
+import {
+  type Edge,
+  lastRowOf,
+  PAGE,
+  type PageRow,
+  ROW,
+  rowsOf,
+  type SpaceHistory,
+  type Version,
+} from "./blame-history.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 
 /** The spelling of the blocks below. */
@@ -62,12 +71,10 @@ function writeSpace(out: VarintWriter, history: SpaceHistory): void {
     out.unsigned(end - start);
     out.unsigned(seq - lastRow);
     out.unsigned(code);
-    if (code === MOVED) out.signed(shift);
+    if (code === PAGE.MOVED) out.signed(shift);
     [lastPage, lastRow] = [end, seq];
   }
 }
-
-const MOVED = 3;
 
 /** Where a space stands. */
 interface Place {
@@ -126,7 +133,6 @@ export class DamagedIndex extends Error {
 
 const VERSION = 5;
 const EDGE = 5;
-const ROW = 5;
 
 /** A history in flat lists, the versions by start and then by event. */
 class PackedSpace implements SpaceHistory {
@@ -180,7 +186,7 @@ class PackedSpace implements SpaceHistory {
       page = start + reader.unsigned();
       seq += reader.unsigned();
       const code = reader.unsigned();
-      rows.set([start, page, seq, code, code === MOVED ? reader.signed() : 0], i * ROW);
+      rows.set([start, page, seq, code, code === PAGE.MOVED ? reader.signed() : 0], i * ROW);
     }
     return rows;
   }
@@ -202,16 +208,11 @@ class PackedSpace implements SpaceHistory {
   }
 
   pageAt(page: number, seq: number): PageRow | undefined {
-    const rows = this.#rows;
-    for (let i = rows.length - ROW; i >= 0; i -= ROW) {
-      const inside = (rows[i] as number) <= page && page < (rows[i + 1] as number);
-      if (inside && (rows[i + 2] as number) <= seq) return this.#row(i);
-    }
-    return undefined;
+    return lastRowOf(this.#rows, page, seq);
   }
 
-  *pageRows(): Iterable<PageRow> {
-    for (let i = 0; i < this.#rows.length; i += ROW) yield this.#row(i);
+  pageRows(): Iterable<PageRow> {
+    return rowsOf(this.#rows);
   }
 
   #version(i: number): Version {
@@ -234,10 +235,5 @@ class PackedSpace implements SpaceHistory {
       permissions: list[at + 3] as number,
       edges,
     };
-  }
-
-  #row(i: number): PageRow {
-    const [start, end, seq, code, shift] = this.#rows.subarray(i, i + ROW);
-    return { start, end, seq, code, shift } as PageRow;
   }
 }

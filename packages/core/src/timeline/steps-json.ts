@@ -1,6 +1,6 @@
 import { LAYOUTS, UNLIMITED } from "../arch/index.ts";
 import { fail, hex, type MmId, ok, type Result } from "../base/index.ts";
-import { type KernelStep, MM_SCALARS, RECORD_KINDS, type RecordTable } from "../kernel/index.ts";
+import { type KernelStep, MM_SCALARS, MM_TOTALS, RECORD_KINDS, type RecordTable } from "../kernel/index.ts";
 import type { Kspace, VmapArea } from "../kspace/index.ts";
 import type { MmStruct, Vma } from "../mm/index.ts";
 import { GapTree, Table } from "../struct/index.ts";
@@ -12,7 +12,6 @@ const BYTES = new Set(
   "startCode endCode startData endData startBrk brk startStack argStart argEnd envStart envEnd".split(" "),
 );
 const PAGES = new Set("mmapBase mmapLegacyBase mmapCompatBase mmapCompatLegacyBase vdso".split(" "));
-const TOTALS = ["totalVm", "lockedVm", "dataVm", "execVm", "stackVm"];
 
 /** Steps of these kinds say in JSON what changed, for a reader; they cannot be applied from there. */
 export const SHOWN_STEPS: ReadonlySet<string> = new Set(["pte", "frame", "tlb"]);
@@ -85,7 +84,7 @@ function encodeField(field: string, value: unknown): unknown {
 
 function encodeSpace(mm: MmStruct): Json {
   const fields: Record<string, unknown> = { layout: mm.layout.name };
-  for (const field of [...MM_SCALARS, ...TOTALS]) {
+  for (const field of [...MM_SCALARS, ...MM_TOTALS]) {
     const value = mm[field as keyof MmStruct];
     if (value !== undefined) fields[field] = encodeField(field, value);
   }

@@ -7,6 +7,7 @@ import {
   pageEntry,
   pageOf,
   readBytes,
+  TASK_STATES,
   type Task,
 } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
@@ -86,25 +87,8 @@ const readFaults: FactReader = (cursor) => {
   return (scene, pid) => sameNumber("faults", wanted, faultsOf(scene.task(pid)));
 };
 
-/** States of a task's life as its chart has them, and that of one that is no more. */
-const STATES = [
-  "running",
-  "runnable",
-  "interruptible",
-  "uninterruptible",
-  "idling",
-  "stopped",
-  "traced",
-  "parked",
-  "vforked",
-  "dumping",
-  "zombie",
-  "dead",
-  "gone",
-] as const;
-
 const readState: FactReader = (cursor) => {
-  const wanted = cursor.oneOf(...STATES);
+  const wanted = cursor.oneOf(...TASK_STATES, "gone");
   return (scene, pid) => {
     const found = scene.task(pid)?.state ?? "gone";
     return found === wanted ? undefined : otherwise(wanted, found);

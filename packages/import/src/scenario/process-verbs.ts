@@ -1,4 +1,4 @@
-import { CLONE, type Outcome, PERSONALITY, type Pid, SHM, UNLIMITED } from "@pagetrail/core";
+import { CLONE_OF, type Outcome, PERSONALITY, type Pid, SHM, UNLIMITED } from "@pagetrail/core";
 import { asking, type VerbReader } from "./ask.ts";
 import { execOf } from "./built-in-program.ts";
 import type { Cursor } from "./cursor.ts";
@@ -9,17 +9,8 @@ import type { Scene } from "./scene.ts";
 import type { Scope } from "./scope.ts";
 import { needNumber, readValue, takeNumber, wordOf } from "./value.ts";
 
-const SIGCHLD = 17;
-
-/** What each way to make a task passes to clone. */
-const CLONE_FLAGS = {
-  fork: SIGCHLD,
-  vfork: CLONE.VM | CLONE.VFORK | SIGCHLD,
-  thread: CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD,
-} as const;
-
 const cloning =
-  (how: keyof typeof CLONE_FLAGS): VerbReader =>
+  (how: keyof typeof CLONE_OF): VerbReader =>
   (cursor, scope) => {
     const child = newName(
       cursor,
@@ -32,7 +23,7 @@ const cloning =
       const name = child.of(scene);
       return [
         {
-          request: { call: "clone", flags: CLONE_FLAGS[how], child: scene.hire(name, wanted) },
+          request: { call: "clone", flags: CLONE_OF[how], child: scene.hire(name, wanted) },
           as: how === "thread" ? "clone" : how,
           noted: (outcome) => {
             if (!("ret" in outcome)) scene.dismiss(name);

@@ -1,4 +1,4 @@
-import { type MmId, pidOf } from "@pagetrail/core";
+import { INIT_MM, pidOf } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
 import { type Fact, otherwise } from "./fact.ts";
 import { knownName } from "./names.ts";
@@ -54,8 +54,6 @@ export function readCpuFact(cursor: Cursor, scope: Scope): Fact {
         return loadedMm === wanted ? undefined : otherwise(`mm ${wanted} to be loaded`, `mm ${loadedMm}`);
       };
 }
-
-const INIT_MM = 1 as MmId;
 
 function cpuOf(scene: Scene, id: number) {
   const cpu = scene.state.cpus.get(id);
