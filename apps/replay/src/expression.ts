@@ -1,6 +1,5 @@
-import { type Event, fail, type Result } from "@pagetrail/core";
+import { callOf, type Event, fail, ok, type Result } from "@pagetrail/core";
 import {
-  callOf,
   type Expression,
   type ExpressionContext,
   type ExpressionProblem,
@@ -59,7 +58,7 @@ function readWith<T>(
   const isMeant = [...subjects(parsed.value)].some((one) => one.kind === "pid" && one.pid === life?.pid);
   const more = pid === undefined && lives.length > 1 ? `, the first of ${lives.length}` : "";
   const label = life && isMeant ? `process ${life.pid} (${lastName(life)})${more}` : undefined;
-  return { ok: true, value: { text, value: parsed.value, label, pid: label ? life?.pid : undefined } };
+  return ok({ text, value: parsed.value, label, pid: label ? life?.pid : undefined });
 }
 
 function namesIn(events: readonly Event[]): { calls: Set<string>; outcomes: Set<string> } {

@@ -7,6 +7,7 @@ import {
   type MmStruct,
   mapsLine,
   NO_FILE,
+  pairMoves,
   permissions,
   VM,
   VM_ACCESS_FLAGS,
@@ -78,7 +79,10 @@ export function diffSnapshots(a: Snapshot, b: Snapshot, normalize: boolean): Sna
       .sort((x, y) => x.start - y.start);
   const [before, after] = [take(a, left, right), take(b, right, right)];
   const nameOf = (vma: Vma): string => shown.get(vma)?.name ?? "";
-  const changes = [...pairByName(diffVmas(before, after), nameOf), ...renames(before, after, nameOf)];
+  // What is gone at one place and new at another, with the same name, size and rights, has moved.
+  const same = (vma: Vma): string =>
+    [bare(nameOf(vma)), permissions(vma), vma.file === NO_FILE ? 0 : vma.pgoff, vma.pages].join(" ");
+  const changes = [...pairMoves(diffVmas(before, after), same), ...renames(before, after, nameOf)];
   return { changes, shown, sizes: sizeChanges(before, after, shown) };
 }
 
@@ -144,24 +148,6 @@ function regionOf({ vma, name }: ShownVma, { program, programEnd }: Bases): Regi
 
 const placeText = (region: Region, pages: number): string =>
   `${region}${pages < 0 ? "-" : "+"}0x${(Math.abs(pages) * 4096).toString(16)}`;
-
-/** What is gone at one place and new at another, with the same name, size and rights, has moved. */
-function pairByName(changes: readonly MapChange[], nameOf: (vma: Vma) => string): readonly MapChange[] {
-  const key = (vma: Vma): string =>
-    [bare(nameOf(vma)), permissions(vma), vma.file === NO_FILE ? 0 : vma.pgoff, vma.pages].join(" ");
-  const created = new Map<string, Vma[]>();
-  for (const change of changes)
-    if (change.kind === "created")
-      created.set(key(change.after), [...(created.get(key(change.after)) ?? []), change.after]);
-  const targets = new Set<Vma>();
-  const paired = changes.map((change): MapChange => {
-    const after = change.kind === "removed" ? created.get(key(change.before))?.shift() : undefined;
-    if (!after || change.kind !== "removed") return change;
-    targets.add(after);
-    return { kind: "moved", before: change.before, after };
-  });
-  return paired.filter((change) => change.kind !== "created" || !targets.has(change.after));
-}
 
 /** Mappings that are the same but for what they are called. */
 function renames(

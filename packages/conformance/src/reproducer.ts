@@ -297,7 +297,7 @@ const number = (value: Word): string => (Number(value) < 0 ? String(value) : `0x
 const numbers = (exit: number, kill: number, getpid: number): string =>
   `enum { EXIT_GROUP = ${exit}, KILL = ${kill}, GETPID = ${getpid} };`;
 
-const VFORK_64 = `static inline __attribute__((always_inline)) long vfork_here(void) {
+const VFORK_64 = `static inline __attribute__((unused, always_inline)) long vfork_here(void) {
   long ret;
   register long r10 __asm__("r10") = 0;
   register long r8 __asm__("r8") = 0;
@@ -305,7 +305,7 @@ const VFORK_64 = `static inline __attribute__((always_inline)) long vfork_here(v
   return ret;
 }`;
 
-const VFORK_32 = `static inline __attribute__((always_inline)) long vfork_here(void) {
+const VFORK_32 = `static inline __attribute__((unused, always_inline)) long vfork_here(void) {
   long ret;
   __asm__ volatile("int $0x80" : "=a"(ret) : "a"(120), "b"(0x4111), "c"(0), "d"(0), "S"(0), "D"(0) : "memory");
   return ret;
@@ -349,12 +349,6 @@ static __attribute__((unused)) void file_at(int number, int in_memory, long long
 `;
 
 const HELPERS: Readonly<Record<Abi, string>> = {
-  "x86-64": `${numbers(231, 62, 39)}\n${COMMON}\n${VFORK_64}`.replace(
-    "static inline",
-    "static inline __attribute__((unused))",
-  ),
-  i386: `${numbers(252, 37, 20)}\n${COMMON}\n${VFORK_32}`.replace(
-    "static inline",
-    "static inline __attribute__((unused))",
-  ),
+  "x86-64": `${numbers(231, 62, 39)}\n${COMMON}\n${VFORK_64}`,
+  i386: `${numbers(252, 37, 20)}\n${COMMON}\n${VFORK_32}`,
 };

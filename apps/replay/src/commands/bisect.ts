@@ -109,10 +109,7 @@ function* asText(log: LoadedLog, { seq, event }: Hit, sides: readonly Side[], ou
   }
   yield describeMoment(log, seq);
   const text = new EventText(out.style);
-  for (const one of log.timeline.events) {
-    if (one.seq > seq) break;
-    text.learn(one);
-  }
+  text.learnUpTo(log.timeline.events, seq);
   yield text.line(event);
   const rows = sides.map(({ name, text: [before, after] }) =>
     before === after ? [name, "", after] : [name, before, after],

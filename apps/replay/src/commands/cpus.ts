@@ -6,7 +6,7 @@ import {
   NO_MM,
   ok,
   pidOf,
-  tlbContexts,
+  tlbContext,
 } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { openLog } from "../open-log.ts";
@@ -71,7 +71,7 @@ function tlbRow(state: KernelState, id: number) {
   const cpu = state.tlb?.cpus.get(id);
   if (!cpu) return undefined;
   const { loadedMm, loadedAsid, ctxs, tlb, counts } = cpu;
-  const context = tlbContexts(state).find(({ mm }) => mm === loadedMm);
+  const context = tlbContext(state, loadedMm);
   return {
     loadedMm,
     asid: loadedAsid,

@@ -72,7 +72,6 @@ export async function searchLog(
 class Printer {
   readonly #text: EventText;
   readonly #events: LoadedLog["timeline"]["events"];
-  #learned = 0;
   count = 0;
 
   constructor(
@@ -85,14 +84,7 @@ class Printer {
 
   take({ event, seq }: Hit): void {
     this.count += 1;
-    for (
-      let next = this.#events[this.#learned];
-      next && next.seq <= seq;
-      next = this.#events[this.#learned]
-    ) {
-      this.#text.learn(next);
-      this.#learned += 1;
-    }
+    this.#text.learnUpTo(this.#events, seq);
     this.out.line(event ? this.#text.line(event) : "it is so from the start");
   }
 }

@@ -59,10 +59,7 @@ function sidesOf({ event, before, after }: Story): readonly [DiffSide, DiffSide]
 function* asText(story: Story, out: Output): Generator<string> {
   const { log, event, before, after, path, predicted, agrees, steps } = story;
   const text = new EventText(out.style);
-  for (const one of log.timeline.events) {
-    if (one.seq > event.seq) break;
-    text.learn(one);
-  }
+  text.learnUpTo(log.timeline.events, event.seq);
   const comm = (after.tasks.get(event.tid) ?? before.tasks.get(event.tid))?.comm;
   yield `${describeMoment(log, event.seq)}, by ${event.tid}${comm === undefined ? "" : ` (${comm})`}`;
   yield text.body(event);

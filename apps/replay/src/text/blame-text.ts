@@ -1,6 +1,7 @@
 import {
   type BlameRange,
   type BlameStation,
+  callOf,
   hex,
   type KernelState,
   type MmStruct,
@@ -28,11 +29,10 @@ const COLUMNS: readonly Column[] = [
   { title: "NAME" },
 ];
 
-/** `2,4,1` as maps has permissions. */
-function permissionText(bits: number): string {
-  const letter = (bit: number, text: string): string => (Math.floor(bits / bit) % 2 === 1 ? text : "-");
-  return letter(1, "r") + letter(2, "w") + letter(4, "x") + (Math.floor(bits / 8) % 2 === 1 ? "s" : "p");
-}
+/** The permissions of a station as maps has them: `r-xp`. */
+const permissionText = (bits: number): string =>
+  ["r", "w", "x"].map((letter, i) => ((bits & (1 << i)) !== 0 ? letter : "-")).join("") +
+  ((bits & 8) !== 0 ? "s" : "p");
 
 /** The last station that was more than a fork. */
 const lastChange = ({ way }: BlameRange): BlameStation | undefined =>
@@ -43,7 +43,6 @@ export class BlameText {
   readonly #timeline: Timeline;
   readonly #events: EventText;
   readonly #style: Style;
-  #learnt = false;
 
   constructor(timeline: Timeline, style: Style) {
     this.#timeline = timeline;
@@ -81,7 +80,8 @@ export class BlameText {
 
   /** All that is known of one range: the mapping as maps has it, then its events from the first to the last. */
   *story(state: KernelState, mm: MmStruct, vma: Vma, range: BlameRange): Generator<string> {
-    this.#learn();
+    // Names of files that the events of a story mention.
+    this.#events.learnUpTo(this.#timeline.events, this.#timeline.last);
     yield this.#style.bold(mapsLine(state, mm, vma).trimEnd());
     if (range.start !== vma.start || range.end !== vma.end)
       yield `  of which ${pageAddress(range.start)}-${pageAddress(range.end)} have one origin:`;
@@ -154,18 +154,11 @@ export class BlameText {
 
   #call(seq: number): string {
     const event = this.#timeline.eventAt(seq);
-    return event ? EventText.callOf(event) : "";
+    return event ? callOf(event) : "";
   }
 
   #stackOf(seq: number): readonly string[] {
     return this.#timeline.eventAt(seq)?.stack ?? [];
-  }
-
-  /** Names of files that the events of a story mention. */
-  #learn(): void {
-    if (this.#learnt) return;
-    this.#learnt = true;
-    for (const event of this.#timeline.events) this.#events.learn(event);
   }
 }
 

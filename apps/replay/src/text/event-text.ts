@@ -1,4 +1,5 @@
 import {
+  callOf,
   type Event,
   hex,
   isScheduled,
@@ -33,6 +34,7 @@ const limit = (n: number): string => (n === UNLIMITED ? "unlimited" : String(n))
 export class EventText {
   readonly #files = new Map<number, OpenFile>();
   readonly #style: Style;
+  #learned = 0;
 
   constructor(style: Style) {
     this.#style = style;
@@ -43,6 +45,14 @@ export class EventText {
     if (request.call === "file") this.#files.set(request.file.id, request.file);
   }
 
+  /** The same of all events up to one, as far as they have not been passed. */
+  learnUpTo(events: readonly Event[], seq: number): void {
+    for (let next = events[this.#learned]; next && next.seq <= seq; next = events[this.#learned]) {
+      this.learn(next);
+      this.#learned += 1;
+    }
+  }
+
   /** `   12  31  4242 mmap(NULL, 8192, rw-, private|anonymous) = 0x7f…  [model: …]` */
   line(event: Event): string {
     const { seq, line, tid } = event;
@@ -51,17 +61,13 @@ export class EventText {
   }
 
   /** The call with its outcome, and the model's where that differs. */
-  body({ request, outcome, divergence, as, assumed }: Event): string {
-    const call = `${EventText.callOf({ request, as })}(${this.#members(request)}) = ${outcomeText(outcome)}`;
+  body(event: Event): string {
+    const { request, outcome, divergence, assumed } = event;
+    const call = `${callOf(event)}(${this.#members(request)}) = ${outcomeText(outcome)}`;
     const model = divergence ? `  ${this.#style.changed(`[model: ${outcomeText(divergence)}]`)}` : "";
     const guessed =
       assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
     return call + model + guessed;
-  }
-
-  /** The call's name, as the recording has it. */
-  static callOf({ request, as }: { readonly request: Request; readonly as?: string | undefined }): string {
-    return as ?? (request.call === "given" ? request.name : request.call);
   }
 
   #file(id: number): string {

@@ -31,6 +31,10 @@ export interface Event {
   readonly assumed?: readonly string[];
 }
 
+/** The name under which the recording has the call, else that of the request. */
+export const callOf = ({ as, request }: Pick<Event, "as" | "request">): string =>
+  as ?? (request.call === "given" ? request.name : request.call);
+
 const SCHEDULED: ReadonlySet<Call> = new Set<Scheduled["call"]>([
   "switch",
   "finish_task_switch",

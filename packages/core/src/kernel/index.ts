@@ -15,5 +15,5 @@ export * from "./profile-json.ts";
 export * from "./request.ts";
 export * from "./state.ts";
 export * from "./step.ts";
-export { bootTlb, type TlbState, tlbContexts } from "./tlb-state.ts";
+export { bootTlb, type TlbState, tlbContext } from "./tlb-state.ts";
 export * from "./transaction.ts";

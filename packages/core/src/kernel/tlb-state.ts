@@ -142,16 +142,15 @@ export class TlbDraft implements TlbMachine {
 /** All that the TLBs hold as text, the same however it came about. */
 export const cpuTlbText = ({ tlb, ...record }: CpuTlb): string => `${JSON.stringify(record)} ${tlb.text()}`;
 
-/** The contexts of all address spaces there are. */
-export function tlbContexts({ mms, tlb }: KernelState): readonly MmContext[] {
-  return tlb ? [...mms.keys()].map((mm) => contextIn(tlb.contexts, mm)) : [];
-}
+/** The context of an address space that there is, where TLBs are modelled. */
+export const tlbContext = ({ mms, tlb }: KernelState, mm: MmId): MmContext | undefined =>
+  tlb && mms.has(mm) ? contextIn(tlb.contexts, mm) : undefined;
 
 /** No CPU holds what the page tables no longer say, and what is recorded of the TLBs fits together. */
 export function* tlbLaw(state: KernelState): Iterable<Violation> {
   const { tlb, mms, cpus } = state;
   if (!tlb) return;
-  const contexts = tlbContexts(state);
+  const contexts = [...mms.keys()].map((mm) => contextIn(tlb.contexts, mm));
   yield* staleTlbLaw(tlb.cpus.values(), contexts, (mm, page) => {
     const pages = mms.get(mm)?.pages;
     return pages && translationAt(pages, page);

@@ -22,15 +22,20 @@ function anonCompatible(t: KernelTraits, n: Vma, x: Vma): boolean {
   return n.anonVma === x.anonVma;
 }
 
-/** Whether proposed `x` could be one with neighbour `n`, offsets aside: is_mergeable_vma, mm/vma.c (6.18). */
-const attributesMatch = (t: KernelTraits, n: Vma, x: Vma): boolean =>
-  ((n.flags ^ x.flags) & ~stickyFlags(t)) === 0 &&
-  n.high === x.high &&
-  n.file === x.file &&
-  n.ops === x.ops &&
-  n.policy === x.policy &&
-  (t.closeHooksGrow || !n.ops.close) &&
-  anonCompatible(t, n, x);
+/** What keeps two VMAs apart. */
+type Apart = "flags" | "other flags" | "object" | "policy" | "close hook" | "anon_vma";
+
+/** What keeps proposed `x` from being one with neighbour `n`, offsets aside: is_mergeable_vma, mm/vma.c (6.18). */
+function apart(t: KernelTraits, n: Vma, x: Vma): Apart | undefined {
+  if (((n.flags ^ x.flags) & ~stickyFlags(t)) !== 0) return "flags";
+  if (n.high !== x.high) return "other flags";
+  if (n.file !== x.file || n.ops !== x.ops) return "object";
+  if (n.policy !== x.policy) return "policy";
+  if (!t.closeHooksGrow && n.ops.close) return "close hook";
+  return anonCompatible(t, n, x) ? undefined : "anon_vma";
+}
+
+const attributesMatch = (t: KernelTraits, n: Vma, x: Vma): boolean => apart(t, n, x) === undefined;
 
 const mergesBefore = (t: KernelTraits, n: Vma | undefined, x: Vma): n is Vma =>
   n !== undefined && n.end === x.start && n.pgoff + n.pages === x.pgoff && attributesMatch(t, n, x);
@@ -66,17 +71,25 @@ const flagNames = (flags: number): string =>
     .map(([name]) => `VM_${name}`)
     .join(", ");
 
+const WHY: Readonly<Record<Exclude<Apart, "flags">, string>> = {
+  "other flags": "its flags differ",
+  object: "it maps something else",
+  policy: "its memory policy differs",
+  "close hook": "its kind has a close hook",
+  anon_vma: "its anon_vma is another",
+};
+
+/** Why a neighbour that adjoins does not become one with `x`, for a reader. */
 function whyApart(t: KernelTraits, n: Vma, x: Vma): string | undefined {
   if (isSpecial(x)) return "special memory never merges";
-  const changed = (n.flags ^ x.flags) & ~stickyFlags(t);
-  if (changed !== 0) return `its flags differ in ${flagNames(changed)}`;
-  if (n.high !== x.high) return "its flags differ";
-  if (n.file !== x.file || n.ops !== x.ops) return "it maps something else";
-  if (n.pgoff - n.start !== x.pgoff - x.start) return "the offsets do not go on";
-  if (n.policy !== x.policy) return "its memory policy differs";
-  if (!t.closeHooksGrow && n.ops.close) return "its kind has a close hook";
-  return anonCompatible(t, n, x) ? undefined : "its anon_vma is another";
+  const found = apart(t, n, x);
+  if (found === "flags") return `its flags differ in ${flagNames((n.flags ^ x.flags) & ~stickyFlags(t))}`;
+  if (found) return WHY[found];
+  return n.end === x.start ? offsetsGoOn(n, x) : offsetsGoOn(x, n);
 }
+
+const offsetsGoOn = (low: Vma, high: Vma): string | undefined =>
+  low.pgoff + low.pages === high.pgoff ? undefined : "the offsets do not go on";
 
 /** `target` stretched over [start, end), with the anon_vma and the sticky flags of whoever has them. */
 function stretched(t: KernelTraits, target: Vma, start: number, end: number, parts: readonly Vma[]): Vma {

@@ -11,13 +11,7 @@ import {
   swapType,
 } from "../arch/index.ts";
 import { type MmId, PAGE_SIZE, pageOf } from "../base/index.ts";
-import {
-  type KernelState,
-  kernelHalf,
-  type MemoryState,
-  type Profile,
-  tlbContexts,
-} from "../kernel/index.ts";
+import { type KernelState, kernelHalf, type MemoryState, type Profile, tlbContext } from "../kernel/index.ts";
 import type { MmPages, MmStruct, Vma } from "../mm/index.ts";
 import type { TlbEntry } from "../paging/index.ts";
 
@@ -155,7 +149,7 @@ export interface HeldByTlb {
 
 /** The CPUs whose TLBs hold a page of an address space. */
 export function tlbsOf(state: KernelState, mm: MmId, page: number): readonly HeldByTlb[] {
-  const context = tlbContexts(state).find((c) => c.mm === mm);
+  const context = tlbContext(state, mm);
   if (!state.tlb || !context) return [];
   const held: HeldByTlb[] = [];
   for (const { cpu, tlb, ctxs } of state.tlb.cpus.values()) {

@@ -1,5 +1,5 @@
 import type { MmId, PageRange, Pid, Word } from "../base/index.ts";
-import type { KernelState } from "../kernel/index.ts";
+import { callOf, type KernelState } from "../kernel/index.ts";
 import type { MmStruct } from "../mm/index.ts";
 import type { Table } from "../struct/index.ts";
 import { diffPages } from "../timeline/index.ts";
@@ -18,7 +18,7 @@ import {
   type TaskSummary,
 } from "./search-index.ts";
 import { changedRanges } from "./vma-changes.ts";
-import { callOf, outcomeOf, processOf } from "./vocabulary.ts";
+import { outcomeOf, processOf } from "./vocabulary.ts";
 import { NO_HISTORY, type Recorded, Walk } from "./walk.ts";
 
 /** Ranges that are kept of one address space in one block; where there are more, near ones become one. */

@@ -1,5 +1,5 @@
 import { ERRNO, PAGE_SIZE, type Word } from "../base/index.ts";
-import { CALLS, type Event, type KernelState } from "../kernel/index.ts";
+import { CALLS, callOf, type Event, type KernelState } from "../kernel/index.ts";
 import { MADV, MAP, type MmStruct, MREMAP, PROT } from "../mm/index.ts";
 import { TASK_STATES, type Task } from "../process/index.ts";
 import type { Moment } from "./moment.ts";
@@ -145,10 +145,6 @@ export const EVENT_TERMS: Readonly<Record<string, NumberTerm>> = {
 /** The process of the task that an event is of. */
 export const processOf = ({ tid }: Event, { before, after }: Moment): number =>
   (before.tasks.get(tid) ?? after.tasks.get(tid))?.tgid ?? tid;
-
-/** The name under which the recording has the call, else that of the request. */
-export const callOf = ({ as, request }: Event): string =>
-  as ?? (request.call === "given" ? request.name : request.call);
 
 /** How the event ended: `ok`, an errno, a signal, or `gone`. */
 export function outcomeOf({ outcome }: Event): string {

@@ -45,7 +45,10 @@ const isSame = (b: Vma, a: Vma): boolean => b.end === a.end && sameAttributes(b,
 
 function describe(gone: readonly Vma[], come: readonly Vma[]): readonly MapChange[] {
   const changes = clusterVmas(gone, come).flatMap(describeCluster);
-  return pairMoves(changes.sort((x, y) => startOf(x) - startOf(y)));
+  return pairMoves(
+    changes.sort((x, y) => startOf(x) - startOf(y)),
+    memoryKey,
+  );
 }
 
 /** Attributes that a reader of maps and VmFlags sees, place and length aside. */
@@ -129,22 +132,31 @@ export function startOf(change: MapChange): number {
   return change.before.start;
 }
 
-/** A removal and a creation of the same memory are a move. */
-function pairMoves(changes: readonly MapChange[]): readonly MapChange[] {
+/**
+ * A removal and a creation of the same memory are a move.
+ *
+ * @param key equal for the same memory; undefined for what never moves
+ */
+export function pairMoves(
+  changes: readonly MapChange[],
+  key: (vma: Vma) => string | undefined,
+): readonly MapChange[] {
   const created = new Map<string, Vma[]>();
   for (const change of changes) {
-    const key = change.kind === "created" ? memoryKey(change.after) : undefined;
-    if (key === undefined || change.kind !== "created") continue;
-    const known = created.get(key);
+    if (change.kind !== "created") continue;
+    const memory = key(change.after);
+    if (memory === undefined) continue;
+    const known = created.get(memory);
     if (known) known.push(change.after);
-    else created.set(key, [change.after]);
+    else created.set(memory, [change.after]);
   }
   if (created.size === 0) return changes;
   const targets = new Set<Vma>();
   const paired = changes.map((change): MapChange => {
-    const key = change.kind === "removed" ? memoryKey(change.before) : undefined;
-    const after = key === undefined ? undefined : created.get(key)?.shift();
-    if (!after || change.kind !== "removed") return change;
+    if (change.kind !== "removed") return change;
+    const memory = key(change.before);
+    const after = memory === undefined ? undefined : created.get(memory)?.shift();
+    if (!after) return change;
     targets.add(after);
     return { kind: "moved", before: change.before, after };
   });

@@ -11,7 +11,7 @@ import {
   type Pid,
   pid,
   type Task,
-  tlbContexts,
+  tlbContext,
 } from "@pagetrail/core";
 import type { PlaceWord } from "./value.ts";
 
@@ -172,7 +172,7 @@ export class Scene {
 
   /** What the TLBs are told of an address space. */
   context(mm: MmId): MmContext {
-    const found = tlbContexts(this.state).find((context) => context.mm === mm);
+    const found = tlbContext(this.state, mm);
     if (!found) throw this.impasse("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
     return found;
   }
