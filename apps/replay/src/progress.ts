@@ -25,7 +25,11 @@ export class Progress {
     this.#checkpoint = checkpoint;
   }
 
-  /** Call often; await what it returns, if anything: the first call lets signals in at once. `far` tells how far the work is. */
+  /**
+   * Call often; await what it returns, if anything. The first call lets signals in at once.
+   *
+   * @param far tells how far the work is
+   */
   tick(far: () => string): Promise<void> | undefined {
     const now = Date.now();
     if (now - this.#breathed < BREATH) return undefined;

@@ -1,15 +1,4 @@
-import {
-  changesOf,
-  changesOfSpace,
-  diffStates,
-  encodeSteps,
-  type KernelState,
-  ok,
-  type Result,
-  renamedFiles,
-  SHOWN_STEPS,
-  type StateChanges,
-} from "@pagetrail/core";
+import { diffStates, encodeSteps, type KernelState, ok, type Result, SHOWN_STEPS } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
 import { type LoadedLog, openLog } from "../open-log.ts";
 import type { Output } from "../output.ts";
@@ -18,7 +7,15 @@ import { chooseProcess } from "../process-choice.ts";
 import { diffSnapshots, type Snapshot, snapshotOfProcess } from "../snapshot.ts";
 import { type DiffSide, totals } from "../text/diff-text.ts";
 import { snapshotJson, snapshotLines } from "../text/snapshot-text.ts";
-import { isNothing, machineJson, machineLines, spaceJson, spaceLines } from "../text/state-diff-text.ts";
+import {
+  diffSides,
+  isSameMachine,
+  isSameSpace,
+  machineJson,
+  machineLines,
+  spaceJson,
+  spaceLines,
+} from "../text/state-diff-text.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 import { diffLogs } from "./diff-logs.ts";
 import { diffTexts, isMapsFile } from "./diff-texts.ts";
@@ -151,25 +148,21 @@ async function show(
   { json, pid }: DiffOptions,
   out: Output,
 ): Ending {
-  const whole = changesOf(before.state, after.state);
-  const own = changesOfSpace(before.mm, after.mm, renamedFiles(before.state, after.state));
-  const others = new Set([before.mm?.id, after.mm?.id]);
-  const machine: StateChanges | undefined =
-    pid.length > 0 ? undefined : { ...whole, spaces: whole.spaces.filter(({ mm }) => !others.has(mm)) };
-  const same =
-    own.maps.length + own.pages.length + own.counters.length === 0 && (!machine || isNothing(machine));
+  const { own, machine } = diffSides(before, after);
+  const withMachine = pid.length === 0;
+  const same = isSameSpace(own) && (!withMachine || isSameMachine(machine));
   if (json) {
     out.document({
       log: log.name,
       ...sidesJson(before, after),
       ...spaceJson(own, before, after),
-      ...(machine && { machine: machineJson(machine, before.state, after.state) }),
+      ...(withMachine && { machine: machineJson(machine, before.state, after.state) }),
     });
   } else {
     out.note(`from ${before.label}`);
     out.note(`to   ${after.label}`);
     out.lines(spaceLines(own, before, after, out.style));
-    if (machine) out.lines(machineLines(machine, before.state, after.state, out.style));
+    if (withMachine) out.lines(machineLines(machine, before.state, after.state, out.style));
     out.note(same ? "no difference" : totals(before.mm, after.mm));
   }
   return ok(same ? 0 : 1);

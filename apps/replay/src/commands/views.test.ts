@@ -158,7 +158,7 @@ describe("diff", () => {
       "~ shrunk by 4 KB at its start",
       "    - 7ffff7ffb000-7ffff7fff000 rw-p",
       "    + 7ffff7ffc000-7ffff7fff000 rw-p",
-      "~ counters: totalVm 7 to 6, dataVm 4 to 3, execVm 3 to 2, hiwaterVm 0 to 7",
+      "~ counters: total_vm 7 to 6, data_vm 4 to 3, exec_vm 3 to 2, hiwater_vm 0 to 7",
       "~ machine: committed 4 to 3",
     ]);
   });

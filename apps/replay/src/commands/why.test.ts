@@ -28,7 +28,9 @@ describe("why", () => {
 
   test("tells of counts, and of a process that is gone", async () => {
     const log = demoLog();
-    expect((await pagetrail(["why", log, "3"])).out).toContain("  total_vm 0 -> 4\n");
+    expect((await pagetrail(["why", log, "3"])).out).toContain(
+      "~ counters: total_vm 0 to 4, data_vm 0 to 4\n~ machine: committed 0 to 4\n",
+    );
     const exit = await pagetrail(["why", log, "11"]);
     expect(exit.out).toContain("  exit_mmap\n        the last user has gone: 5 mappings go\n");
     expect(exit.out).toContain("- 7ffff7ff6000-7ffff7ff8000 rw-p");

@@ -1,13 +1,29 @@
-import { type Event, type Explanation, explainEvent, type KernelState, mmOf, ok } from "@pagetrail/core";
+import {
+  callOf,
+  type Event,
+  type Explanation,
+  explainEvent,
+  type KernelState,
+  mmOf,
+  ok,
+} from "@pagetrail/core";
 import { describeMoment } from "../moment.ts";
 import { executed, type LoadedLog, openLog, stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { findMoment } from "../position.ts";
 import { refused } from "../problem.ts";
-import { changesBetween, type DiffSide, diffLines } from "../text/diff-text.ts";
+import type { DiffSide } from "../text/diff-text.ts";
 import { EventText } from "../text/event-text.ts";
 import { outcomeHex, outcomeText } from "../text/outcome.ts";
-import { changeJson } from "../text/state-diff-text.ts";
+import {
+  diffSides,
+  isSameMachine,
+  isSameSpace,
+  machineJson,
+  machineLines,
+  spaceJson,
+  spaceLines,
+} from "../text/state-diff-text.ts";
 import { pathLines } from "../text/why-text.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
@@ -48,16 +64,14 @@ interface Story extends Explanation {
   readonly before: KernelState;
 }
 
-/** The caller's address space before and after, or that of its child where it has none itself. */
-function sidesOf({ event, before, after }: Story): readonly [DiffSide, DiffSide] {
-  return [
-    { state: before, mm: mmOf(before, event.tid) },
-    { state: after, mm: mmOf(after, event.tid) },
-  ];
-}
+/** The caller's address space before and after. */
+const sidesOf = ({ event, before, after }: Story): readonly [DiffSide, DiffSide] => [
+  { state: before, mm: mmOf(before, event.tid) },
+  { state: after, mm: mmOf(after, event.tid) },
+];
 
 function* asText(story: Story, out: Output): Generator<string> {
-  const { log, event, before, after, path, predicted, agrees, steps } = story;
+  const { log, event, before, after, path, predicted, agrees } = story;
   const text = new EventText(out.style);
   text.learnUpTo(log.timeline.events, event.seq);
   const comm = (after.tasks.get(event.tid) ?? before.tasks.get(event.tid))?.comm;
@@ -72,45 +86,27 @@ function* asText(story: Story, out: Output): Generator<string> {
     yield "";
   }
   const [left, right] = sidesOf(story);
-  const changes = changesBetween(left, right);
-  yield* diffLines(changes, left, right, { style: out.style });
-  yield* countLines(story);
-  if (changes.length === 0 && steps.every(({ kind }) => kind === "counters")) yield "nothing changed";
+  const { own, machine } = diffSides(left, right);
+  yield* spaceLines(own, left, right, out.style);
+  yield* machineLines(machine, before, after, out.style);
+  if (isSameSpace(own) && isSameMachine(machine)) yield "nothing changed";
 }
-
-/** Counts of the caller's address space that another number stands in now. */
-function* countLines(story: Story): Generator<string> {
-  const [{ mm: left }, { mm: right }] = sidesOf(story);
-  if (!left || !right || left.id !== right.id) return;
-  for (const name of ["totalVm", "lockedVm", "dataVm", "stackVm", "brk", "mmUsers", "mmCount"] as const)
-    if (left[name] !== right[name]) yield `  ${NAMES[name]} ${left[name]} -> ${right[name]}`;
-  if (story.before.committed !== story.after.committed)
-    yield `  vm_committed_as ${story.before.committed} -> ${story.after.committed}`;
-}
-
-const NAMES = {
-  totalVm: "total_vm",
-  lockedVm: "locked_vm",
-  dataVm: "data_vm",
-  stackVm: "stack_vm",
-  brk: "brk",
-  mmUsers: "mm_users",
-  mmCount: "mm_count",
-} as const;
 
 function asJson(story: Story): Readonly<Record<string, unknown>> {
-  const { log, event, path, predicted, agrees } = story;
-  const [before, after] = sidesOf(story);
+  const { log, event, before, after, path, predicted, agrees } = story;
+  const [left, right] = sidesOf(story);
+  const { own, machine } = diffSides(left, right);
   return {
     log: log.name,
     event: event.seq,
     line: event.line ?? null,
     tid: event.tid,
-    call: event.as ?? event.request.call,
+    call: callOf(event),
     outcome: outcomeHex(event.outcome),
     predicted: outcomeHex(predicted),
     agrees,
     path,
-    changes: changesBetween(before, after).map((change) => changeJson(change, before, after)),
+    ...spaceJson(own, left, right),
+    machine: machineJson(machine, before, after),
   };
 }

@@ -1,4 +1,6 @@
 import {
+  changesOf,
+  changesOfSpace,
   type FieldChange,
   hex,
   holderText,
@@ -10,6 +12,7 @@ import {
   pidOf,
   type RecordChange,
   type Ref,
+  renamedFiles,
   type SpaceChange,
   type StateChanges,
   type Task,
@@ -18,7 +21,25 @@ import { type DiffSide, diffLines, pageLines, sideAfter, sideBefore } from "./di
 import type { Style } from "./style.ts";
 import { vmaJson } from "./vma-json.ts";
 
-export const isNothing = ({ spaces, tasks, cpus, refs, counters }: StateChanges): boolean =>
+/** What two sides have different: of the process itself, and of the rest of the machine. */
+export interface SidesDiff {
+  readonly own: SpaceChange;
+  readonly machine: StateChanges;
+}
+
+export function diffSides(before: DiffSide, after: DiffSide): SidesDiff {
+  const machine = changesOf(before.state, after.state);
+  const own = new Set([before.mm?.id, after.mm?.id]);
+  return {
+    own: changesOfSpace(before.mm, after.mm, renamedFiles(before.state, after.state)),
+    machine: { ...machine, spaces: machine.spaces.filter(({ mm }) => !own.has(mm)) },
+  };
+}
+
+export const isSameSpace = ({ maps, pages, counters }: SpaceChange): boolean =>
+  maps.length + pages.length + counters.length === 0;
+
+export const isSameMachine = ({ spaces, tasks, cpus, refs, counters }: StateChanges): boolean =>
   spaces.length + tasks.length + cpus.length + refs.length + counters.length === 0;
 
 /** What became of one address space: mappings, pages, and what is counted of it. */
@@ -68,8 +89,14 @@ function* recordLines(
 
 const fieldsText = (fields: readonly FieldChange[]): string =>
   fields
-    .map(({ name, before, after }) => `${name} ${valueText(name, before)} to ${valueText(name, after)}`)
+    .map(
+      ({ name, before, after }) =>
+        `${kernelName(name)} ${valueText(name, before)} to ${valueText(name, after)}`,
+    )
     .join(", ");
+
+/** `totalVm` as the kernel writes it: `total_vm`. */
+const kernelName = (name: string): string => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 
 function valueText(name: string, value: unknown): string {
   if (value === undefined) return "none";
@@ -83,7 +110,7 @@ const taskText = (task: Task): string =>
 const refText = ({ mm, counter, holder, since }: Ref): string =>
   `mm ${mm}, one of its ${counter}: ${holderText(holder)}, since event ${since}`;
 
-/** `process 101 (demo)`, or what nobody has any more. */
+/** `process 101 (demo)`, or `mm 3, which no task has`. */
 function spaceName(mm: MmId, a: KernelState, b: KernelState): string {
   for (const state of [b, a])
     for (const task of state.tasks.values()) if (task.mm === mm) return `process ${task.tgid} (${task.comm})`;

@@ -1,6 +1,6 @@
-import { type MmId, type PageRange, type Pid, shrink, type Word } from "../base/index.ts";
+import { type MmId, NO_FILE, type PageRange, type Pid, shrink, type Word } from "../base/index.ts";
 import type { KernelState } from "../kernel/index.ts";
-import { type MmStruct, VM, VMH, type Vma } from "../mm/index.ts";
+import { isAnonymous, type MmStruct, VM, VMH, type Vma } from "../mm/index.ts";
 import { isLive } from "../process/index.ts";
 import { pageEntry } from "../procfs/index.ts";
 import type { Comparison, Expression, Named, Subject, Sum } from "./expression.ts";
@@ -161,8 +161,6 @@ function compare(operator: Comparison, left: Word | undefined, right: Word | und
   }
 }
 
-const isAnonymous = (vma: Vma): boolean => vma.file === 0 && vma.ops.name === "anon";
-
 const MAPPING: Readonly<Record<Exclude<VmaState, "mapped" | "unmapped">, (vma: Vma) => boolean>> = {
   readable: ({ flags }) => (flags & VM.READ) !== 0,
   writable: ({ flags }) => (flags & VM.WRITE) !== 0,
@@ -170,7 +168,7 @@ const MAPPING: Readonly<Record<Exclude<VmaState, "mapped" | "unmapped">, (vma: V
   private: ({ flags }) => (flags & VM.SHARED) === 0,
   shared: ({ flags }) => (flags & VM.SHARED) !== 0,
   anonymous: isAnonymous,
-  file: (vma) => !isAnonymous(vma),
+  file: ({ file }) => file !== NO_FILE,
   locked: ({ flags }) => (flags & VM.LOCKED) !== 0,
   sealed: ({ high }) => (high & VMH.SEALED) !== 0,
   growsdown: ({ flags }) => (flags & VM.GROWSDOWN) !== 0,
