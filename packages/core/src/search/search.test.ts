@@ -1,18 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type MmId, type Pid, pageRange, pid } from "../base/index.ts";
-import {
-  type Event,
-  execute,
-  initialState,
-  type KernelState,
-  type Profile,
-  Transaction,
-} from "../kernel/index.ts";
+import { type Event, initialState, type KernelState, type Profile } from "../kernel/index.ts";
 import { cpuProfile } from "../testing/cpus.ts";
+import { history, MACHINES as MODELLED } from "../testing/history.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, FILES, PREPARED, schedulings } from "../testing/requests.ts";
+import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { Timeline } from "../timeline/index.ts";
 import { holds, valueAt } from "./evaluate.ts";
 import { type Expression, isMomentary } from "./expression.ts";
@@ -26,23 +20,9 @@ import { anyChangeAt, watch } from "./watch.ts";
 
 /** A log of these requests, with the state behind every event. */
 function logOf(asked: readonly Asking[], machine: Profile): { events: Event[]; states: KernelState[] } {
-  const first = { tid: FIRST, request: { call: "adopt", comm: "t", tgid: FIRST } } as const;
-  const prepared = PREPARED.map((request) => ({ tid: FIRST, request }));
-  const naming = ({ tid, request }: Asking): readonly Asking[] =>
-    request.call === "mmap" && request.file > 0
-      ? [...FILES.map((file) => ({ tid, request: file })), { tid, request }]
-      : [{ tid, request }];
-  const events: Event[] = [];
-  const states = [initialState(machine)];
-  for (const { tid, request } of [first, ...prepared, ...asked.flatMap(naming)]) {
-    const before = states.at(-1) as KernelState;
-    const tx = new Transaction(before);
-    const outcome = execute(tx, { tid, request, outcome: { ret: 0 } });
-    const seq = before.seq + 1;
-    states.push(tx.commit(seq));
-    events.push({ seq, tid, request, outcome, line: seq * 2, time: 100 + seq / 8 });
-  }
-  return { events, states };
+  const told = history(asked, machine);
+  const events = told.map(({ event }) => ({ ...event, line: event.seq * 2, time: 100 + event.seq / 8 }));
+  return { events, states: [initialState(machine), ...told.map(({ after }) => after)] };
 }
 
 /** Every place at which an expression is found, by looking at each event with nothing remembered. */
@@ -173,8 +153,7 @@ const expressions: fc.Arbitrary<string> = fc.letrec<{ any: string; atom: string 
 })).any;
 
 const MACHINES: readonly (readonly [string, Profile, (n: number) => fc.Arbitrary<readonly Asking[]>])[] = [
-  ["address ranges", MACHINE, askings],
-  ["pages", { ...PAGE_MACHINE, sysctl: { ...PAGE_MACHINE.sysctl, swapPages: 64 } }, askings],
+  ...MODELLED.map(([name, machine]) => [name, machine, askings] as const),
   ["CPUs", cpuProfile(2), schedulings],
 ];
 

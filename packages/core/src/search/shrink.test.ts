@@ -1,32 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type Event,
-  execute,
-  initialState,
-  type KernelState,
-  type Profile,
-  Transaction,
-} from "../kernel/index.ts";
+import { type Event, initialState, type Profile } from "../kernel/index.ts";
+import { history } from "../testing/history.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, FILES, PREPARED } from "../testing/requests.ts";
+import { type Asking, askings } from "../testing/requests.ts";
 import type { Expression } from "./expression.ts";
 import { parseExpression } from "./parse.ts";
 import { reached, type Shrunk, shrinkLog } from "./shrink.ts";
 
-function eventsOf(asked: readonly Asking[], machine: Profile): readonly Event[] {
-  const first: Asking = { tid: FIRST, request: { call: "adopt", comm: "t", tgid: FIRST } };
-  const prepared = [...PREPARED, ...FILES].map((request) => ({ tid: FIRST, request }));
-  let state: KernelState = initialState(machine);
-  return [first, ...prepared, ...asked].flatMap(({ tid, request }) => {
-    if (request.call === "mmap" && request.file > 0 && !state.files.has(request.file as never)) return [];
-    const tx = new Transaction(state);
-    const outcome = execute(tx, { tid, request, outcome: { ret: 0 } });
-    state = tx.commit(state.seq + 1);
-    return [{ seq: state.seq, tid, request, outcome }];
-  });
-}
+const eventsOf = (asked: readonly Asking[], machine: Profile): readonly Event[] =>
+  history(asked, machine).map(({ event }) => event);
 
 const read = (text: string): Expression => {
   const parsed = parseExpression(text, { pid: 1 });

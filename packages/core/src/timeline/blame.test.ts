@@ -10,7 +10,7 @@ import {
   mmOf,
   type Request,
 } from "../kernel/index.ts";
-import { MAP, MREMAP } from "../mm/index.ts";
+import { MAP, type MmStruct, MREMAP } from "../mm/index.ts";
 import { history, MACHINES } from "../testing/history.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
 import { PAGE_MACHINE } from "../testing/page-machine.ts";
@@ -261,9 +261,7 @@ function originOf(page: number, request: Request, ret: number): number {
   return page >= to && page < to + kept ? page - to + from : page;
 }
 
-function framesOf(
-  mm: { readonly pages?: ReturnType<typeof pagesOf> } | undefined,
-): ReadonlyMap<number, number> {
+function framesOf(mm: MmStruct | undefined): ReadonlyMap<number, number> {
   const frames = new Map<number, number>();
   const { table } = mm?.pages ?? {};
   const note = (words: Uint32Array, i: number, page: number, pages: number): void => {
@@ -278,5 +276,3 @@ function framesOf(
   });
   return frames;
 }
-
-const pagesOf = (state: KernelState) => mmOf(state, FIRST)?.pages;
