@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { RELEASES } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "../bundled.ts";
-import { KERNELS } from "../cli.ts";
+import { KERNELS } from "../cli/options.ts";
 import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
 
 const TRACE = `4242 brk(NULL)                         = 0x555555694000
