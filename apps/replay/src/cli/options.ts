@@ -1,0 +1,39 @@
+import { Argument, InvalidArgumentError, Option } from "commander";
+import type { Ending } from "../commands/command.ts";
+
+/** Takes how a command ended. */
+export type Settle = (ending: Ending) => Promise<void>;
+
+export const POSITIONS = `
+POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
+each also with +N or -N.`;
+
+/** The releases that core knows, written out so that --help need not load it. */
+export const KERNELS: readonly string[] = ["5.4", "6.1", "6.18"];
+
+export const example = (text: string): string =>
+  `\nExamples:\n${text.replaceAll(/^(?=.)/gm, "  pagetrail ")}`;
+
+export const at = (): Option => new Option("--at <pos>", "the moment: behind this event").default("end");
+export const json = (): Option => new Option("--json", "print one JSON document");
+export const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
+
+export const OVERWRITES =
+  "\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n";
+
+export const ADDRESSES = `
+ADDR is an address in hex, or the first of heap, stack, vdso or a mapped file's name; each also with +0x10.`;
+
+export const pid = (): Option =>
+  new Option("--pid <n>", "the process; otherwise the only or the first one").argParser(natural);
+
+export function natural(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a whole number.");
+}
+
+export function positive(text: string): number {
+  const n = natural(text);
+  if (n > 0) return n;
+  throw new InvalidArgumentError("It is at least 1.");
+}

@@ -1,0 +1,128 @@
+import { type Command, Option } from "commander";
+import type { Output } from "../output.ts";
+import { example, json, KERNELS, OVERWRITES, type Settle } from "./options.ts";
+
+const FAULTS = `
+With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
+strace with -ttt or -r. Their clocks are compared by the calls that stand in both:
+  perf record -o perf.data -e 'exceptions:*,raw_syscalls:*' -c 1 strace -f -ttt -o strace.txt COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events > perf.txt
+`;
+
+const RECORD_PERF = `
+Record with at least system calls, faults and tasks:
+  perf record -o perf.data -e 'raw_syscalls:*,exceptions:*,task:task_newtask,sched:sched_process_*' -c 1 -d COMMAND
+  perf script -i perf.data --show-mmap-events --show-task-events --show-lost-events > perf.txt
+`;
+
+/** What makes logs. */
+export function addRecordings(program: Command, out: Output, settle: Settle): void {
+  addImport(program, out, settle);
+  addRun(program, out, settle);
+}
+
+function addImport(program: Command, out: Output, settle: Settle): void {
+  const importing = program
+    .command("import")
+    .description("make a log from a recording")
+    .addHelpText(
+      "after",
+      example(
+        "import strace strace.txt -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog\nimport perf perf.txt -o my.ptlog\nimport bpftrace capture.bt.txt -o my.ptlog",
+      ),
+    );
+  importing
+    .command("bpftrace")
+    .description("make a log from a capture of scheduling, and compare it with the kernel's own values")
+    .argument(
+      "<file>",
+      "what refcounts.bt printed, or the text of typed tracepoints, also gzipped; - is standard input",
+    )
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nThe bpftrace program is packages/import/bpftrace/refcounts.bt; its head says how to run it.\n${example(
+        "import bpftrace capture.bt.txt -o my.ptlog\nimport bpftrace capture.bt.txt.gz --json",
+      )}`,
+    )
+    .action(async (file: string, options) => {
+      const { importBpftraceCommand } = await import("../commands/import-bpftrace.ts");
+      await settle(importBpftraceCommand(file, options, out));
+    });
+  const format = (name: string, description: string): Command =>
+    importing
+      .command(name)
+      .description(description)
+      .option(
+        "-o, --output <log>",
+        "the log to write; otherwise FILE with .ptlog for its ending, in this folder",
+      )
+      .option("--sysroot <dir>", "look up the programs that were run under this folder first")
+      .option("--cwd <dir>", "where the traced command started; otherwise the folder of its trace is tried")
+      .addOption(
+        new Option("--kernel <release>", "the Linux release that comes nearest to the recorded kernel")
+          .choices(KERNELS)
+          .default("6.18"),
+      )
+      .addOption(json());
+  format("strace", "make a log from what strace -f -o FILE wrote; several FILEs are those of strace -ff")
+    .argument("<files...>", "recordings, also gzipped; - is standard input")
+    .option("--faults <perf>", "text of perf script with the page faults of the same run")
+    .addHelpText(
+      "after",
+      OVERWRITES +
+        FAULTS +
+        example(
+          "import strace strace.txt -o my.ptlog\nimport strace trace.4242 trace.4243 -o my.ptlog\nimport strace strace.txt --faults perf.txt -o my.ptlog",
+        ),
+    )
+    .action(async (files: string[], options) => {
+      const { importStraceCommand } = await import("../commands/import-strace.ts");
+      await settle(importStraceCommand(files, options, out));
+    });
+  format("perf", "make a log from the text of perf script: system calls, page faults, tasks")
+    .argument("<file>", "the text, also gzipped; - is standard input")
+    .addHelpText("after", OVERWRITES + RECORD_PERF + example("import perf perf.txt -o my.ptlog"))
+    .action(async (file: string, options) => {
+      const { importPerfCommand } = await import("../commands/import-perf.ts");
+      await settle(importPerfCommand(file, options, out));
+    });
+}
+
+function addRun(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("run")
+    .description(
+      "run a scenario, check what it expects, and make a log of it; exit 1 if something is otherwise",
+    )
+    .argument("<scenario>", "a file of requests, one a line; - is standard input")
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise SCENARIO with .ptlog for its ending, in this folder",
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nA scenario says, line by line, what processes ask of the kernel and how they use their memory:
+
+  process A
+  A: mmap p 16K rw private anon
+  A: write p "hello"              -> 1 fault
+  A: fork B
+  expect A B share p
+  B: write p "world"              -> 1 fault
+  expect A content p "hello"
+
+docs/SCENARIOS.md has the language, examples/scenarios a score of scenarios.\n${example(
+        "run examples/scenarios/fork-and-copy.scenario -o fork.ptlog\nmaps fork.ptlog --at end",
+      )}`,
+    )
+    .action(async (path: string, options) => {
+      const { runCommand } = await import("../commands/run.ts");
+      await settle(runCommand(path, options, out));
+    });
+}
