@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Output } from "../output.ts";
 import { example, json, KERNELS, OVERWRITES, type Settle } from "./options.ts";
 
@@ -17,8 +17,51 @@ Record with at least system calls, faults and tasks:
 
 /** What makes logs. */
 export function addRecordings(program: Command, out: Output, settle: Settle): void {
+  addRecord(program, out, settle);
   addImport(program, out, settle);
   addRun(program, out, settle);
+}
+
+const TOOLS = ["strace", "perf", "bpftrace"];
+
+function toolNames(text: string): string[] {
+  const names = text.split(",");
+  const strange = names.find((name) => !TOOLS.includes(name));
+  if (strange === undefined && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError(`It is one of ${TOOLS.join(", ")}, or strace,perf.`);
+}
+
+function addRecord(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("record")
+    .description("run a program under a recorder that is installed, and make a log of what it did")
+    .usage("[options] -- <command...>")
+    .argument("<command...>", "the program and its arguments")
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise the program's name with .ptlog, in this folder",
+    )
+    .addOption(
+      new Option(
+        "--with <tools>",
+        "strace (calls), perf (calls and page faults), strace,perf (both), or bpftrace (scheduling)",
+      ).argParser(toolNames),
+    )
+    .option("--stacks", "record the user stack of each call too, which takes longer")
+    .option("--keep <dir>", "keep there what the recorders write")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `
+The program has the terminal; signals go to it, and its exit status is that of this command. Without --with it is
+recorded by strace, stopped only at calls that memory follows from, or by perf where there is no strace.
+Messages and the summary go to stderr; with --json the summary is on stdout, behind what the program printed.
+${example("record -- ls -l\nrecord -o build.ptlog -- make -j2\nrecord --with strace,perf --keep recordings -- python3 app.py")}`,
+    )
+    .action(async (command: string[], options) => {
+      const { recordCommand } = await import("../commands/record.ts");
+      await settle(recordCommand(command, options, out));
+    });
 }
 
 function addImport(program: Command, out: Output, settle: Settle): void {
