@@ -18,13 +18,7 @@ import {
 } from "./step.ts";
 
 /** Fields that follow from the VMAs, and are kept with them: `MmEdit`. */
-export const MM_TOTALS = [
-  "totalVm",
-  "lockedVm",
-  "dataVm",
-  "execVm",
-  "stackVm",
-] as const satisfies readonly MmScalar[];
+export const MM_TOTALS = ["totalVm", "dataVm", "execVm", "stackVm"] as const satisfies readonly MmScalar[];
 type Total = (typeof MM_TOTALS)[number];
 const SCALARS: { readonly [F in Exclude<MmScalar, Total>]: true } = {
   mmapBase: true,
@@ -35,6 +29,7 @@ const SCALARS: { readonly [F in Exclude<MmScalar, Total>]: true } = {
   life: true,
   mmUsers: true,
   mmCount: true,
+  lockedVm: true,
   pinnedVm: true,
   hiwaterVm: true,
   defFlags: true,

@@ -112,8 +112,13 @@ export class MmEdit {
   }
 
   private noteStep(journal: Journal, before: readonly Vma[], after: readonly Vma[]): void {
-    const step: VmaStep = { kind: "vma", mm: this.mm.id, before, after };
+    const { id: mm, lockedVm } = this.mm;
+    const step: VmaStep = { kind: "vma", mm, before, after };
     journal.note(step);
+    const locked = lockedPages(after) - lockedPages(before);
+    if (locked === 0) return;
+    const counted: MmStep = { kind: "mm", mm, field: "lockedVm", before: lockedVm - locked, after: lockedVm };
+    journal.note(counted);
   }
 
   private admit(v: Vma): void {
@@ -160,6 +165,9 @@ export class MmEdit {
   }
 }
 
+const lockedPages = (vmas: readonly Vma[]): number =>
+  vmas.reduce((sum, v) => sum + ((v.flags & VM.LOCKED) !== 0 ? v.pages : 0), 0);
+
 function allOf(vmas: readonly Vma[], file: number): boolean {
   for (const v of vmas) if (v.file !== file) return false;
   return true;
@@ -203,13 +211,14 @@ export function redoStep(mm: MmDraft, step: VmaStep | MmStep): void {
   assert(step.mm === mm.id, "a step belongs to its own mm");
   const edit = new MmEdit(mm, UNCOUNTED, undefined);
   if (step.kind === "vma") {
-    // Which memory is untouched has steps of its own.
-    const { untouched } = mm;
+    // Which memory is untouched has steps of its own, as has locked_vm, which does not follow from the VMAs alone.
+    const { untouched, lockedVm } = mm;
     edit.replaceVmas(
       step.before.map((vma) => standing(mm, vma)),
       step.after,
     );
     edit.set("untouched", untouched);
+    edit.set("lockedVm", lockedVm);
   } else edit.set(step.field, step.after as never);
 }
 
