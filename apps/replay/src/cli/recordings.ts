@@ -1,12 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Output } from "../output.ts";
-import { example, json, KERNELS, OVERWRITES, type Settle } from "./options.ts";
+import { example, json, KERNELS, OVERWRITES, positive, type Settle } from "./options.ts";
 
 const FAULTS = `
 With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
 strace with -ttt or -r. Their clocks are compared by the calls that stand in both:
   perf record -o perf.data -e 'exceptions:*,raw_syscalls:*' -c 1 strace -f -ttt -o strace.txt COMMAND
   perf script -i perf.data --show-mmap-events --show-task-events > perf.txt
+`;
+
+const MAPS = `
+A file may hold several moments, each behind a line that begins with # and has its time in seconds:
+  while sleep 1; do echo "# $(date +%s.%N)"; cat /proc/4242/smaps; done > series.txt
+Of a text of maps, memory that may be written to is taken for written to; smaps tells it.
 `;
 
 const RECORD_PERF = `
@@ -126,6 +132,16 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     .action(async (files: string[], options) => {
       const { importStraceCommand } = await import("../commands/import-strace.ts");
       await settle(importStraceCommand(files, options, out));
+    });
+  format("maps", "make a log from texts of /proc/PID/maps or smaps, one moment each")
+    .argument("<files...>", "the texts, in order; - is standard input")
+    .addOption(
+      new Option("--pid <n>", "the process, which maps does not name").argParser(positive).default(1),
+    )
+    .addHelpText("after", OVERWRITES + MAPS + example("import maps before.smaps after.smaps -o my.ptlog"))
+    .action(async (files: string[], options) => {
+      const { importMapsCommand } = await import("../commands/import-maps.ts");
+      await settle(importMapsCommand(files, options, out));
     });
   format("perf", "make a log from the text of perf script: system calls, page faults, tasks")
     .argument("<file>", "the text, also gzipped; - is standard input")
