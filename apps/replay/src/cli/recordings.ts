@@ -41,8 +41,13 @@ function addRecord(program: Command, out: Output, settle: Settle): void {
   program
     .command("record")
     .description("run a program under a recorder that is installed, and make a log of what it did")
-    .usage("[options] -- <command...>")
-    .argument("<command...>", "the program and its arguments")
+    .usage("[options] -- <command...> | [options] -p <pid>")
+    .argument("[command...]", "the program and its arguments")
+    .addOption(
+      new Option("-p, --pid <n>", "attach to this process instead, until Ctrl-C; may be repeated")
+        .argParser((text: string, pids: number[]) => [...pids, positive(text)])
+        .default([], "none"),
+    )
     .option(
       "-o, --output <log>",
       "the log to write; otherwise the program's name with .ptlog, in this folder",
@@ -62,7 +67,7 @@ function addRecord(program: Command, out: Output, settle: Settle): void {
 The program has the terminal; signals go to it, and its exit status is that of this command. Without --with it is
 recorded by strace, stopped only at calls that memory follows from, or by perf where there is no strace.
 Messages and the summary go to stderr; with --json the summary is on stdout, behind what the program printed.
-${example("record -- ls -l\nrecord -o build.ptlog -- make -j2\nrecord --with strace,perf --keep recordings -- python3 app.py")}`,
+${example("record -- ls -l\nrecord -o build.ptlog -- make -j2\nrecord -p 4242 -o server.ptlog\nrecord --with strace,perf --keep recordings -- python3 app.py")}`,
     )
     .action(async (command: string[], options) => {
       const { recordCommand } = await import("../commands/record.ts");

@@ -18,6 +18,8 @@ export interface RecordOptions extends CommonOptions {
   readonly output?: string;
   /** The recorders to be used; otherwise strace, or perf where there is no strace. */
   readonly with?: readonly ToolName[];
+  /** Processes that run already, in place of a program. */
+  readonly pid?: readonly number[];
   readonly stacks?: boolean;
   /** A folder for what the recorders write. */
   readonly keep?: string;
@@ -35,19 +37,18 @@ export async function recordCommand(
   const ready = prepare(command, options);
   if (!ready.ok) return ready;
   const { log, wish } = ready.value;
-  let used = false;
+  const source = command.length > 0 ? command : wish.pids.map((pid) => `-p ${pid}`);
+  let needed = options.keep !== undefined;
   try {
     const recorded = await recordingOf(wish);
     if (!recorded.ok) return recorded;
-    const imported = await importRecording(recorded.value, { ...options, output: log, command }, out);
-    if (!imported.ok) {
-      out.note(`what was recorded is in ${wish.folder}`);
-      return imported;
-    }
-    used = true;
-    return ok(exitStatus(recorded.value.end));
+    const imported = await importRecording(recorded.value, { ...options, output: log, command: source }, out);
+    if (imported.ok) return ok(exitStatus(recorded.value.end));
+    needed = true;
+    out.note(`what was recorded is in ${wish.folder}`);
+    return imported;
   } finally {
-    if (used && options.keep === undefined) rmSync(wish.folder, { recursive: true, force: true });
+    if (!needed) rmSync(wish.folder, { recursive: true, force: true });
   }
 }
 
@@ -59,19 +60,34 @@ interface Ready {
 /** Everything that can be wrong before the program runs. */
 function prepare(command: readonly string[], options: RecordOptions): Result<Ready, Problem> {
   const [program = ""] = command;
-  const found = checkProgram(program);
+  const { pid: pids = [] } = options;
+  const found = pids.length > 0 ? checkAttach(program, options.with) : checkProgram(program);
   if (found) return fail(found);
-  const tools = chooseTools(options.with);
+  const tools = chooseTools(pids.length > 0 ? ["strace"] : options.with);
   if (!tools.ok) return tools;
-  const target = logTarget(options.output ?? `${basename(program)}.ptlog`, []);
+  const name = program === "" ? `process-${pids.join("-")}` : basename(program);
+  const target = logTarget(options.output ?? `${name}.ptlog`, []);
   if (!target.ok) return target;
   const folder = folderFor(options.keep);
   if (!folder.ok) return folder;
   const { stacks = false } = options;
-  return ok({ log: target.value, wish: { command, tools: tools.value, stacks, folder: folder.value } });
+  return ok({ log: target.value, wish: { command, pids, tools: tools.value, stacks, folder: folder.value } });
+}
+
+function checkAttach(program: string, tools: readonly ToolName[] = []): Problem | undefined {
+  if (program !== "")
+    return {
+      what: "either a program is run or -p names what runs already",
+      where: program,
+      advice: "leave one of them out",
+    };
+  if (tools.every((tool) => tool === "strace")) return undefined;
+  return { what: "only strace attaches", where: "--with", advice: "leave it out with -p" };
 }
 
 function checkProgram(program: string): Problem | undefined {
+  if (program === "")
+    return { what: "there is no program to run", advice: "name one behind --, or processes with -p PID" };
   if (!program.includes("/"))
     return findOnPath(program, process.env.PATH)
       ? undefined
@@ -130,6 +146,7 @@ async function importRecording(recording: Recording, options: ImportOptions, out
 function importWith(recording: Recording, options: ImportOptions, out: Output) {
   if (recording.kind === "bpftrace") return importBpftraceCommand(recording.capture, options, out);
   if (recording.kind === "perf") return importPerfCommand(recording.faults, options, out);
-  const { trace, faults } = recording;
-  return importStraceCommand([trace], { ...options, ...(faults === undefined ? {} : { faults }) }, out);
+  const { trace, faults, attached } = recording;
+  const more = { ...(faults === undefined ? {} : { faults }), ...(attached && { attached }) };
+  return importStraceCommand([trace], { ...options, ...more }, out);
 }

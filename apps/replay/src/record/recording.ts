@@ -5,13 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ok, type Result } from "@pagetrail/core";
 import { type Problem, refused } from "../problem.ts";
+import { type Attached, attach } from "./attach.ts";
 import { firstChild, type ProgramEnd, runProgram } from "./run-program.ts";
 import { straceWords } from "./strace-words.ts";
 import type { ToolName } from "./tools.ts";
 
 /** What is to be recorded, with which tools, and where they lie. */
 export interface RecordWish {
+  /** The program and its arguments, or processes that run already. */
   readonly command: readonly string[];
+  readonly pids: readonly number[];
   readonly tools: ReadonlyMap<ToolName, string>;
   readonly stacks: boolean;
   /** Where the recorders write. */
@@ -20,7 +23,12 @@ export interface RecordWish {
 
 /** What was recorded: texts, as an import reads them. */
 export type Recording = { readonly end: ProgramEnd } & (
-  | { readonly kind: "strace"; readonly trace: string; readonly faults?: string }
+  | {
+      readonly kind: "strace";
+      readonly trace: string;
+      readonly faults?: string;
+      readonly attached?: Attached;
+    }
   | { readonly kind: "perf"; readonly faults: string }
   | { readonly kind: "bpftrace"; readonly capture: string }
 );
@@ -35,11 +43,19 @@ export async function recordingOf(wish: RecordWish): Promise<Result<Recording, P
   return withStrace(strace ?? "strace", wish);
 }
 
-async function withStrace(strace: string, { command, stacks, folder }: RecordWish) {
+async function withStrace(
+  strace: string,
+  { command, pids, stacks, folder }: RecordWish,
+): Promise<Result<Recording, Problem>> {
+  if (pids.length > 0) {
+    const attached = await attach(strace, pids, { folder, stacks });
+    if (!attached.ok) return attached;
+    return ok({ kind: "strace", trace: attached.value.trace, attached: attached.value, end: { status: 0 } });
+  }
   const trace = join(folder, "strace.txt");
   const words = straceWords({ trace, everything: false, stacks });
   const end = await runProgram([strace, "--seccomp-bpf", ...words, "--", ...command], firstChild);
-  return ok<Recording>({ kind: "strace", trace, end });
+  return ok({ kind: "strace", trace, end });
 }
 
 const CALLS_AND_FAULTS = "raw_syscalls:*,exceptions:*";

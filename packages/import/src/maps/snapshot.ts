@@ -3,12 +3,14 @@ import {
   type MmStruct,
   NO_FILE,
   PAGE_SIZE,
+  type Pid,
   type Request,
   VM,
   VM_MAY,
   type Vma,
   vpn,
 } from "@pagetrail/core";
+import type { ShownMemory, ShownTask } from "../sightings.ts";
 import type { ShownFile } from "../strace/text/index.ts";
 import type { MapsText, ShownVma } from "./maps-text.ts";
 
@@ -17,6 +19,20 @@ export interface ProcMemory extends MapsText {
   /** From /proc/PID/stat, which root may read: bytes. */
   readonly startBrk?: number;
   readonly startStack?: number;
+}
+
+/** A process that runs already, as /proc shows it. */
+export interface ShownProcess {
+  readonly pid: number;
+  readonly tasks: readonly { readonly tid: number; readonly comm: string }[];
+  readonly memory: ProcMemory;
+}
+
+/** The same as records of an import. */
+export function* processRecords({ pid, tasks, memory }: ShownProcess): Generator<ShownTask | ShownMemory> {
+  for (const { tid, comm } of [...tasks].sort((a, b) => Number(b.tid === pid) - Number(a.tid === pid)))
+    yield { kind: "task", tid, tgid: pid as Pid, comm, isWhole: true };
+  yield { kind: "snapshot", tid: pid, memory };
 }
 
 /**

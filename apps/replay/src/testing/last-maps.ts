@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { straceWords } from "../../apps/replay/src/record/strace-words.ts";
+import { straceWords } from "../record/strace-words.ts";
 
 /** exit_group of x86-64, as the first word of /proc/PID/syscall. */
 const EXIT_GROUP = "231 ";
