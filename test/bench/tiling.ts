@@ -42,6 +42,7 @@ function shiftRequest(r: Request, shift: Shift): Request {
     case "mmap":
     case "cached":
     case "reveal":
+    case "appears":
       return { ...r, file: file(r.file) };
     case "file":
       return { ...r, file: shiftFile(r.file, shift) };

@@ -72,7 +72,9 @@ function unknownWords(line: string, help: ReadonlyMap<string, string>): readonly
   const command = commandOf(line);
   const text = help.get(command) ?? "";
   if (!text.startsWith(`Usage: pagetrail ${command}`)) return [command];
-  const options = line.split(/\s+/).filter((word) => /^--?[a-z]/.test(word));
+  // What stands behind -- is another program's.
+  const [own = ""] = line.split(" -- ");
+  const options = own.split(/\s+/).filter((word) => /^--?[a-z]/.test(word));
   return options.filter((option) => !new RegExp(`(?:^|[\\s,])${option}(?:[\\s,=]|$)`, "m").test(text));
 }
 

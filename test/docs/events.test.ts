@@ -66,6 +66,8 @@ const CALLS: Readonly<Record<Call, true>> = {
   loaded: true,
   autoreap: true,
   reveal: true,
+  appears: true,
+  disappears: true,
   layout: true,
   file: true,
   access: true,

@@ -1,9 +1,9 @@
 import { Command, CommanderError, Option } from "commander";
 import { addChecks } from "./cli/checks.ts";
+import type { Settle } from "./cli/options.ts";
 import { addRecordings } from "./cli/recordings.ts";
 import { addSearches } from "./cli/searches.ts";
 import { addViews } from "./cli/views.ts";
-import type { Ending, ExitCode } from "./commands/command.ts";
 import { ClosedPipe, Interrupted, type Io } from "./io.ts";
 import { Output } from "./output.ts";
 import type { ColorChoice } from "./text/style.ts";
@@ -48,8 +48,8 @@ async function parse(argv: readonly string[], out: Output): Promise<number> {
 }
 
 /** Every command with its arguments; `end` learns how the one that ran ended. */
-function buildProgram(out: Output, end: (code: ExitCode | typeof USAGE) => void): Command {
-  const settle = async (ending: Ending): Promise<void> => {
+function buildProgram(out: Output, end: (code: number) => void): Command {
+  const settle: Settle = async (ending) => {
     const ended = await ending;
     if (!ended.ok) out.problem(ended.error);
     end(ended.ok ? ended.value : USAGE);

@@ -17,6 +17,20 @@ export class Output {
     this.#io = io;
   }
 
+  /** An output that puts data on stderr too: for what is said of a program whose data is on stdout. */
+  besides(): Output {
+    const { stderr, env } = this.#io;
+    const io = this.#io;
+    return new Output({
+      stdout: { isTTY: stderr.isTTY, write: (text) => stderr.write(text), writeBytes: () => undefined },
+      stderr,
+      env,
+      get interrupted() {
+        return io.interrupted;
+      },
+    });
+  }
+
   get style(): Style {
     return this.#style;
   }

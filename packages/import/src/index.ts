@@ -1,7 +1,9 @@
 export * from "./elf/elf.ts";
 export * from "./elf/find-program.ts";
 export * from "./elf/shebang.ts";
+export { MapsImporter, type MapsOwner } from "./maps/importer.ts";
 export { looksLikeMaps, type MapsText, parseMaps, type ShownVma } from "./maps/maps-text.ts";
+export type { ProcMemory, ShownProcess } from "./maps/snapshot.ts";
 export * from "./perf/index.ts";
 export type { Difference, RefcountSummary } from "./refcounts/findings.ts";
 export { importRefcounts } from "./refcounts/importer.ts";

@@ -1,8 +1,9 @@
 import type { AccessKind, Pid } from "@pagetrail/core";
+import type { ProcMemory } from "./maps/snapshot.ts";
 import type { ShownFile, StackFrame } from "./strace/text/index.ts";
 
 /** What a recording can show besides calls. */
-export type Sighting = Touch | ShownMapping | ShownTask;
+export type Sighting = Touch | ShownMapping | ShownTask | ShownMemory;
 
 /** A page fault in user memory. */
 export interface Touch {
@@ -41,10 +42,21 @@ export interface ShownMapping {
   readonly time?: number;
 }
 
+/** All of a process's mappings, as /proc shows them. */
+export interface ShownMemory {
+  readonly kind: "snapshot";
+  readonly tid: number;
+  readonly memory: ProcMemory;
+  /** Seconds. */
+  readonly time?: number;
+}
+
 /** A task from before the recording. */
 export interface ShownTask {
   readonly kind: "task";
   readonly tid: number;
   readonly tgid: Pid;
   readonly comm: string;
+  /** All of its mappings are told, too. */
+  readonly isWhole?: true;
 }

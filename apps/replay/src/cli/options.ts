@@ -1,8 +1,9 @@
+import type { Result } from "@pagetrail/core";
 import { Argument, InvalidArgumentError, Option } from "commander";
-import type { Ending } from "../commands/command.ts";
+import type { Problem } from "../problem.ts";
 
-/** Takes how a command ended. */
-export type Settle = (ending: Ending) => Promise<void>;
+/** Takes how a command ended: with an exit code, or a problem. */
+export type Settle = (ending: Promise<Result<number, Problem>>) => Promise<void>;
 
 export const POSITIONS = `
 POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),

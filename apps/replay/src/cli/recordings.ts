@@ -1,12 +1,18 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Output } from "../output.ts";
-import { example, json, KERNELS, OVERWRITES, type Settle } from "./options.ts";
+import { example, json, KERNELS, OVERWRITES, positive, type Settle } from "./options.ts";
 
 const FAULTS = `
 With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
 strace with -ttt or -r. Their clocks are compared by the calls that stand in both:
   perf record -o perf.data -e 'exceptions:*,raw_syscalls:*' -c 1 strace -f -ttt -o strace.txt COMMAND
   perf script -i perf.data --show-mmap-events --show-task-events > perf.txt
+`;
+
+const MAPS = `
+A file may hold several moments, each behind a line that begins with # and has its time in seconds:
+  while sleep 1; do echo "# $(date +%s.%N)"; cat /proc/4242/smaps; done > series.txt
+Of a text of maps, memory that may be written to is taken for written to; smaps tells it.
 `;
 
 const RECORD_PERF = `
@@ -17,8 +23,56 @@ Record with at least system calls, faults and tasks:
 
 /** What makes logs. */
 export function addRecordings(program: Command, out: Output, settle: Settle): void {
+  addRecord(program, out, settle);
   addImport(program, out, settle);
   addRun(program, out, settle);
+}
+
+const TOOLS = ["strace", "perf", "bpftrace"];
+
+function toolNames(text: string): string[] {
+  const names = text.split(",");
+  const strange = names.find((name) => !TOOLS.includes(name));
+  if (strange === undefined && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError(`It is one of ${TOOLS.join(", ")}, or strace,perf.`);
+}
+
+function addRecord(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("record")
+    .description("run a program under a recorder that is installed, and make a log of what it did")
+    .usage("[options] -- <command...> | [options] -p <pid>")
+    .argument("[command...]", "the program and its arguments")
+    .addOption(
+      new Option("-p, --pid <n>", "attach to this process instead, until Ctrl-C; may be repeated")
+        .argParser((text: string, pids: number[]) => [...pids, positive(text)])
+        .default([], "none"),
+    )
+    .option(
+      "-o, --output <log>",
+      "the log to write; otherwise the program's name with .ptlog, in this folder",
+    )
+    .addOption(
+      new Option(
+        "--with <tools>",
+        "strace (calls), perf (calls and page faults), strace,perf (both), or bpftrace (scheduling)",
+      ).argParser(toolNames),
+    )
+    .option("--stacks", "record the user stack of each call too, which takes longer")
+    .option("--keep <dir>", "keep there what the recorders write")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `
+The program has the terminal; signals go to it, and its exit status is that of this command. Without --with it is
+recorded by strace, stopped only at calls that memory follows from, or by perf where there is no strace.
+Messages and the summary go to stderr; with --json the summary is on stdout, behind what the program printed.
+${example("record -- ls -l\nrecord -o build.ptlog -- make -j2\nrecord -p 4242 -o server.ptlog\nrecord --with strace,perf --keep recordings -- python3 app.py")}`,
+    )
+    .action(async (command: string[], options) => {
+      const { recordCommand } = await import("../commands/record.ts");
+      await settle(recordCommand(command, options, out));
+    });
 }
 
 function addImport(program: Command, out: Output, settle: Settle): void {
@@ -83,6 +137,16 @@ function addImport(program: Command, out: Output, settle: Settle): void {
     .action(async (files: string[], options) => {
       const { importStraceCommand } = await import("../commands/import-strace.ts");
       await settle(importStraceCommand(files, options, out));
+    });
+  format("maps", "make a log from texts of /proc/PID/maps or smaps, one moment each")
+    .argument("<files...>", "the texts, in order; - is standard input")
+    .addOption(
+      new Option("--pid <n>", "the process, which maps does not name").argParser(positive).default(1),
+    )
+    .addHelpText("after", OVERWRITES + MAPS + example("import maps before.smaps after.smaps -o my.ptlog"))
+    .action(async (files: string[], options) => {
+      const { importMapsCommand } = await import("../commands/import-maps.ts");
+      await settle(importMapsCommand(files, options, out));
     });
   format("perf", "make a log from the text of perf script: system calls, page faults, tasks")
     .argument("<file>", "the text, also gzipped; - is standard input")

@@ -19,6 +19,8 @@ export interface ImportOptions extends CommonOptions {
   readonly sysroot?: string;
   readonly cwd?: string;
   readonly kernel?: ReleaseName;
+  /** What was recorded for this log alone, so that it names that and no recording. */
+  readonly command?: readonly string[];
 }
 
 /** The recordings of one run: what the log is made from. */
@@ -52,10 +54,11 @@ export async function importInto(
   if (!target.ok) return target;
   const system = systemOf(options.sysroot);
   if (!system.ok) return system;
+  const source = options.command === undefined ? { files: all } : { command: options.command };
   const sink = new LogSink(producer(), (header) =>
     FileLogWriter.create(
       target.value,
-      { ...header, source: { ...header.source, files: all } },
+      { ...header, source: { ...header.source, ...source } },
       {
         overwrite: true,
         sync: "end",

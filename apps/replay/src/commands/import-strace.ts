@@ -1,5 +1,10 @@
 import { ok, type Result } from "@pagetrail/core";
-import { FaultedStraceImporter, type ImportSummary, StraceImporter } from "@pagetrail/import";
+import {
+  FaultedStraceImporter,
+  type ImportSummary,
+  type ShownProcess,
+  StraceImporter,
+} from "@pagetrail/import";
 import type { Output } from "../output.ts";
 import { type Problem, problemOf, refused } from "../problem.ts";
 import { openInput, openPerf, type TraceInput } from "../trace-input.ts";
@@ -16,6 +21,8 @@ import {
 export interface StraceOptions extends ImportOptions {
   /** Text of perf script that has the page faults of the same run. */
   readonly faults?: string;
+  /** What /proc said of the processes that strace attached to, and when, in seconds. */
+  readonly attached?: { readonly before: readonly ShownProcess[]; readonly since: number };
 }
 
 /** Makes a log from the output of strace, if asked with the page faults that perf recorded beside it. */
@@ -35,7 +42,9 @@ export async function importStraceCommand(
   if (!input.ok) return input;
   const name = traces.join(", ");
   if (faults === undefined)
-    return importInto({ files: traces }, options, out, (into) => importCalls(into, input.value, name, out));
+    return importInto({ files: traces }, options, out, (into) =>
+      importCalls({ ...into, ...options.attached }, input.value, name, out),
+    );
   const second = await openPerf(faults);
   if (!second.ok) return second;
   return importInto({ files: traces, faults }, options, out, (into) =>
@@ -43,7 +52,9 @@ export async function importStraceCommand(
   );
 }
 
-function importCalls(into: ImportInto, input: TraceInput, name: string, out: Output) {
+type ImportCalls = ImportInto & Partial<NonNullable<StraceOptions["attached"]>>;
+
+function importCalls(into: ImportCalls, input: TraceInput, name: string, out: Output) {
   const { defaultTid } = input;
   const importer = new StraceImporter({ ...into, ...(defaultTid === undefined ? {} : { defaultTid }) });
   return importText(importer, into.sink, input, name, out);

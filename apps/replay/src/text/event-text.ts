@@ -141,6 +141,12 @@ export class EventText {
         const file = r.file === 0 ? "" : `, ${this.#file(r.file)}, ${page(r.pgoff)}`;
         return `${page(r.start)}, ${page(r.end)}, ${protText(r.prot)}${file}`;
       }
+      case "appears": {
+        const what = r.file === 0 ? (r.label ?? "") : `${this.#file(r.file)}, ${page(r.pgoff)}`;
+        return `${page(r.start)}, ${page(r.end)}, ${protText(r.flags & 7)}${what === "" ? "" : `, ${what}`}`;
+      }
+      case "disappears":
+        return `${page(r.start)}, ${page(r.end)}`;
       case "file":
         return `${r.file.id}, ${r.file.path}, ${r.file.kind}`;
       case "kill":

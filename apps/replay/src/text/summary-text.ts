@@ -15,7 +15,8 @@ export function* summaryLines(
 ): Generator<string> {
   const { lines, unreadable, events, processes, decided, predicted, divergences, notes } = summary;
   yield `${style.bold(log)}: ${counted(events, "event")} of ${counted(processes, "process", "processes")} from ${counted(lines, "line")}`;
-  yield `predicted ${count(predicted)} of ${counted(decided, "decided call")} right (${percent(predicted, decided)})`;
+  if (decided > 0)
+    yield `predicted ${count(predicted)} of ${counted(decided, "decided call")} right (${percent(predicted, decided)})`;
   if (summary.faults > 0) yield counted(summary.faults, "page fault");
   if (summary.pages) yield* pagesText(summary.pages);
   if (summary.clock) yield clockText(summary.clock);

@@ -1,10 +1,13 @@
 import { IA32, legacyBase, mmapBase } from "../arch/index.ts";
 import { type MmId, NO_FILE, type Pid } from "../base/index.ts";
 import {
+  accountedPages,
+  anonVmaPrepare,
   emptyMm,
   type MmEdit,
   type MmStruct,
   mergeNew,
+  munmapRange,
   PROT_RWX,
   VM,
   VM_MAY,
@@ -85,13 +88,40 @@ export function reveal(tx: Transaction, edit: MmEdit, r: Of<"reveal">): void {
   }
 }
 
+/**
+ * Puts a mapping where /proc shows one, as it shows it: it merges with nothing. The memory that it promises is
+ * taken for granted.
+ *
+ * @refuses EPERM, ENOMEM: what was known there cannot go, because it is sealed or may not be split
+ */
+export function appear(tx: Transaction, edit: MmEdit, r: Of<"appears">, recorded: Outcome): Outcome {
+  const gone = munmapRange(edit, r.start, r.end);
+  if (!gone.ok) return gone.error;
+  const file = isFileId(r.file) ? tx.peekFile(r.file) : undefined;
+  const special = Object.values(VM_OPS).find((ops) => "label" in ops && ops.label === r.label);
+  const ops = special ?? (file ? VM_OPS.file : VM_OPS.anon);
+  const id = file?.id ?? NO_FILE;
+  const vma = new Vma(r.start, r.end, r.flags, r.high, r.pgoff, id, ops, 0, 0);
+  edit.addVma(vma);
+  edit.env.commitment.committed += accountedPages([vma]);
+  if (r.written === 1) anonVmaPrepare(edit, vma);
+  return recorded;
+}
+
+/** Takes away what /proc no longer shows; refuses as `appear` does. */
+export function disappear(edit: MmEdit, r: Of<"disappears">, recorded: Outcome): Outcome {
+  const gone = munmapRange(edit, r.start, r.end);
+  return gone.ok ? recorded : gone.error;
+}
+
 /** Sets what a placement or a break shows of an address space that exec did not lay out in the recording. */
 export function learnLayout(edit: MmEdit, r: Of<"layout">): void {
   if (r.mmapBase > 0) edit.set("mmapBase", r.mmapBase);
   if (r.brk > 0) {
-    edit.set("startBrk", r.brk);
+    edit.set("startBrk", r.startBrk ?? r.brk);
     edit.set("brk", r.brk);
   }
+  if (r.startStack) edit.set("startStack", r.startStack);
 }
 
 /** Sets the personality and answers the old one; 0xffffffff only asks. */

@@ -68,6 +68,8 @@ const UNDECIDED: ReadonlySet<Call> = new Set<Call>([
   "autoreap",
   "adopt",
   "reveal",
+  "appears",
+  "disappears",
   "layout",
   "file",
   "coredump",

@@ -42,6 +42,8 @@ import {
 } from "../process/index.ts";
 import {
   adopt,
+  appear,
+  disappear,
   execNamed,
   learnLayout,
   renameFiles,
@@ -276,6 +278,10 @@ function executeProcess(
     case "reveal":
       if (task.mm !== 0) reveal(tx, tx.edit(tx.mm(task.mm), task), r);
       return recorded;
+    case "appears":
+      return task.mm === 0 ? recorded : appear(tx, tx.edit(tx.mm(task.mm), task), r, recorded);
+    case "disappears":
+      return task.mm === 0 ? recorded : disappear(tx.edit(tx.mm(task.mm), task), r, recorded);
     case "layout":
       if (task.mm !== 0) learnLayout(tx.edit(tx.mm(task.mm), task), r);
       return recorded;
@@ -322,6 +328,8 @@ type ProcessCall =
   | "loaded"
   | "autoreap"
   | "reveal"
+  | "appears"
+  | "disappears"
   | "layout"
   | "shmget"
   | "shmrm"

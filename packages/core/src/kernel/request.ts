@@ -217,12 +217,36 @@ export type Bookkeeping =
       readonly pgoff: number;
       readonly file: number;
     }
+  /** A mapping as /proc shows it, in place of whatever was known there. */
+  | {
+      readonly call: "appears";
+      readonly start: Vpn;
+      readonly end: Vpn;
+      /** vm_flags, bits 0-31 and 32-63. */
+      readonly flags: number;
+      readonly high: number;
+      readonly pgoff: number;
+      readonly file: number;
+      /** The name of what the kernel maps itself: [vdso]. */
+      readonly label?: string;
+      /** 1: the program has written to it, so that it has an anon_vma. */
+      readonly written?: number;
+    }
+  /** /proc no longer shows a mapping there. */
+  | { readonly call: "disappears"; readonly start: Vpn; readonly end: Vpn }
   /** The task runs a program of which only the name is known. */
   | { readonly call: "loaded"; readonly comm: string }
   /** Whether the process ignores SIGCHLD, so that its children leave no zombies: 1 or 0. */
   | { readonly call: "autoreap"; readonly on: number }
   /** Where things must lie in an address space from before the recording; 0 for what is not shown. */
-  | { readonly call: "layout"; readonly mmapBase: Vpn; readonly brk: number }
+  | {
+      readonly call: "layout";
+      readonly mmapBase: Vpn;
+      /** The break, and where the heap begins unless `startBrk` says that. */
+      readonly brk: number;
+      readonly startBrk?: number;
+      readonly startStack?: number;
+    }
   /** An open file description that mappings will name. */
   | { readonly call: "file"; readonly file: OpenFile }
   /** The task, which a signal kills, writes a core dump first. */

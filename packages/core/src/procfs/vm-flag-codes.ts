@@ -55,5 +55,10 @@ export const vmFlagCodes = (
     .join("");
 
 /** The lower word of vm_flags that a VmFlags line names. */
-export const vmFlagsOfCodes = (codes: string): number =>
-  codes.split(" ").reduce((flags, code) => flags | (LOW.find(([c]) => c === code)?.[1] ?? 0), 0);
+export const vmFlagsOfCodes = (codes: string): number => bitsOf(codes, LOW);
+
+/** The upper word. */
+export const vmFlagsHighOfCodes = (codes: string): number => bitsOf(codes, HIGH);
+
+const bitsOf = (codes: string, table: readonly (readonly [string, number])[]): number =>
+  codes.split(" ").reduce((bits, code) => bits | (table.find(([c]) => c === code)?.[1] ?? 0), 0);

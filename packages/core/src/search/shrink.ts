@@ -1,4 +1,4 @@
-import { BrokenInvariant, type MmId, PAGE_SIZE, type Pid } from "../base/index.ts";
+import { BrokenInvariant, type MmId, PAGE_SIZE, type PageRange, type Pid } from "../base/index.ts";
 import {
   advanceState,
   type Event,
@@ -11,7 +11,7 @@ import {
   sameOutcome,
   Transaction,
 } from "../kernel/index.ts";
-import { MAP, MREMAP, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
+import { MAP, MREMAP, PROT_RWX, VM, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
 import { CLONE, CLONE_OF, isLive } from "../process/index.ts";
 import { type Sequence, shrinkSequence, simplerRequests } from "./delta-debug.ts";
 import { holds } from "./evaluate.ts";
@@ -268,8 +268,19 @@ function plainRequests(r: Request): readonly Request[] {
     const { unfinished: _, ...finished } = r;
     return [finished];
   }
-  if (r.call !== "reveal") return [];
-  const [addr, length] = [r.start * PAGE_SIZE, (r.end - r.start) * PAGE_SIZE];
-  const flags = (r.flags & MAP.TYPE) | MAP.FIXED | MAP.ANONYMOUS;
-  return [{ call: "mmap", addr, length, prot: r.prot, flags, offset: 0, file: 0 }];
+  if (r.call === "disappears") return [{ call: "munmap", ...bytesOf(r) }];
+  if (r.call === "reveal") return [mapped(r, r.prot)];
+  return r.call === "appears" ? [mapped(r, r.flags & PROT_RWX)] : [];
 }
+
+/** Anonymous memory where a mapping was known to be. */
+function mapped(r: PageRange & { readonly flags: number }, prot: number): Request {
+  const type = (r.flags & VM.SHARED) !== 0 ? MAP.SHARED : MAP.PRIVATE;
+  const flags = type | MAP.FIXED | MAP.ANONYMOUS;
+  return { call: "mmap", ...bytesOf(r), prot, flags, offset: 0, file: 0 };
+}
+
+const bytesOf = ({ start, end }: PageRange) => ({
+  addr: start * PAGE_SIZE,
+  length: (end - start) * PAGE_SIZE,
+});

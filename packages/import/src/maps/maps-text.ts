@@ -9,6 +9,7 @@ import {
   Vma,
   type VmOps,
   type Vpn,
+  vmFlagsHighOfCodes,
   vmFlagsOfCodes,
 } from "@pagetrail/core";
 
@@ -18,6 +19,9 @@ export interface ShownVma {
   /** The line, as it stands in the text. */
   readonly line: string;
   readonly name: string;
+  /** As the text has them: `fe:00`, 4711; absent for what has no file. */
+  readonly device?: string;
+  readonly inode?: number;
   /** The lines of smaps below it that hold sizes, in kB, by their names; empty in maps. */
   readonly sizes: ReadonlyMap<string, number>;
 }
@@ -66,6 +70,9 @@ interface Draft {
   readonly start: number;
   readonly end: number;
   flags: number;
+  high: number;
+  readonly device?: string;
+  readonly inode?: number;
   readonly pgoff: number;
   readonly file: number;
   readonly ops: VmOps;
@@ -88,7 +95,8 @@ function mappingOf(parts: RegExpExecArray, line: string, files: Map<string, numb
   if (isFile) files.set(key, file);
   const pgoff = isFile ? page(offset) : start;
   return {
-    ...{ start, end, flags, pgoff, file, line, name },
+    ...{ start, end, flags, high: 0, pgoff, file, line, name },
+    ...(isFile && inode !== "0" ? { device: device ?? "", inode: Number(inode) } : {}),
     ops: special ?? (isFile ? VM_OPS.file : VM_OPS.anon),
     sizes: new Map(),
   };
@@ -99,11 +107,17 @@ function readDetail(line: string, mapping: Draft): boolean {
   const [, name, kb] = SIZE.exec(line) ?? [];
   if (name !== undefined) mapping.sizes.set(name, Number(kb));
   const [, codes] = FLAGS.exec(line) ?? [];
-  if (codes !== undefined) mapping.flags |= vmFlagsOfCodes(codes);
+  if (codes !== undefined) {
+    mapping.flags |= vmFlagsOfCodes(codes);
+    mapping.high |= vmFlagsHighOfCodes(codes);
+  }
   return name !== undefined || codes !== undefined || OTHER.test(line);
 }
 
-function finished({ start, end, flags, pgoff, file, ops, line, name, sizes }: Draft): ShownVma {
+function finished(draft: Draft): ShownVma {
+  const { start, end, flags, high, pgoff, file, ops, line, name, sizes, device, inode } = draft;
   const id = file === 0 ? NO_FILE : (file as FileId);
-  return { vma: new Vma(start as Vpn, end as Vpn, flags, 0, pgoff, id, ops, 0, 0), line, name, sizes };
+  const vma = new Vma(start as Vpn, end as Vpn, flags, high, pgoff, id, ops, 0, 0);
+  const identity = device === undefined || inode === undefined ? {} : { device, inode };
+  return { vma, line, name, ...identity, sizes };
 }

@@ -1,4 +1,5 @@
-import { RecordImporter, type RecordImportOptions } from "../record-importer.ts";
+import { processRecords, type ShownProcess } from "../maps/snapshot.ts";
+import { type Recorded, RecordImporter, type RecordImportOptions } from "../record-importer.ts";
 import type { ImportSummary } from "../sink.ts";
 import { Tally } from "../tally.ts";
 import { StraceReader, type StraceRecord } from "./text/index.ts";
@@ -9,9 +10,14 @@ export class StraceImporter {
   readonly #tally = new Tally();
   readonly #importer: RecordImporter;
 
-  constructor({ defaultTid, ...options }: ImportOptions) {
+  #before: readonly Recorded[];
+  readonly #since: number;
+
+  constructor({ defaultTid, before = [], since = Number.NEGATIVE_INFINITY, ...options }: ImportOptions) {
+    this.#since = since;
     this.#reader = new StraceReader(defaultTid === undefined ? {} : { defaultTid });
     this.#importer = new RecordImporter(options, this.#tally, { format: "strace" }, false);
+    this.#before = before.flatMap((one) => [...processRecords(one)]);
   }
 
   /** Why the trace as a whole cannot be modelled; undefined while it can. Nothing is imported after that. */
@@ -21,13 +27,21 @@ export class StraceImporter {
 
   /** @param chunk bytes of the trace, one character each */
   push(chunk: string): void {
-    this.#importer.push(this.#reader.push(chunk));
+    const records = this.#reader.push(chunk);
+    const later = records.filter((r) => r.kind !== "call" || (r.time ?? this.#since) >= this.#since);
+    this.#importer.push([...this.#takeBefore(), ...later]);
   }
 
   end(): ImportSummary {
-    this.#importer.push(lastRecords(this.#reader, this.#tally));
+    this.#importer.push([...this.#takeBefore(), ...lastRecords(this.#reader, this.#tally)]);
     this.#importer.end();
     return this.#tally.summary(this.#reader.lines);
+  }
+
+  #takeBefore(): readonly Recorded[] {
+    const before = this.#before;
+    this.#before = [];
+    return before;
   }
 }
 
@@ -41,4 +55,8 @@ export function lastRecords(reader: StraceReader, tally: Tally): readonly Strace
 export interface ImportOptions extends RecordImportOptions {
   /** The pid of lines that name none, as in the files of -ff. */
   readonly defaultTid?: number;
+  /** Processes that ran already when strace attached to them, as /proc showed them then. */
+  readonly before?: readonly ShownProcess[];
+  /** When that was, in seconds: what calls did before then it shows already. */
+  readonly since?: number;
 }

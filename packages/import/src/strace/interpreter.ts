@@ -11,9 +11,10 @@ import {
   vpn,
   wordHex,
 } from "@pagetrail/core";
+import { snapshotRequests } from "../maps/snapshot.ts";
 import type { Recorded } from "../record-importer.ts";
 import type { Origin, Session } from "../session.ts";
-import type { ShownMapping, ShownTask, Touch } from "../sightings.ts";
+import type { ShownMapping, ShownMemory, ShownTask, Touch } from "../sightings.ts";
 import type { SystemFiles } from "../sink.ts";
 import { stackText } from "../stack-text.ts";
 import type { Tally } from "../tally.ts";
@@ -128,6 +129,9 @@ export class Interpreter {
       case "task":
         this.#task(record);
         break;
+      case "snapshot":
+        this.#snapshot(record);
+        break;
       case "unreadable":
         this.tally.unreadable(record);
         break;
@@ -234,10 +238,10 @@ export class Interpreter {
   }
 
   /** A task from before the recording, with the process that it belongs to. */
-  #task({ tid, tgid, comm }: ShownTask): void {
+  #task({ tid, tgid, comm, isWhole }: ShownTask): void {
     if (this.knows(tid)) return;
     this.#learning.attach(tid);
-    this.#noteAttached();
+    if (!isWhole) this.#noteAttached();
     this.#adopt(tid, comm, tgid);
     if (tgid === tid) this.tally.process(tid);
   }
@@ -260,6 +264,15 @@ export class Interpreter {
       file: id,
     };
     this.session.emit(tid, found, { ret: 0 }, { assumed: ["mapping"] });
+  }
+
+  /** All mappings of a process at once. */
+  #snapshot({ tid, memory, time }: ShownMemory): void {
+    this.#ensureTask(tid);
+    const mm = mmOf(this.session.state, tid as Pid);
+    const requests = snapshotRequests(mm, memory, (file) => this.#files.shown(tid, file));
+    const when = time === undefined ? {} : { time };
+    for (const request of requests) this.session.emit(tid, request, { ret: 0 }, when);
   }
 
   #fork(call: StraceCall): void {
