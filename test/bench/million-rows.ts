@@ -3,6 +3,7 @@ import { advanceState, type Event, initialState, type KernelState, replayEvents 
 import { packLog } from "@pagetrail/store";
 import { childNumber } from "./child.ts";
 import { MILLION, Million, millionLog } from "./million.ts";
+import { recordedRows } from "./recorded-calls.ts";
 import type { Measure, Row } from "./row.ts";
 import { alternate, median } from "./timing.ts";
 
@@ -33,6 +34,7 @@ function* replayRows(): Iterable<Row> {
     bar: { atMost: 1 },
     note: `the ratio is of ${WANTED.toLocaleString("en")} events/s to the value; real events of tiled recordings`,
   };
+  yield* recordedRows();
 }
 
 /** Bytes an event that a packed log may take. */
@@ -108,7 +110,8 @@ function replayedSingly(origin: KernelState, events: readonly Event[]): void {
 export const MILLION_EVENTS: readonly Measure[] = [
   {
     name: "million-replay",
-    about: "bulk replay of a million real events, tiled from recordings",
+    about:
+      "bulk replay of a million real events, tiled from recordings, and real calls beside the live kernel",
     run: replayRows,
   },
   {
