@@ -35,15 +35,7 @@ export class GapTree<T extends Span> {
   static from<T extends Span>(sortedItems: readonly T[]): GapTree<T> {
     checkOrder(sortedItems, -Infinity, Infinity);
     const owner: Owner = {};
-    let nodes = evenRuns(sortedItems).map((run) => {
-      const leaf = GapNode.leaf<T>(owner);
-      leaf.spliceItems(0, 0, run);
-      return leaf;
-    });
-    for (let height = 1; nodes.length > 1; height++) {
-      nodes = evenRuns(nodes).map((run) => GapNode.branch(owner, run, height));
-    }
-    const tree = new GapTree<T>(nodes[0] ?? GapNode.leaf<T>(owner), sortedItems.length);
+    const tree = new GapTree<T>(built(sortedItems, owner), sortedItems.length);
     tree.#owner = owner;
     return tree;
   }
@@ -191,6 +183,10 @@ export class GapTree<T extends Span> {
   splice(removed: readonly T[], inserted: readonly T[]): void {
     const head = removed.length > 0 ? removed[0] : inserted[0];
     if (head === undefined) return;
+    if (removed.length === this.#size) {
+      this.#replaceAll(removed, inserted);
+      return;
+    }
     const at = head.start;
     const owner = this.#takeOwner();
     const leaf = this.#ownLeaf(at, owner);
@@ -260,6 +256,17 @@ export class GapTree<T extends Span> {
     return node;
   }
 
+  /** An address space is born, or ends, as a whole: cheaper to build than to edit. */
+  #replaceAll(removed: readonly T[], inserted: readonly T[]): void {
+    let known = 0;
+    visitBelow(this.#root, (item) => {
+      assert(item === removed[known++], UNKNOWN_ITEM);
+    });
+    checkOrder(inserted, -Infinity, Infinity);
+    this.#root = built(inserted, this.#takeOwner());
+    this.#size = inserted.length;
+  }
+
   /** For a run that crosses from one leaf into the next, or is longer than a leaf takes. */
   #spliceOneByOne(removed: readonly T[], inserted: readonly T[]): void {
     for (const item of removed) this.splice([item], []);
@@ -276,6 +283,19 @@ const UNKNOWN_ITEM = "the items to take out are in the tree, one after the other
  */
 export function diffTrees<T extends Span>(a: GapTree<T>, b: GapTree<T>, visit: DiffVisitor<T>): void {
   a.diff(b, visit);
+}
+
+/** The root of a new tree. */
+function built<T extends Span>(sortedItems: readonly T[], owner: Owner): GapNode<T> {
+  let nodes = evenRuns(sortedItems).map((run) => {
+    const leaf = GapNode.leaf<T>(owner);
+    leaf.spliceItems(0, 0, run);
+    return leaf;
+  });
+  for (let height = 1; nodes.length > 1; height++) {
+    nodes = evenRuns(nodes).map((run) => GapNode.branch(owner, run, height));
+  }
+  return nodes[0] ?? GapNode.leaf<T>(owner);
 }
 
 function visitBelow<T extends Span>(node: GapNode<T>, visit: (item: T) => void): void {
