@@ -2,6 +2,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { Ending, ExitCode } from "./commands/command.ts";
 import { ClosedPipe, Interrupted, type Io } from "./io.ts";
 import { Output } from "./output.ts";
+import { ProblemError } from "./problem.ts";
 import type { ColorChoice } from "./text/style.ts";
 import { version } from "./version.ts";
 
@@ -23,6 +24,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof ClosedPipe) return 0;
     if (error instanceof Interrupted) return INTERRUPTED;
+    if (error instanceof ProblemError) {
+      out.problem(error.problem);
+      return USAGE;
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     out.error(`pagetrail: this is a bug of pagetrail (${argv.join(" ")}): please report it\n${text}\n`);
     return USAGE;
@@ -90,6 +95,10 @@ Examples:
 const example = (text: string): string => `\nExamples:\n${text.replaceAll(/^(?=.)/gm, "  pagetrail ")}`;
 
 const at = (): Option => new Option("--at <pos>", "the moment: behind this event").default("end");
+const checkpointMemory = (): Option =>
+  new Option("--checkpoint-memory <mb>", "megabytes that states may take which are kept to seek from")
+    .argParser(positive)
+    .default(256);
 const json = (): Option => new Option("--json", "print one JSON document");
 const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
 
@@ -246,6 +255,7 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .description("print a process's /proc/PID/maps at a moment, byte for byte")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(pid())
     .option("--gaps", "show what is free between the mappings")
     .addOption(json())
@@ -264,6 +274,7 @@ function addReading(program: Command, out: Output, settle: Settle): void {
     .description("list the tasks of a moment and their address spaces")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("ps my.ptlog --at 50%"))
     .action(async (path: string, options) => {
@@ -280,6 +291,7 @@ function addOwnership(program: Command, out: Output, settle: Settle): void {
     .description("show who holds each address space at a moment, and since which event")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(new Option("--pid <n>", "only the address space of this process").argParser(natural))
     .addOption(json())
     .addHelpText("after", POSITIONS + example("refs my.ptlog --at line:120\nrefs my.ptlog --pid 4242"))
@@ -292,6 +304,7 @@ function addOwnership(program: Command, out: Output, settle: Settle): void {
     .description("show what each CPU runs at a moment, which address space it has loaded, and its TLB")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("cpus my.ptlog --at time:0.25"))
     .action(async (path: string, options) => {
@@ -308,6 +321,7 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
       .description(description)
       .addArgument(log())
       .addOption(at())
+      .addOption(checkpointMemory())
       .addOption(pid())
       .addOption(json())
       .addHelpText(
@@ -346,6 +360,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
       "ADDR for its page, a name for all of its mappings, ADDR..ADDR, or 2000-3000 of maps",
     )
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(pid())
     .option("--raw", "write the 8-byte entries of the range as the kernel's file has them")
     .addOption(json())
@@ -381,6 +396,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .argument("<addr>", "the address")
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(pid())
     .addOption(json())
     .addHelpText(
@@ -401,6 +417,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .addArgument(new Argument("[pfn]", "the frame's number, decimal or 0x and hex").argParser(frameNumber))
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("frames my.ptlog --at 50%\nframes my.ptlog 0xfffa"))
     .action(async (path: string, pfn: number | undefined, options) => {
@@ -416,6 +433,7 @@ function addKmap(program: Command, out: Output, settle: Settle): void {
     .description("show the kernel half of every address space: its regions, vmalloc areas and slots of kmap")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("kmap my.ptlog --at 50%"))
     .action(async (path: string, options) => {
@@ -468,6 +486,7 @@ function addSearches(program: Command, out: Output, settle: Settle): void {
     .option("--last", "only the last of them, searched for backward")
     .option("--all", "all of them, as without any option")
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -486,6 +505,7 @@ function addSearches(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .addArgument(expression())
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", EXPRESSIONS + example("bisect my.ptlog 'maps > 60'"))
     .action(async (path: string, text: string, options) => {
@@ -519,6 +539,7 @@ function addSearches(program: Command, out: Output, settle: Settle): void {
     .option("--csv", "print event,line,time,value")
     .option("--plot", "draw it")
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -576,6 +597,7 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
       "--steps",
       "print the steps from one moment to the other as JSON: all that differs, to be applied",
     )
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -594,6 +616,7 @@ function addChecks(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .argument("[addr]", "only what lies there: ADDR for its page, a name for its mappings, or ADDR..ADDR")
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(pid())
     .addOption(json())
     .addHelpText(

@@ -32,6 +32,7 @@ export class Timeline {
    * counted with those that are kept.
    */
   #trail: readonly KernelState[] = [];
+  #executed: number;
 
   /** @param events the whole log, in order; event n stands at index n - 1 behind `origin` */
   constructor(
@@ -43,6 +44,7 @@ export class Timeline {
     this.#checkpoints = new Checkpoints(origin, budget);
     this.#stride = stride;
     this.#stored = stored;
+    this.#executed = origin.seq;
   }
 
   get first(): number {
@@ -56,6 +58,11 @@ export class Timeline {
   /** All events; a source that reads them has to read all of them. */
   get events(): readonly Event[] {
     return this.#source instanceof EventList ? this.#source.events : this.between(this.first, this.last);
+  }
+
+  /** The last event that was executed so far, on whatever way. */
+  get executed(): number {
+    return this.#executed;
   }
 
   /** Which states are kept. */
@@ -89,6 +96,7 @@ export class Timeline {
       if (state.seq >= seq - this.#stride) held.push(state);
     }
     this.#trail = held;
+    this.#executed = Math.max(this.#executed, seq);
     return state;
   }
 
