@@ -4,6 +4,7 @@ import { type DiffVisitor, diffNodes } from "./gap-diff.ts";
 import { checkOrder, checkPlace, ownChild, settle, spliceLeaf } from "./gap-edit.ts";
 import { GapNode, MOST_SLOTS, type Owner, type Span } from "./gap-node.ts";
 import { highestGap, lowestGap } from "./gap-search.ts";
+import type { TreeNode } from "./tree-nodes.ts";
 
 /** How full a tree built at once leaves its nodes: room for the edits to come. */
 const BUILT_SLOTS = 36;
@@ -48,6 +49,11 @@ export class GapTree<T extends Span> {
   clone(): GapTree<T> {
     this.#owner = undefined;
     return new GapTree<T>(this.#root, this.#size);
+  }
+
+  /** The tree's nodes, for what goes by what two trees share. */
+  get nodes(): TreeNode<T> {
+    return new SpanNode(this.#root);
   }
 
   /** The item that contains `at`. */
@@ -313,4 +319,24 @@ function evenRuns<E>(list: readonly E[]): E[][] {
     runs.push(list.slice(from, Math.floor(((i + 1) * list.length) / count)));
   }
   return runs;
+}
+
+class SpanNode<T extends Span> implements TreeNode<T> {
+  constructor(readonly id: GapNode<T>) {}
+
+  get height(): number {
+    return this.id.height;
+  }
+
+  get keys(): readonly number[] {
+    return this.id.bounds;
+  }
+
+  get items(): readonly T[] {
+    return this.id.height === 0 ? (this.id.slots as readonly T[]) : [];
+  }
+
+  children(): readonly TreeNode<T>[] {
+    return (this.id.slots as readonly GapNode<T>[]).map((node) => new SpanNode(node));
+  }
 }
