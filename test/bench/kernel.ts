@@ -102,23 +102,31 @@ class Calls {
   }
 }
 
+/** Calls that model and kernel are to do: first what is made, then what is timed. */
+export interface CallMix {
+  readonly made: readonly Request[];
+  readonly count: number;
+  /** The call of index `i`, on what is mapped then. */
+  next(mm: MmStruct, i: number): Request;
+}
+
 /** The model where the kernel's process stands, and the events that both are to do. */
 function prepare(
   live: LiveKernel,
   child: Child,
-  vmas: number,
+  mixAbove: (top: number) => CallMix,
 ): { model: ModelRun; made: readonly Operation[]; events: readonly Event[] } {
   const [start] = live.execute([[]], child);
   if (!start) throw new Error("the program told nothing");
   const top = start.moments[0]?.vmas.find((v) => v.name === "[vvar]")?.start ?? 0;
+  const mix = mixAbove(top / PAGE_SIZE);
   const model = new ModelRun(live, start, child);
-  const made = setup(vmas).map((request) => ({ request }));
+  const made = mix.made.map((request) => ({ request }));
   model.step({ batch: made });
-  const calls = new Calls(vmas, top / PAGE_SIZE);
   const tx = new Transaction(model.state);
   const mm = tx.peekTask(model.tid)?.mm;
-  const events = Array.from({ length: CALLS }, (_, i): Event => {
-    const request = calls.next(tx.mm(mm as NonNullable<typeof mm>));
+  const events = Array.from({ length: mix.count }, (_, i): Event => {
+    const request = mix.next(tx.mm(mm as NonNullable<typeof mm>), i);
     const outcome = execute(tx, { tid: model.tid, request, outcome: { ret: 0 } });
     return { seq: model.state.seq + 1 + i, tid: model.tid, request, outcome };
   });
@@ -144,10 +152,19 @@ function kernelTime(
 const rangesOf = (vmas: Iterable<{ readonly start: number; readonly end: number }>): string =>
   [...vmas].map(({ start, end }) => `${start}-${end}`).join(" ");
 
-function kernelRow(live: LiveKernel, vmas: number): Row {
+/**
+ * Nanoseconds a call, of the model's bulk replay and of the kernel.
+ *
+ * @param mixAbove the calls, by the page at which the program's own mappings begin
+ */
+export function besideKernel(
+  live: LiveKernel,
+  mixAbove: (top: number) => CallMix,
+): { readonly ours: number; readonly kernel: number } {
   const [child] = CHILDREN;
-  if (!child || vmas > BATCH) throw new Error("nothing to measure");
-  const { model, made, events } = prepare(live, child, vmas);
+  if (!child) throw new Error("nothing to measure");
+  const { model, made, events } = prepare(live, child, mixAbove);
+  if (made.length > BATCH || events.length > BATCH) throw new Error("more calls than the program times");
   const replayed = replayEvents(model.state, events);
   const mm = mmOf(replayed.state, model.tid);
   const expected = rangesOf(
@@ -157,16 +174,23 @@ function kernelRow(live: LiveKernel, vmas: number): Row {
   let ours = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     const { ns, ranges } = kernelTime(live, child, made, events);
-    if (ranges !== expected)
-      throw new Error(`with ${vmas} VMAs model and kernel end with different mappings`);
+    if (ranges !== expected) throw new Error("model and kernel end with different mappings");
     kernel = Math.min(kernel, ns);
     ours = Math.min(ours, time(() => () => replayEvents(model.state, events), 1) * 1e6);
   }
+  return { ours: ours / events.length, kernel: kernel / events.length };
+}
+
+function kernelRow(live: LiveKernel, vmas: number): Row {
+  const { ours, kernel } = besideKernel(live, (top) => {
+    const calls = new Calls(vmas, top);
+    return { made: setup(vmas), count: CALLS, next: (mm) => calls.next(mm) };
+  });
   return {
     name: `kernel-${vmas}`,
-    value: ours / CALLS,
+    value: ours,
     unit: "ns/call",
-    baseline: { name: "live kernel", value: kernel / CALLS },
+    baseline: { name: "live kernel", value: kernel },
     ratio: ours / kernel,
     bar: { atMost: 1.5 },
   };

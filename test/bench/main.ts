@@ -10,6 +10,7 @@ import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
 import { SCHED } from "./sched.ts";
 import { SEARCH } from "./search.ts";
+import { TIMELINE } from "./timeline.ts";
 
 const MEASURES: readonly Measure[] = [
   ...REPLAY,
@@ -21,6 +22,7 @@ const MEASURES: readonly Measure[] = [
   ...MILLION_EVENTS,
   SEARCH,
   ...DIFF,
+  ...TIMELINE,
   ROOT_BYTES,
   GAP_SEARCH,
 ];

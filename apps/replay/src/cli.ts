@@ -6,6 +6,7 @@ import { addSearches } from "./cli/searches.ts";
 import { addViews } from "./cli/views.ts";
 import { ClosedPipe, Interrupted, type Io } from "./io.ts";
 import { Output } from "./output.ts";
+import { ProblemError } from "./problem.ts";
 import type { ColorChoice } from "./text/style.ts";
 import { version } from "./version.ts";
 
@@ -27,6 +28,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof ClosedPipe) return 0;
     if (error instanceof Interrupted) return INTERRUPTED;
+    if (error instanceof ProblemError) {
+      out.problem(error.problem);
+      return USAGE;
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     out.error(`pagetrail: this is a bug of pagetrail (${argv.join(" ")}): please report it\n${text}\n`);
     return USAGE;

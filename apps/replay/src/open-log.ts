@@ -14,8 +14,10 @@ import {
   Timeline,
 } from "@pagetrail/core";
 import { readLog } from "@pagetrail/store";
+import { KEPT_FROM, keepStates, openKept } from "./checkpoint-file.ts";
 import type { Output } from "./output.ts";
 import { type Problem, problemOf, refused } from "./problem.ts";
+import { listProcesses, type ProcessLife } from "./process-list.ts";
 import { count } from "./text/numbers.ts";
 
 /** A log in memory: what it says of itself, its events, and the states that they lead to. */
@@ -28,13 +30,50 @@ export interface LoadedLog {
   readonly timeline: Timeline;
   readonly seals: readonly Seal[];
   readonly finished: boolean;
+  /** Its processes, where they are kept beside it. */
+  readonly lives?: (() => readonly ProcessLife[] | undefined) | undefined;
+  /**
+   * The events behind which states are kept beside it, ascending. Then it was opened by these, and its events are
+   * read when they are asked for.
+   */
+  readonly kept?: readonly number[];
 }
+
+export interface OpenOptions {
+  /** A moment that is asked for: one by line or time is looked for among all events. */
+  readonly at?: string | undefined;
+  /** Megabytes that kept states may take. */
+  readonly checkpointMemory?: number | undefined;
+}
+
+const MEGABYTE = 2 ** 20;
+
+/** Opens a log to look at some moments of it: quickly where its states are kept beside it, else as `openLog` does. */
+export async function openAt(
+  path: string,
+  out: Output,
+  options: OpenOptions = {},
+): Promise<Result<LoadedLog, Problem>> {
+  const whole = path === "-" || (options.at !== undefined && isScanned(options.at));
+  const kept = whole ? undefined : openKept(path, budgetOf(options));
+  return kept ? ok(kept) : openLog(path, out, options);
+}
+
+/** Whether a position as the user wrote it is looked for among all events. */
+export const isScanned = (position: string): boolean => /^(line|time):/.test(position);
+
+const budgetOf = ({ checkpointMemory }: OpenOptions): number | undefined =>
+  checkpointMemory === undefined ? undefined : checkpointMemory * MEGABYTE;
 
 /**
  * Reads a log and checks its seals. A torn tail is dropped with a warning; refuses a damaged log, and
  * one that holds what this version cannot execute.
  */
-export async function openLog(path: string, out: Output): Promise<Result<LoadedLog, Problem>> {
+export async function openLog(
+  path: string,
+  out: Output,
+  options: OpenOptions = {},
+): Promise<Result<LoadedLog, Problem>> {
   const name = path === "-" ? "standard input" : path;
   // While standard input is waited for, nothing else runs: Ctrl-C has to keep its own meaning then.
   const progress = path === "-" ? undefined : out.progress(`reading ${name}`);
@@ -58,7 +97,7 @@ export async function openLog(path: string, out: Output): Promise<Result<LoadedL
     }
   }
   progress?.end();
-  const loaded = reading.loaded();
+  const loaded = reading.loaded(budgetOf(options));
   if (loaded.ok) warnOfTail(loaded.value, reading.end, out);
   return loaded;
 }
@@ -86,7 +125,7 @@ class LogReading {
     return undefined;
   }
 
-  loaded(): Result<LoadedLog, Problem> {
+  loaded(budget: number | undefined): Result<LoadedLog, Problem> {
     if (!this.#header || !this.end) return refused(this.#notUnderstood("it has no header", 1));
     const { header, version } = this.#header;
     if (header.parent) {
@@ -100,7 +139,7 @@ class LogReading {
       header,
       version,
       profile: profile.value,
-      timeline: new Timeline(initialState(profile.value), this.#events),
+      timeline: new Timeline(initialState(profile.value), this.#events, { budget }),
       seals: this.seals,
       finished: this.end.finished,
     });
@@ -124,9 +163,16 @@ function warnOfTail({ name }: LoadedLog, end: LogEnd | undefined, out: Output): 
     );
 }
 
-/** The state behind an event of the log; refuses a log that does not replay to there. */
-export function stateAt({ name, timeline }: LoadedLog, seq: number): Result<KernelState, Problem> {
-  return executed(name, () => timeline.stateAt(seq));
+/**
+ * The state behind an event of the log; refuses a log that does not replay to there. Where that took long, states are
+ * kept beside the log for the next time.
+ */
+export function stateAt(log: LoadedLog, seq: number): Result<KernelState, Problem> {
+  const { name, timeline } = log;
+  const state = executed(name, () => timeline.stateAt(seq));
+  if (state.ok && seq - (log.kept?.at(-1) ?? timeline.first) >= KEPT_FROM)
+    keepStates(log, log.lives?.() ?? listProcesses(timeline.events));
+  return state;
 }
 
 /** Runs what executes events of a log: where that breaks the model, the log is no recording of it. */

@@ -52,7 +52,7 @@ export function findMoment(text: string, timeline: Timeline): Result<Moment, str
 }
 
 function anchorSeq(anchor: Anchor, timeline: Timeline): Result<Moment, string> {
-  const { first, last, events } = timeline;
+  const { first, last } = timeline;
   switch (anchor.kind) {
     case "start":
       return ok({ seq: first });
@@ -63,9 +63,9 @@ function anchorSeq(anchor: Anchor, timeline: Timeline): Result<Moment, string> {
     case "percent":
       return ok({ seq: first + Math.round(((last - first) * anchor.value) / 100) });
     case "line":
-      return fromLine(events, anchor.value, first);
+      return fromLine(timeline.events, anchor.value, first);
     case "time":
-      return fromTime(events, anchor.value, first);
+      return fromTime(timeline.events, anchor.value, first);
   }
 }
 

@@ -8,6 +8,15 @@ export interface Problem {
   readonly advice: string;
 }
 
+/** A problem in the middle of work that has no result for it, as when a part of a log that is read late is damaged. */
+export class ProblemError extends Error {
+  override readonly name = "ProblemError";
+
+  constructor(readonly problem: Problem) {
+    super(explain(problem));
+  }
+}
+
 /** A failed result that carries a problem. */
 export const refused = (problem: Problem): { readonly ok: false; readonly error: Problem } => fail(problem);
 

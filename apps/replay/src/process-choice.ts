@@ -24,7 +24,7 @@ export function chooseProcess(
 }
 
 function chooseFirst(log: LoadedLog, state: KernelState): Result<ChosenProcess, Problem> {
-  const present = listProcesses(log.timeline.events)
+  const present = (log.lives?.() ?? listProcesses(log.timeline.events))
     .map(({ pid }) => state.tasks.get(pid as Pid))
     .filter((task) => task !== undefined);
   const task = present.find(({ mm }) => mm !== 0) ?? present[0];
@@ -44,7 +44,7 @@ function chosen(state: KernelState, task: Task, more: string): ChosenProcess {
 const SHOWN = 6;
 
 function absent(log: LoadedLog, state: KernelState, pid: number): Problem {
-  const lives = listProcesses(log.timeline.events);
+  const lives = log.lives?.() ?? listProcesses(log.timeline.events);
   const where = `${log.name}, event ${state.seq}`;
   const own = lives.filter((life) => life.pid === pid);
   const next = own.find((life) => life.first > state.seq);

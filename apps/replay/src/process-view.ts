@@ -8,7 +8,7 @@ import {
 } from "@pagetrail/core";
 import type { CommonOptions, Ending } from "./commands/command.ts";
 import { describeMoment, stateOf } from "./moment.ts";
-import { type LoadedLog, openLog } from "./open-log.ts";
+import { type LoadedLog, openAt } from "./open-log.ts";
 import type { Output } from "./output.ts";
 import { type Problem, refused } from "./problem.ts";
 import { type ChosenProcess, chooseProcess } from "./process-choice.ts";
@@ -40,7 +40,7 @@ export async function openProcess(
   options: ProcessViewOptions,
   out: Output,
 ): Promise<Result<ShownProcess, Problem>> {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

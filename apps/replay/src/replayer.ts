@@ -91,7 +91,7 @@ export class Replayer {
   #checkSeal(): Difference | undefined {
     const seal = this.#seals.get(this.#state.seq);
     if (!seal) return undefined;
-    const found = this.#digest.of(this.#state);
+    const found = this.#digest.like(seal.state, this.#state);
     if (found !== seal.state) return { kind: "state", seq: seal.seq, sealed: seal.state, found };
     this.#sealsChecked += 1;
     return undefined;

@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { errorCode } from "./io.ts";
 
 /** What is worked out from a log and kept beside it, in the file `LOG.KIND`. */
-export type SidecarKind = "blame" | "search";
+export type SidecarKind = "blame" | "search" | "checkpoints";
 
 /** Which spelling of its content a sidecar has, and up to which of the log's seals it tells. */
 export interface SidecarHead {

@@ -7,7 +7,7 @@ export type Settle = (ending: Promise<Result<number, Problem>>) => Promise<void>
 
 export const POSITIONS = `
 POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
-each also with +N or -N.`;
+each also with +N or -N. Beside a long LOG, LOG.checkpoints keeps states of it for the next time.`;
 
 /** The releases that core knows, written out so that --help need not load it. */
 export const KERNELS: readonly string[] = ["5.4", "6.1", "6.18"];
@@ -16,6 +16,10 @@ export const example = (text: string): string =>
   `\nExamples:\n${text.replaceAll(/^(?=.)/gm, "  pagetrail ")}`;
 
 export const at = (): Option => new Option("--at <pos>", "the moment: behind this event").default("end");
+export const checkpointMemory = (): Option =>
+  new Option("--checkpoint-memory <mb>", "megabytes that states may take which are kept to seek from")
+    .argParser(positive)
+    .default(256);
 export const json = (): Option => new Option("--json", "print one JSON document");
 export const log = (): Argument => new Argument("<log>", "a .ptlog, a .ptlog.gz, or - for standard input");
 

@@ -1,6 +1,17 @@
 import { Argument, type Command, Option } from "commander";
 import type { Output } from "../output.ts";
-import { ADDRESSES, at, example, json, log, natural, POSITIONS, pid, type Settle } from "./options.ts";
+import {
+  ADDRESSES,
+  at,
+  checkpointMemory,
+  example,
+  json,
+  log,
+  natural,
+  POSITIONS,
+  pid,
+  type Settle,
+} from "./options.ts";
 
 const EXPRESSIONS = `
 EXPR says what happens or how things are, for example:
@@ -33,6 +44,7 @@ function addLookups(program: Command, out: Output, settle: Settle): void {
     .option("--last", "only the last of them, searched for backward")
     .option("--all", "all of them, as without any option")
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -51,6 +63,7 @@ function addLookups(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .addArgument(expression())
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", EXPRESSIONS + example("bisect my.ptlog 'maps > 60'"))
     .action(async (path: string, text: string, options) => {
@@ -84,6 +97,7 @@ function addLookups(program: Command, out: Output, settle: Settle): void {
     .option("--csv", "print event,line,time,value")
     .option("--plot", "draw it")
     .addOption(whose())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -115,6 +129,7 @@ function addCauses(program: Command, out: Output, settle: Settle): void {
     .argument("[addr]", "only what lies there: ADDR for its page, a name for its mappings, or ADDR..ADDR")
     .addOption(at())
     .addOption(pid())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -147,6 +162,7 @@ function addCauses(program: Command, out: Output, settle: Settle): void {
       "--steps",
       "print the steps from one moment to the other as JSON: all that differs, to be applied",
     )
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",

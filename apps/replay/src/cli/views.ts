@@ -1,6 +1,17 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { Output } from "../output.ts";
-import { ADDRESSES, at, example, json, log, natural, POSITIONS, pid, type Settle } from "./options.ts";
+import {
+  ADDRESSES,
+  at,
+  checkpointMemory,
+  example,
+  json,
+  log,
+  natural,
+  POSITIONS,
+  pid,
+  type Settle,
+} from "./options.ts";
 
 /** What shows a moment of a log. */
 export function addViews(program: Command, out: Output, settle: Settle): void {
@@ -36,6 +47,7 @@ export function addViews(program: Command, out: Output, settle: Settle): void {
     .addOption(at())
     .addOption(pid())
     .option("--gaps", "show what is free between the mappings")
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -52,6 +64,7 @@ export function addViews(program: Command, out: Output, settle: Settle): void {
     .description("list the tasks of a moment and their address spaces")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("ps my.ptlog --at 50%"))
     .action(async (path: string, options) => {
@@ -69,6 +82,7 @@ function addOwnership(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .addOption(at())
     .addOption(new Option("--pid <n>", "only the address space of this process").argParser(natural))
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("refs my.ptlog --at line:120\nrefs my.ptlog --pid 4242"))
     .action(async (path: string, options) => {
@@ -80,6 +94,7 @@ function addOwnership(program: Command, out: Output, settle: Settle): void {
     .description("show what each CPU runs at a moment, which address space it has loaded, and its TLB")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("cpus my.ptlog --at time:0.25"))
     .action(async (path: string, options) => {
@@ -97,6 +112,7 @@ function addProcessViews(program: Command, out: Output, settle: Settle): void {
       .addArgument(log())
       .addOption(at())
       .addOption(pid())
+      .addOption(checkpointMemory())
       .addOption(json())
       .addHelpText(
         "after",
@@ -133,6 +149,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     .addOption(at())
     .addOption(pid())
     .option("--raw", "write the 8-byte entries of the range as the kernel's file has them")
+    .addOption(checkpointMemory())
     .addOption(json())
     .option("--jsonl", "print a JSON object a line")
     .addHelpText(
@@ -156,6 +173,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     .argument("<addr>", "the address")
     .addOption(at())
     .addOption(pid())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(
       "after",
@@ -175,6 +193,7 @@ function addPageViews(program: Command, out: Output, settle: Settle): void {
     .addArgument(log())
     .addArgument(new Argument("[pfn]", "the frame's number, decimal or 0x and hex").argParser(frameNumber))
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("frames my.ptlog --at 50%\nframes my.ptlog 0xfffa"))
     .action(async (path: string, pfn: number | undefined, options) => {
@@ -190,6 +209,7 @@ function addKmap(program: Command, out: Output, settle: Settle): void {
     .description("show the kernel half of every address space: its regions, vmalloc areas and slots of kmap")
     .addArgument(log())
     .addOption(at())
+    .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText("after", POSITIONS + example("kmap my.ptlog --at 50%"))
     .action(async (path: string, options) => {

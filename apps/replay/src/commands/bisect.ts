@@ -36,7 +36,7 @@ interface Side {
  * become true is looked through.
  */
 export async function bisectCommand(path: string, text: string, options: BisectOptions, out: Output): Ending {
-  const log = await openLog(path, out);
+  const log = await openLog(path, out, { checkpointMemory: options.checkpointMemory });
   if (!log.ok) return log;
   const expression = readExpression(text, log.value, options.pid);
   if (!expression.ok) return expression;

@@ -10,4 +10,6 @@ export type Ending = Promise<Result<ExitCode, Problem>>;
 /** What every command takes. */
 export interface CommonOptions {
   readonly json?: boolean;
+  /** Megabytes that states may take which are kept to seek from. */
+  readonly checkpointMemory?: number;
 }

@@ -9,7 +9,7 @@ import {
   tlbContext,
 } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { openLog } from "../open-log.ts";
+import { openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { table } from "../text/table.ts";
 import type { CommonOptions, Ending } from "./command.ts";
@@ -20,7 +20,7 @@ export interface CpusOptions extends CommonOptions {
 
 /** Shows what each CPU runs at one moment, whose page tables it has loaded, and what its TLB holds of them. */
 export async function cpusCommand(path: string, options: CpusOptions, out: Output): Ending {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { applySteps, decodeSteps, initialState, replayEvents, StateDigest } from "@pagetrail/core";
+import { applySteps, decodeSteps, FirstDigest, initialState, replayEvents } from "@pagetrail/core";
 import { expect, test } from "vitest";
 import { openLog } from "../open-log.ts";
 import { Output } from "../output.ts";
@@ -53,6 +53,6 @@ test("the steps that docs/DIFF.md shows lead from one moment to the other", asyn
   expect(origin.seq).toBe(initialState(log.value.profile).seq);
   const before = replayEvents(origin, events.slice(0, 5)).state;
   const after = replayEvents(before, events.slice(5, 6)).state;
-  const digest = new StateDigest((text) => text);
+  const digest = new FirstDigest((text) => text);
   expect(digest.of(applySteps(before, kept.value))).toBe(digest.of(after));
 });

@@ -1,6 +1,6 @@
 import { diffStates, encodeSteps, type KernelState, ok, type Result, SHOWN_STEPS } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { type LoadedLog, openLog } from "../open-log.ts";
+import { isScanned, type LoadedLog, openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { type Problem, refused } from "../problem.ts";
 import { chooseProcess } from "../process-choice.ts";
@@ -57,7 +57,7 @@ export async function diffCommand(
       : diffLogs(path, a, options, out);
   }
   if (a === undefined || b === undefined || options.pid.length > 1 || options.normalize) return EMPTY;
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, { ...options, at: [a, b].find(isScanned) });
   if (!log.ok) return log;
   const before = stateOf(log.value, a, out);
   if (!before.ok) return before;
@@ -96,10 +96,11 @@ function momentsOf(
   return ok([side(before), side(after)]);
 }
 
-async function diffProcesses(path: string, { at, pid, json, normalize }: DiffOptions, out: Output): Ending {
+async function diffProcesses(path: string, options: DiffOptions, out: Output): Ending {
+  const { at, pid, json, normalize } = options;
   const [a, b] = pid;
   if (at === undefined || a === undefined || b === undefined || pid.length > 2) return EMPTY;
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, at, out);
   if (!state.ok) return state;

@@ -13,7 +13,7 @@ import {
   tableIn,
 } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { type LoadedLog, openLog } from "../open-log.ts";
+import { type LoadedLog, openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { refused } from "../problem.ts";
 import { requirePages } from "../process-view.ts";
@@ -34,7 +34,7 @@ export async function framesCommand(
   options: FramesOptions,
   out: Output,
 ): Ending {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

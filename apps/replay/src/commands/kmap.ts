@@ -14,7 +14,7 @@ import {
   vmallocinfo,
 } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { openLog } from "../open-log.ts";
+import { openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { table } from "../text/table.ts";
 import type { CommonOptions, Ending } from "./command.ts";
@@ -25,7 +25,7 @@ export interface KmapOptions extends CommonOptions {
 
 /** Prints the kernel half of one moment, which all processes share. */
 export async function kmapCommand(path: string, options: KmapOptions, out: Output): Ending {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

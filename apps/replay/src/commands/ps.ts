@@ -1,6 +1,6 @@
 import { type KernelState, ok, pidOf, type Task } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { openLog } from "../open-log.ts";
+import { openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { count, kilobytes } from "../text/numbers.ts";
 import { table } from "../text/table.ts";
@@ -12,7 +12,7 @@ export interface PsOptions extends CommonOptions {
 
 /** Lists the tasks of one moment with their address spaces. */
 export async function psCommand(path: string, options: PsOptions, out: Output): Ending {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

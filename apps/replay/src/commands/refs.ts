@@ -1,6 +1,6 @@
 import { type Event, holderText, type KernelState, type MmStruct, ok, type Ref } from "@pagetrail/core";
 import { describeMoment, stateOf } from "../moment.ts";
-import { type LoadedLog, openLog } from "../open-log.ts";
+import { type LoadedLog, openAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { chooseProcess } from "../process-choice.ts";
 import { table } from "../text/table.ts";
@@ -13,7 +13,7 @@ export interface RefsOptions extends CommonOptions {
 
 /** Shows who holds each address space at one moment, and since which event. */
 export async function refsCommand(path: string, options: RefsOptions, out: Output): Ending {
-  const log = await openLog(path, out);
+  const log = await openAt(path, out, options);
   if (!log.ok) return log;
   const state = stateOf(log.value, options.at, out);
   if (!state.ok) return state;

@@ -26,7 +26,7 @@ export interface SeriesOptions extends CommonOptions {
 export async function seriesCommand(path: string, what: string, options: SeriesOptions, out: Output): Ending {
   if ([options.csv, options.plot, options.json].filter((one) => one === true).length > 1)
     return refused({ what: "--csv, --plot and --json exclude one another", advice: "use one of them" });
-  const log = await openLog(path, out);
+  const log = await openLog(path, out, { checkpointMemory: options.checkpointMemory });
   if (!log.ok) return log;
   const { timeline, name } = log.value;
   const sum = readSum(what, log.value, options.pid);

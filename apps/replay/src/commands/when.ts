@@ -23,7 +23,7 @@ export async function whenCommand(path: string, text: string, options: WhenOptio
   const asked = [options.first, options.last, options.all].filter((one) => one === true);
   if (asked.length > 1)
     return refused({ what: "--first, --last and --all exclude one another", advice: "use one of them" });
-  const log = await openLog(path, out);
+  const log = await openLog(path, out, { checkpointMemory: options.checkpointMemory });
   if (!log.ok) return log;
   const expression = readExpression(text, log.value, options.pid);
   if (!expression.ok) return expression;

@@ -9,11 +9,26 @@ export const WORD_SPAN = 1n << 64n;
 
 /** The exact 64-bit value of hex, decimal or negative text; undefined when it is none. */
 export function parseWord(text: string): Word | undefined {
+  const short = parseShortHex(text);
+  if (short !== undefined) return short;
   if (!/^(-?\d+|0x[0-9a-f]+)$/i.test(text)) return undefined;
   let n = BigInt(text);
   if (n < 0n) n += WORD_SPAN;
   if (n < 0n || n >= WORD_SPAN) return undefined;
   return shrink(n);
+}
+
+/** As a log spells nearly every word: `0x` and lower-case digits, here at most 13, which are below 2^52. */
+function parseShortHex(text: string): number | undefined {
+  if (text.length < 3 || text.length > 15 || !text.startsWith("0x")) return undefined;
+  let n = 0;
+  for (let i = 2; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 48 && code <= 57) n = n * 16 + (code - 48);
+    else if (code >= 97 && code <= 102) n = n * 16 + (code - 87);
+    else return undefined;
+  }
+  return n;
 }
 
 /** A number when it is exact in one. */

@@ -167,6 +167,24 @@ const OPTIONAL: ReadonlySet<string> = new Set([
 
 type Json = Readonly<Record<string, unknown>>;
 
+interface Member {
+  readonly name: string;
+  readonly form: Form;
+  readonly optional: boolean;
+}
+
+/** The same as lists, which are walked for every event. */
+const MEMBERS: ReadonlyMap<string, readonly Member[]> = new Map(
+  Object.entries(SHAPES).map(([call, shape]) => [
+    call,
+    Object.entries<Form>(shape).map(([name, form]) => ({
+      name,
+      form,
+      optional: OPTIONAL.has(`${call}.${name}`),
+    })),
+  ]),
+);
+
 function encodeMember(form: Form, value: unknown): unknown {
   switch (form) {
     case "word":
@@ -237,6 +255,9 @@ function encodeOutcome(o: Outcome): Json {
   return "gone" in o ? { gone: o.gone } : { signal: o.signal, code: o.code, at: wordHex(o.addr) };
 }
 
+/** How most calls end; the events of a log share it. */
+const RETURNED_ZERO: Outcome = { ret: 0 };
+
 function decodeOutcome(json: Json): Outcome | undefined {
   const { ret, errno, gone, signal, code, at } = json;
   if (typeof errno === "string") return { errno };
@@ -244,6 +265,7 @@ function decodeOutcome(json: Json): Outcome | undefined {
   const addr = typeof at === "string" ? parseWord(at) : undefined;
   if (typeof signal === "string" && typeof code === "string" && addr !== undefined)
     return { signal, code, addr };
+  if (ret === "0x0") return RETURNED_ZERO;
   const word = typeof ret === "string" ? parseWord(ret) : undefined;
   return word === undefined ? undefined : { ret: word };
 }
@@ -281,36 +303,37 @@ export function decodeEvent(json: Json): Result<Event, string> {
   const { seq, tid, call, model, ran, wrote, as, line, time, stack, assumed } = json;
   if (!Number.isSafeInteger(seq)) return fail("no seq");
   if (!Number.isSafeInteger(tid)) return fail("no tid");
-  if (typeof call !== "string" || !Object.hasOwn(SHAPES, call))
-    return fail(`unknown call ${JSON.stringify(call)}`);
-  const request = decodeRequest(call as Call, json);
+  const shape = typeof call === "string" ? MEMBERS.get(call) : undefined;
+  if (!shape) return fail(`unknown call ${JSON.stringify(call)}`);
+  const request = decodeRequest(call as Call, shape, json);
   if (!request.ok) return request;
   const outcome = decodeOutcome(json);
   if (!outcome) return fail("no outcome: ret, errno, gone or signal");
-  const divergence = isObject(model) ? decodeOutcome(model) : undefined;
-  return ok({
+  const event: { -readonly [K in keyof Event]: Event[K] } = {
     seq: seq as number,
     tid: tid as Pid,
     request: request.value,
     outcome,
-    ...(divergence ? { divergence } : {}),
-    ...(ran === true || ran === "loading" ? { ran } : {}),
-    ...(typeof wrote === "string" ? { wrote: Number(wrote) } : {}),
-    ...(typeof as === "string" ? { as } : {}),
-    ...(typeof line === "number" ? { line } : {}),
-    ...(typeof time === "number" ? { time } : {}),
-    ...(Array.isArray(stack) ? { stack: stack.filter((frame) => typeof frame === "string") } : {}),
-    ...(Array.isArray(assumed) ? { assumed: assumed.filter((a) => typeof a === "string") } : {}),
-  });
+  };
+  const divergence = isObject(model) ? decodeOutcome(model) : undefined;
+  if (divergence) event.divergence = divergence;
+  if (ran === true || ran === "loading") event.ran = ran;
+  if (typeof wrote === "string") event.wrote = Number(wrote);
+  if (typeof as === "string") event.as = as;
+  if (typeof line === "number") event.line = line;
+  if (typeof time === "number") event.time = time;
+  if (Array.isArray(stack)) event.stack = stack.filter((frame) => typeof frame === "string");
+  if (Array.isArray(assumed)) event.assumed = assumed.filter((a) => typeof a === "string");
+  return ok(event);
 }
 
-function decodeRequest(call: Call, json: Json): Result<Request, string> {
+function decodeRequest(call: Call, shape: readonly Member[], json: Json): Result<Request, string> {
   const request: Record<string, unknown> = { call };
-  const shape: Readonly<Record<string, Form>> = SHAPES[call];
-  for (const [name, form] of Object.entries(shape)) {
-    if (json[name] === undefined && OPTIONAL.has(`${call}.${name}`)) continue;
-    const value = decodeMember(form, json[name]);
-    if (value === undefined) return fail(`${call}: ${name} is ${JSON.stringify(json[name])}, not a ${form}`);
+  for (const { name, form, optional } of shape) {
+    const given = json[name];
+    if (given === undefined && optional) continue;
+    const value = decodeMember(form, given);
+    if (value === undefined) return fail(`${call}: ${name} is ${JSON.stringify(given)}, not a ${form}`);
     request[name] = value;
   }
   return ok(request as unknown as Request);

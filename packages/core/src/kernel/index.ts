@@ -7,6 +7,7 @@ export * from "./event.ts";
 export * from "./event-json.ts";
 export * from "./execute.ts";
 export * from "./explain.ts";
+export { FirstDigest, type Hash } from "./first-digest.ts";
 export { kernelHalf } from "./kspace.ts";
 export * from "./laws.ts";
 export type { MemoryState } from "./memory-state.ts";

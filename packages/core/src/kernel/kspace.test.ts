@@ -6,9 +6,9 @@ import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
-import { StateDigest } from "./digest.ts";
 import { type Event, isDecided } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
+import { FirstDigest } from "./first-digest.ts";
 import { kernelHalf } from "./kspace.ts";
 import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
@@ -16,7 +16,7 @@ import type { Request } from "./request.ts";
 import { initialState, type KernelState } from "./state.ts";
 import type { KernelStep } from "./step.ts";
 
-const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
+const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
 /** A 32-bit kernel with high memory, and one of 256 MiB, which has none. */
 const I386: Profile = { ...MACHINE, layout: "i386", sysctl: { ...MACHINE.sysctl, totalPages: 2 ** 20 } };

@@ -10,15 +10,15 @@ import { type Asking, askings, memoryRequests, schedulings } from "../testing/re
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
-import { StateDigest } from "./digest.ts";
 import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
+import { FirstDigest } from "./first-digest.ts";
 import { violations } from "./laws.ts";
 import { type Outcome, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
 
-const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
+const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
 /** A state without what only numbers things: the names that later files and anon_vmas will get. */
 const shape = (state: KernelState): string =>

@@ -296,6 +296,7 @@ export type Outcome =
   | { readonly signal: string; readonly code: string; readonly addr: Word };
 
 export const sameOutcome = (a: Outcome, b: Outcome): boolean => {
+  if (a === b) return true;
   if ("ret" in a) return "ret" in b && a.ret === b.ret;
   if ("errno" in a) return "errno" in b && a.errno === b.errno;
   if ("gone" in a) return "gone" in b && a.gone === b.gone;

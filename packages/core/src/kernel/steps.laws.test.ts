@@ -10,14 +10,14 @@ import { advanceState } from "./advance.ts";
 import { applySteps, invertSteps } from "./apply-steps.ts";
 import { composeSteps } from "./compose-steps.ts";
 import { diffStates } from "./diff-states.ts";
-import { StateDigest } from "./digest.ts";
+import { FirstDigest } from "./first-digest.ts";
 import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
 
-const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
+const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
 /** Everything that the journals of a run of events heard, one behind the other. */
 function journalOf(told: ReturnType<typeof history>): readonly KernelStep[] {

@@ -60,6 +60,7 @@ import {
   type SpaceStep,
   type TlbStep,
 } from "./step.ts";
+import { TaskEnv } from "./task-env.ts";
 import { TlbDraft, type TlbState } from "./tlb-state.ts";
 
 const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
@@ -105,8 +106,8 @@ export class Transaction implements World {
   private tlbDraft: TlbDraft | undefined;
   private restoredTlb: TlbState | undefined;
   private kspaceDraft: KspaceDraft | undefined;
-  /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
-  private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
+  /** The edits that were handed out, each until its task comes, goes or changes, or any group does. */
+  private readonly edits = new Map<Pid, { readonly task: Task; readonly edit: MmEdit }>();
   private readonly counters: { nextMm: number; nextAnonVma: number; nextFile: number };
 
   constructor(
@@ -197,7 +198,7 @@ export class Transaction implements World {
   }
 
   task(pid: Pid): TaskDraft {
-    this.lastEdit = undefined;
+    this.edits.delete(pid);
     const mine = this.checkedOut.tasks.get(pid);
     if (mine) return mine;
     const record = this.tables.tasks.get(pid);
@@ -226,7 +227,7 @@ export class Transaction implements World {
 
   addTask(task: Task): void {
     this.settleFaults();
-    this.lastEdit = undefined;
+    this.edits.delete(task.pid);
     const copy = { ...task };
     this.index(task.pid, copy);
     this.checkedOut.tasks.set(task.pid, copy);
@@ -235,7 +236,7 @@ export class Transaction implements World {
 
   removeTask(pid: Pid): void {
     this.settleFaults();
-    this.lastEdit = undefined;
+    this.edits.delete(pid);
     this.index(pid, undefined);
     this.checkedOut.tasks.delete(pid);
     this.own("tasks").delete(pid);
@@ -355,7 +356,7 @@ export class Transaction implements World {
   }
 
   group(tgid: Pid): ThreadGroupDraft {
-    this.lastEdit = undefined;
+    this.edits.clear();
     const mine = this.checkedOut.groups.get(tgid);
     if (mine) return mine;
     const record = this.tables.groups.get(tgid);
@@ -367,14 +368,14 @@ export class Transaction implements World {
   }
 
   addGroup(group: ThreadGroup): void {
-    this.lastEdit = undefined;
+    this.edits.clear();
     const copy = { ...group };
     this.checkedOut.groups.set(group.tgid, copy);
     this.own("groups").set(group.tgid, copy);
   }
 
   removeGroup(tgid: Pid): void {
-    this.lastEdit = undefined;
+    this.edits.clear();
     this.checkedOut.groups.delete(tgid);
     this.own("groups").delete(tgid);
   }
@@ -478,15 +479,15 @@ export class Transaction implements World {
 
   /** The address space of a task, checked out for its own calls; undefined when it has none. */
   editOf(tid: Pid): MmEdit | undefined {
-    const last = this.lastEdit;
-    if (last?.task.pid === tid && last.task.mm === last.edit.mm.id) return last.edit;
+    const known = this.edits.get(tid);
+    if (known && known.task.mm === known.edit.mm.id) return known.edit;
     const task = this.peekTask(tid);
     return task && task.mm !== NO_MM ? this.edit(this.mm(task.mm), task) : undefined;
   }
 
   edit(mm: MmDraft, task: Task): MmEdit {
     const edit = new MmEdit(mm, this.env(task, mm), this.journal);
-    this.lastEdit = { task, edit };
+    this.edits.set(task.pid, { task, edit });
     return edit;
   }
 
@@ -545,7 +546,7 @@ export class Transaction implements World {
   }
 
   /** `count` more VMAs map the file; at none it is forgotten, as the last fput does. */
-  private fileMapped(id: FileId, count: number): void {
+  fileMapped(id: FileId, count: number): void {
     const record = this.file(id);
     record.mappings += count;
     if (record.mappings > 0) return;
@@ -623,7 +624,7 @@ export class Transaction implements World {
     return env as MmEnv;
   }
 
-  private fileOf(id: FileId): OpenFile {
+  fileOf(id: FileId): OpenFile {
     const file = this.peekFile(id);
     assert(file, `file ${id}`);
     return file;
@@ -652,20 +653,11 @@ export class Transaction implements World {
   private env(task: Task, { pages }: MmStruct): MmEnv {
     const group = this.tables.groups.get(task.tgid);
     assert(group, `thread group ${task.tgid}`);
-    return {
-      limits: group.limits,
-      capabilities: group.capabilities,
-      personality: task.personality,
-      traits: this.traits,
-      sysctl: this.sysctl,
-      commitment: this.commitment,
-      memory: pages && this.memory,
-      trace: this.trace,
-      file: (id) => this.fileOf(id),
-      makeFile: (file) => this.makeFile(file),
-      fileMapped: (id, count) => this.fileMapped(id, count),
-      nextAnonVma: () => this.counters.nextAnonVma++,
-    };
+    return new TaskEnv(this, task, group, pages && this.memory);
+  }
+
+  nextAnonVma(): number {
+    return this.counters.nextAnonVma++;
   }
 
   /** The table, this transaction's own copy of it from the first write on. */

@@ -1,6 +1,12 @@
 import type { PagingMode } from "../arch/index.ts";
 import { PageTable, type TableFrames } from "../paging/index.ts";
 
+/** The counters of an address space's pages. */
+export type MmPageCounters = Pick<
+  MmPages,
+  "rssFile" | "rssAnon" | "rssShmem" | "swapEnts" | "hugetlb" | "hiwaterRss"
+>;
+
 /**
  * What an address space has below its VMAs: page tables, and the counters of the pages in them, in pages.
  * A committed one is never changed; `clone` gives a transaction one of its own.
@@ -21,6 +27,11 @@ export class MmPages {
   /** No page yet. */
   static create(mode: PagingMode, frames: TableFrames): MmPages {
     return new MmPages(PageTable.create(mode, frames));
+  }
+
+  /** Page tables and counters that another one had. */
+  static restore(table: PageTable, counters: MmPageCounters): MmPages {
+    return Object.assign(new MmPages(table), counters);
   }
 
   clone(): MmPages {

@@ -29,8 +29,24 @@ export class PageCache {
     return new PageCache(Table.empty(), 0, 0);
   }
 
+  /** A cache with the records of another one. */
+  static restore(runs: Table<number, Uint32Array>): PageCache {
+    let [count, swapped] = [0, 0];
+    for (const words of runs.values())
+      for (const word of words) {
+        if (word >= IN_SWAP) swapped++;
+        else if (word !== 0) count++;
+      }
+    return new PageCache(runs, count, swapped);
+  }
+
   clone(): PageCache {
     return new PageCache(this.#runs.clone(), this.#count, this.#swapped);
+  }
+
+  /** The records themselves, for a digest or a comparison. */
+  get runs(): Table<number, Uint32Array> {
+    return this.#runs;
   }
 
   /** nrpages: how many pages are cached. */

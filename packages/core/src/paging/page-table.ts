@@ -70,6 +70,11 @@ export class PageTable {
     return new PageTable(mode, root, 0);
   }
 
+  /** A tree of tables that another one had. */
+  static restore(mode: PagingMode, root: TablePage, counted: number): PageTable {
+    return new PageTable(mode, root, counted);
+  }
+
   /** A second tree with the same entries. From here on neither sees the other's changes. */
   clone(): PageTable {
     this.#owner = undefined;

@@ -75,6 +75,16 @@ export class Tlb {
     return new Tlb(shape, sets, 0, 0, typeof replacement === "object" ? seedOf(replacement.seed) : 0);
   }
 
+  /** A cache that holds what another one's `sets` told, and draws what that one would have drawn. */
+  static restore(shape: TlbShape, sets: readonly (readonly TlbEntry[])[], random: number): Tlb {
+    const entries = sets.flat();
+    const large = entries.filter(({ pages }) => pages > 1).length;
+    const held = sets.map(
+      (ways): TlbSet => (ways.length === 0 ? EMPTY : { owner: undefined, ways: [...ways] }),
+    );
+    return new Tlb(shape, held, entries.length, large, random);
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -153,6 +163,15 @@ export class Tlb {
 
   flushAll(): number {
     return this.#dropAll(() => true);
+  }
+
+  /** The entries of each set, the next to be replaced first; and the state of what draws. */
+  get sets(): readonly (readonly TlbEntry[])[] {
+    return this.#sets.map(({ ways }) => ways);
+  }
+
+  get random(): number {
+    return this.#random;
   }
 
   /** Every entry, set by set, in the order in which a set would replace them. */

@@ -52,6 +52,11 @@ export class PhysMemory {
     return memory;
   }
 
+  /** Memory with what another one had. */
+  static restore(frames: WordTable, zones: readonly Zone[], contents: Table<number, Uint8Array>): PhysMemory {
+    return new PhysMemory(frames, zones, contents);
+  }
+
   clone(): PhysMemory {
     return new PhysMemory(this.#frames.clone(), this.#zones.map(copyZone), this.#contents.clone());
   }

@@ -33,6 +33,16 @@ export class SwapArea {
     return new SwapArea(size, WordTable.empty(2), Table.empty(), 0, 1);
   }
 
+  /** An area with what another one had: its size, slots, contents, how many are used, and where it searches next. */
+  static restore(
+    size: number,
+    slots: WordTable,
+    contents: Table<number, Uint8Array>,
+    { used, next }: { readonly used: number; readonly next: number },
+  ): SwapArea {
+    return new SwapArea(size, slots, contents, used, next);
+  }
+
   clone(): SwapArea {
     return new SwapArea(this.size, this.#slots.clone(), this.#contents.clone(), this.#used, this.#next);
   }
@@ -40,6 +50,11 @@ export class SwapArea {
   /** Slots in use. */
   get used(): number {
     return this.#used;
+  }
+
+  /** Where the search for a free slot goes on. */
+  get next(): number {
+    return this.#next;
   }
 
   get slots(): WordTable {

@@ -55,9 +55,18 @@ describe("a gap tree", () => {
   test("takes one splice that empties it and fills it anew", () => {
     const [before, after] = [row(700, 2, 10), row(900, 3, 5)];
     const tree = GapTree.from(before);
+    const kept = tree.clone();
+    expect(() => tree.splice([...before.slice(1), named(9000, 9001)], after)).toThrow("one after the other");
     tree.splice(before, after);
     expect(tree.toArray()).toEqual(after);
     expect(tree.check()).toEqual([]);
+    tree.splice(after, []);
+    expect([tree.size, ...tree.check()]).toEqual([0]);
+    tree.splice([], before);
+    expect(tree.toArray()).toEqual(before);
+    expect(tree.check()).toEqual([]);
+    expect(kept.toArray()).toEqual(before);
+    expect(kept.check()).toEqual([]);
   });
 
   test("refuses an item that overlaps a neighbour, in the same leaf or the next, and stays as it was", () => {

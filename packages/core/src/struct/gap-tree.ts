@@ -4,6 +4,7 @@ import { type DiffVisitor, diffNodes } from "./gap-diff.ts";
 import { checkOrder, checkPlace, ownChild, settle, spliceLeaf } from "./gap-edit.ts";
 import { GapNode, MOST_SLOTS, type Owner, type Span } from "./gap-node.ts";
 import { highestGap, lowestGap } from "./gap-search.ts";
+import type { TreeNode } from "./tree-nodes.ts";
 
 /** How full a tree built at once leaves its nodes: room for the edits to come. */
 const BUILT_SLOTS = 36;
@@ -35,15 +36,7 @@ export class GapTree<T extends Span> {
   static from<T extends Span>(sortedItems: readonly T[]): GapTree<T> {
     checkOrder(sortedItems, -Infinity, Infinity);
     const owner: Owner = {};
-    let nodes = evenRuns(sortedItems).map((run) => {
-      const leaf = GapNode.leaf<T>(owner);
-      leaf.spliceItems(0, 0, run);
-      return leaf;
-    });
-    for (let height = 1; nodes.length > 1; height++) {
-      nodes = evenRuns(nodes).map((run) => GapNode.branch(owner, run, height));
-    }
-    const tree = new GapTree<T>(nodes[0] ?? GapNode.leaf<T>(owner), sortedItems.length);
+    const tree = new GapTree<T>(built(sortedItems, owner), sortedItems.length);
     tree.#owner = owner;
     return tree;
   }
@@ -56,6 +49,11 @@ export class GapTree<T extends Span> {
   clone(): GapTree<T> {
     this.#owner = undefined;
     return new GapTree<T>(this.#root, this.#size);
+  }
+
+  /** The tree's nodes, for what goes by what two trees share. */
+  get nodes(): TreeNode<T> {
+    return new SpanNode(this.#root);
   }
 
   /** The item that contains `at`. */
@@ -191,6 +189,10 @@ export class GapTree<T extends Span> {
   splice(removed: readonly T[], inserted: readonly T[]): void {
     const head = removed.length > 0 ? removed[0] : inserted[0];
     if (head === undefined) return;
+    if (removed.length === this.#size) {
+      this.#replaceAll(removed, inserted);
+      return;
+    }
     const at = head.start;
     const owner = this.#takeOwner();
     const leaf = this.#ownLeaf(at, owner);
@@ -260,6 +262,17 @@ export class GapTree<T extends Span> {
     return node;
   }
 
+  /** An address space is born, or ends, as a whole: cheaper to build than to edit. */
+  #replaceAll(removed: readonly T[], inserted: readonly T[]): void {
+    let known = 0;
+    visitBelow(this.#root, (item) => {
+      assert(item === removed[known++], UNKNOWN_ITEM);
+    });
+    checkOrder(inserted, -Infinity, Infinity);
+    this.#root = built(inserted, this.#takeOwner());
+    this.#size = inserted.length;
+  }
+
   /** For a run that crosses from one leaf into the next, or is longer than a leaf takes. */
   #spliceOneByOne(removed: readonly T[], inserted: readonly T[]): void {
     for (const item of removed) this.splice([item], []);
@@ -278,6 +291,19 @@ export function diffTrees<T extends Span>(a: GapTree<T>, b: GapTree<T>, visit: D
   a.diff(b, visit);
 }
 
+/** The root of a new tree. */
+function built<T extends Span>(sortedItems: readonly T[], owner: Owner): GapNode<T> {
+  let nodes = evenRuns(sortedItems).map((run) => {
+    const leaf = GapNode.leaf<T>(owner);
+    leaf.spliceItems(0, 0, run);
+    return leaf;
+  });
+  for (let height = 1; nodes.length > 1; height++) {
+    nodes = evenRuns(nodes).map((run) => GapNode.branch(owner, run, height));
+  }
+  return nodes[0] ?? GapNode.leaf<T>(owner);
+}
+
 function visitBelow<T extends Span>(node: GapNode<T>, visit: (item: T) => void): void {
   const count = node.slots.length;
   if (node.height === 0) for (let i = 0; i < count; i++) visit(node.item(i));
@@ -293,4 +319,24 @@ function evenRuns<E>(list: readonly E[]): E[][] {
     runs.push(list.slice(from, Math.floor(((i + 1) * list.length) / count)));
   }
   return runs;
+}
+
+class SpanNode<T extends Span> implements TreeNode<T> {
+  constructor(readonly id: GapNode<T>) {}
+
+  get height(): number {
+    return this.id.height;
+  }
+
+  get keys(): readonly number[] {
+    return this.id.bounds;
+  }
+
+  get items(): readonly T[] {
+    return this.id.height === 0 ? (this.id.slots as readonly T[]) : [];
+  }
+
+  children(): readonly TreeNode<T>[] {
+    return (this.id.slots as readonly GapNode<T>[]).map((node) => new SpanNode(node));
+  }
 }

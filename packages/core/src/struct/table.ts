@@ -1,4 +1,5 @@
 import { BTreeEx } from "sorted-btree/extended/index.js";
+import type { TreeNode } from "./tree-nodes.ts";
 
 /** Learns of one difference: `before` alone is a record taken away, `after` alone one added, both an exchange. */
 export type TableVisitor<K, V> = (key: K, before: V | undefined, after: V | undefined) => void;
@@ -16,6 +17,12 @@ export class Table<K extends number, V> {
 
   static empty<K extends number, V>(): Table<K, V> {
     return new Table<K, V>(new BTreeEx<K, V>(undefined, ascending));
+  }
+
+  static from<K extends number, V>(entries: Iterable<readonly [K, V]>): Table<K, V> {
+    const table = Table.empty<K, V>();
+    for (const [key, value] of entries) table.set(key, value);
+    return table;
   }
 
   get size(): number {
@@ -42,6 +49,11 @@ export class Table<K extends number, V> {
   /** Takes a record out, and says whether there was one. */
   delete(key: K): boolean {
     return this.#tree.delete(key);
+  }
+
+  /** The tree's nodes, for what goes by what two tables share. */
+  get nodes(): TreeNode<V> {
+    return new TableNode<V>((this.#tree as unknown as { readonly _root: LibraryNode<V> })._root);
   }
 
   /** The lowest key. */
@@ -92,6 +104,44 @@ export class Table<K extends number, V> {
     // The library finds a record that is gone and one that was exchanged in either order.
     found.sort(([a], [b]) => ascending(a, b));
     for (const [key, before, after] of found) visit(key, before, after);
+  }
+}
+
+/** A node as sorted-btree has it: a branch has children, and a leaf values. */
+interface LibraryNode<V> {
+  readonly keys: readonly number[];
+  readonly values: readonly V[];
+  readonly children?: readonly LibraryNode<V>[];
+}
+
+class TableNode<V> implements TreeNode<V> {
+  readonly #node: LibraryNode<V>;
+
+  constructor(node: LibraryNode<V>) {
+    this.#node = node;
+  }
+
+  get id(): object {
+    return this.#node;
+  }
+
+  get height(): number {
+    let height = 0;
+    for (let below = this.#node.children; below; below = below[0]?.children) height++;
+    return height;
+  }
+
+  get keys(): readonly number[] {
+    return this.#node.keys;
+  }
+
+  get items(): readonly V[] {
+    // An empty leaf has a list of values in common with all others.
+    return this.#node.children || this.#node.keys.length === 0 ? [] : this.#node.values;
+  }
+
+  children(): readonly TreeNode<V>[] {
+    return (this.#node.children ?? []).map((node) => new TableNode(node));
   }
 }
 

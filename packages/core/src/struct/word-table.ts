@@ -55,6 +55,16 @@ export class WordTable {
     return new WordTable(stride, [], new Uint32Array(stride * CHUNK_RECORDS));
   }
 
+  /** A table of the chunks that another one's `forEachChunk` told of. */
+  static from(
+    stride: number,
+    chunks: Iterable<readonly [first: number, words: ArrayLike<number>]>,
+  ): WordTable {
+    const table = WordTable.empty(stride);
+    for (const [first, words] of chunks) table.own(first).set(words);
+    return table;
+  }
+
   /** A second table with the same records. From here on neither sees the other's edits. */
   clone(): WordTable {
     this.#owner = undefined;
@@ -119,6 +129,15 @@ export class WordTable {
         if (before !== after) visit(d * DIRECTORY_RECORDS + c * CHUNK_RECORDS, before?.words, after?.words);
       }
     }
+  }
+
+  /** The directories of chunks that were ever written, each with its first record; for what goes by what is shared. */
+  *directories(): Iterable<
+    readonly [first: number, id: object, chunks: readonly (Uint32Array | undefined)[]]
+  > {
+    for (const [d, directory] of this.#directories.entries())
+      if (directory)
+        yield [d * DIRECTORY_RECORDS, directory, Array.from(directory.chunks, (chunk) => chunk?.words)];
   }
 
   #begin(): Owner {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applySteps, diffStates, type KernelState, type Profile, StateDigest } from "../kernel/index.ts";
+import { applySteps, diffStates, FirstDigest, type KernelState, type Profile } from "../kernel/index.ts";
 import { cpuProfile } from "../testing/cpus.ts";
 import { history } from "../testing/history.ts";
 import { MACHINE } from "../testing/machine.ts";
@@ -8,7 +8,7 @@ import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { decodeSteps, encodeSteps, SHOWN_STEPS } from "./steps-json.ts";
 
-const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
+const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 const moments = fc.tuple(fc.nat(1000), fc.nat(1000));
 
 const runs: readonly (readonly [string, Profile, fc.Arbitrary<readonly Asking[]>])[] = [
