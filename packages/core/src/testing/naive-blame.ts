@@ -84,10 +84,14 @@ function origins({ request, outcome }: Event, was: ByPage, is: ByPage, asked: bo
   if (call !== "mremap" || !asked || Number.isNaN(ret)) return from;
   const old = Number(request.addr) / PAGE_SIZE;
   if (old === ret) return from;
-  const kept = Math.min(Number(request.oldLength), Number(request.newLength)) / PAGE_SIZE;
-  for (let i = 0; i < Number(request.newLength) / PAGE_SIZE; i++) {
-    if (i < kept && was.has(old + i)) from.set(ret + i, old + i);
-    else from.delete(ret + i);
+  const [oldPages, newPages] = [request.oldLength, request.newLength].map((length) =>
+    Number(BigInt.asUintN(64, BigInt(length) + 4095n) / 4096n),
+  ) as [number, number];
+  const kept = Math.min(oldPages, newPages);
+  for (let i = 0; i < newPages; i++) {
+    if (i >= kept) from.delete(ret + i);
+    // A gap of the old range leaves what lies at its new place alone.
+    else if (was.has(old + i)) from.set(ret + i, old + i);
   }
   return from;
 }

@@ -1,4 +1,4 @@
-import { type MmId, PAGE_SIZE } from "../base/index.ts";
+import { type MmId, PAGE_SIZE, type Word, wrapAlignUp } from "../base/index.ts";
 import type { Event, KernelStep, SpaceStep } from "../kernel/index.ts";
 import { VM, VM_ACCESS_FLAGS, type Vma, type VmaStep } from "../mm/index.ts";
 import { MARK, PAGE, type SpaceHistory, SpaceHistoryDraft } from "./blame-history.ts";
@@ -87,11 +87,13 @@ export class BlameFold {
 export function moveOf({ request, outcome }: Event, before: VmasBefore): Move | undefined {
   if (request.call !== "mremap" || !("ret" in outcome)) return undefined;
   const [from, to] = [Number(request.addr) / PAGE_SIZE, Number(outcome.ret) / PAGE_SIZE];
-  const bytes = Math.min(Number(request.oldLength), Number(request.newLength));
-  const pages = Math.ceil(bytes / PAGE_SIZE);
+  const pages = Math.min(pagesOfWord(request.oldLength), pagesOfWord(request.newLength));
   if (from === to || pages === 0) return undefined;
   return { to, pages, shift: from - to, sources: before(from, from + pages) };
 }
+
+/** PAGE_ALIGN of a length, which wraps: the last page of all lengths is 0, and mremap of 0 makes a mapping of its own. */
+const pagesOfWord = (length: Word): number => Number(wrapAlignUp(length, PAGE_SIZE)) / PAGE_SIZE;
 
 const wholeSpace = ({ mm, after }: SpaceStep): VmaStep => ({
   kind: "vma",
