@@ -47,6 +47,7 @@ export function importBundled(): { readonly log: LoadedLog; readonly summary: Im
     },
     profile,
     version: 1,
+    hash: "",
     timeline: new Timeline(initialState(profile), events),
     seals: [],
     finished: true,

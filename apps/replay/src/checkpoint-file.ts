@@ -12,6 +12,7 @@ import {
   Timeline,
 } from "@pagetrail/core";
 import { type Place, SegmentFile, Sidecar, sha256, writeSidecar } from "@pagetrail/store";
+import { readBookmarks } from "./bookmarks.ts";
 import { FileEvents } from "./file-events.ts";
 import type { LoadedLog } from "./open-log.ts";
 import type { ProcessLife } from "./process-list.ts";
@@ -91,10 +92,11 @@ function openDirectory(
     const bytes = sidecar.read(1);
     return bytes && (JSON.parse(unpack(bytes)) as readonly ProcessLife[]);
   };
-  return {
+  const log: LoadedLog = {
     name: path,
     header: header.value.header,
     version: header.value.version,
+    hash: hashText(sha256, headerText),
     profile: profile.value,
     timeline: new Timeline(initialState(profile.value), events, { budget, stored }),
     seals,
@@ -102,6 +104,7 @@ function openDirectory(
     lives,
     kept: states.map((at) => seals[at]?.seq ?? 0),
   };
+  return { ...log, bookmarks: () => readBookmarks(log) };
 }
 
 /**

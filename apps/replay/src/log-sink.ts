@@ -5,6 +5,7 @@ import {
   initialState,
   type KernelState,
   type LogHeader,
+  type LogParent,
   type Profile,
   type Result,
 } from "@pagetrail/core";
@@ -36,11 +37,22 @@ export class LogSink implements ImportSink {
     return this.#events;
   }
 
-  start(profile: Profile, source: Readonly<Record<string, unknown>>): void {
-    const created = this.#create({ producer: this.#producer, profile: encodeProfile(profile), source });
+  /** The last event. */
+  get last(): number {
+    return this.#writer?.seq ?? 0;
+  }
+
+  /** @param branch the log that this one begins in, and the state with which it goes on */
+  start(
+    profile: Profile,
+    source: Readonly<Record<string, unknown>>,
+    branch?: { readonly parent: LogParent; readonly state: KernelState },
+  ): void {
+    const header = { producer: this.#producer, profile: encodeProfile(profile), source };
+    const created = this.#create(branch ? { ...header, parent: branch.parent } : header);
     if (created.ok) this.#writer = created.value;
     else this.#refusal = created.error;
-    this.#state = initialState(profile);
+    this.#state = branch?.state ?? initialState(profile);
   }
 
   event(event: Event, state: KernelState): void {

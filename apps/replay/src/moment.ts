@@ -6,7 +6,7 @@ import { type Problem, refused } from "./problem.ts";
 
 /** The state at a position that the user wrote, which may be none of the log. */
 export function stateOf(log: LoadedLog, position: string, out: Output): Result<KernelState, Problem> {
-  const moment = findMoment(position, log.timeline);
+  const moment = findMoment(position, log);
   if (!moment.ok) return refused({ what: moment.error, where: log.name, advice: "see pagetrail events" });
   if (moment.value.note) out.note(moment.value.note);
   return stateAt(log, moment.value.seq);

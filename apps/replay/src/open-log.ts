@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import {
   BrokenInvariant,
   decodeEvent,
@@ -7,6 +8,7 @@ import {
   type KernelState,
   type LogEnd,
   type LogHeader,
+  type LogParent,
   ok,
   type Profile,
   type Result,
@@ -14,6 +16,7 @@ import {
   Timeline,
 } from "@pagetrail/core";
 import { readLog } from "@pagetrail/store";
+import { readBookmarks } from "./bookmarks.ts";
 import { KEPT_FROM, keepStates, openKept } from "./checkpoint-file.ts";
 import type { Output } from "./output.ts";
 import { type Problem, problemOf, refused } from "./problem.ts";
@@ -27,9 +30,13 @@ export interface LoadedLog {
   readonly header: LogHeader;
   readonly profile: Profile;
   readonly version: number;
+  /** The hash of the header's line. */
+  readonly hash: string;
   readonly timeline: Timeline;
   readonly seals: readonly Seal[];
   readonly finished: boolean;
+  /** The events that bookmarks name. */
+  readonly bookmarks?: (() => Result<ReadonlyMap<string, number>, string>) | undefined;
   /** Its processes, where they are kept beside it. */
   readonly lives?: (() => readonly ProcessLife[] | undefined) | undefined;
   /**
@@ -44,6 +51,8 @@ export interface OpenOptions {
   readonly at?: string | undefined;
   /** Megabytes that kept states may take. */
   readonly checkpointMemory?: number | undefined;
+  /** How many branches lead to this log. */
+  readonly depth?: number;
 }
 
 const MEGABYTE = 2 ** 20;
@@ -83,7 +92,7 @@ export async function openLog(
       progress?.end();
       return refused(problemOf(item.refusal));
     }
-    if (item.kind === "header") reading.head(item.header, item.version);
+    if (item.kind === "header") reading.head(item.header, item);
     if (item.kind === "seal") reading.seals.push(item.seal);
     if (item.kind === "end") reading.end = item.end;
     if (item.kind === "event") {
@@ -97,9 +106,39 @@ export async function openLog(
     }
   }
   progress?.end();
-  const loaded = reading.loaded(budgetOf(options));
+  const parent = await openParent(reading.parent, path, out, options);
+  if (!parent.ok) return parent;
+  const loaded = reading.loaded(budgetOf(options), parent.value);
   if (loaded.ok) warnOfTail(loaded.value, reading.end, out);
   return loaded;
+}
+
+/** Branches of branches go no deeper. */
+const MOST_PARENTS = 100;
+
+/** The log that a branch begins in; undefined for one that shares no event with another. */
+async function openParent(
+  parent: LogParent | undefined,
+  branch: string,
+  out: Output,
+  options: OpenOptions,
+): Promise<Result<LoadedLog | undefined, Problem>> {
+  if (!parent || parent.seq === 0) return ok(undefined);
+  const { depth = 0 } = options;
+  const path = resolve(branch === "-" ? "." : dirname(branch), parent.log);
+  const where = `${branch === "-" ? "standard input" : branch}, a branch of ${parent.log}`;
+  if (depth === MOST_PARENTS)
+    return refused({ what: "its parents go round in a circle", where, advice: "make the branch again" });
+  const opened = await openLog(path, out, { ...options, depth: depth + 1 });
+  if (!opened.ok)
+    return refused({ ...opened.error, where: `${opened.error.where ?? path}, the parent of ${branch}` });
+  const found = opened.value.seals.find(({ seq }) => seq === parent.seq);
+  if (found?.sha256 === parent.hash) return opened;
+  return refused({
+    what: `its parent is not what it was: at event ${parent.seq} it has ${found ? "another seal" : "no seal"}`,
+    where,
+    advice: "put the parent back, or make the branch again",
+  });
 }
 
 /** What has been read of a log so far. */
@@ -107,15 +146,19 @@ class LogReading {
   readonly #name: string;
   readonly #events: Event[] = [];
   readonly seals: Seal[] = [];
-  #header: { readonly header: LogHeader; readonly version: number } | undefined;
+  #header: { readonly header: LogHeader; readonly version: number; readonly hash: string } | undefined;
   end: LogEnd | undefined;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  head(header: LogHeader, version: number): void {
-    this.#header = { header, version };
+  head(header: LogHeader, { version, hash }: { readonly version: number; readonly hash: string }): void {
+    this.#header = { header, version, hash };
+  }
+
+  get parent(): LogParent | undefined {
+    return this.#header?.header.parent;
   }
 
   event(json: { readonly seq: number }, line: number): Problem | undefined {
@@ -125,24 +168,25 @@ class LogReading {
     return undefined;
   }
 
-  loaded(budget: number | undefined): Result<LoadedLog, Problem> {
+  /** @param parent the log in which this one begins */
+  loaded(budget: number | undefined, parent: LoadedLog | undefined): Result<LoadedLog, Problem> {
     if (!this.#header || !this.end) return refused(this.#notUnderstood("it has no header", 1));
-    const { header, version } = this.#header;
-    if (header.parent) {
-      const what = "this log is a branch of another, which this version does not read";
-      return refused({ what, where: this.#name, advice: "open its parent" });
-    }
+    const { header, version, hash } = this.#header;
     const profile = decodeProfile(header.profile);
     if (!profile.ok) return refused(this.#notUnderstood(`the header's ${profile.error}`, 1));
-    return ok({
+    const shared = header.parent?.seq ?? 0;
+    const before = parent?.timeline.events.slice(0, shared) ?? [];
+    const log: LoadedLog = {
       name: this.#name,
       header,
       version,
+      hash,
       profile: profile.value,
-      timeline: new Timeline(initialState(profile.value), this.#events, { budget }),
-      seals: this.seals,
+      timeline: new Timeline(initialState(profile.value), [...before, ...this.#events], { budget }),
+      seals: [...(parent?.seals.filter(({ seq }) => seq <= shared) ?? []), ...this.seals],
       finished: this.end.finished,
-    });
+    };
+    return ok({ ...log, bookmarks: () => readBookmarks(log) });
   }
 
   #notUnderstood(what: string, line: number): Problem {

@@ -1,4 +1,4 @@
-import { initialState, REFERENCE_PROFILE, Timeline } from "@pagetrail/core";
+import { fail, initialState, ok, REFERENCE_PROFILE, Timeline } from "@pagetrail/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findMoment, findRange, parsePosition } from "./position.ts";
@@ -9,12 +9,12 @@ const timeline = new Timeline(initialState(REFERENCE_PROFILE), events);
 
 /** The event behind which a position is, or the words of the refusal. */
 function at(text: string): number | string {
-  const found = findMoment(text, timeline);
+  const found = findMoment(text, { timeline });
   return found.ok ? found.value.seq : found.error;
 }
 
 function range(text: string | undefined): string {
-  const found = findRange(text, timeline);
+  const found = findRange(text, { timeline });
   return found.ok ? `${found.value.from}..${found.value.to}` : found.error;
 }
 
@@ -64,7 +64,7 @@ describe("a position", () => {
   });
 
   test("of a line without an event is behind the event before it, and says so", () => {
-    expect(findMoment("line:4", timeline)).toEqual({
+    expect(findMoment("line:4", { timeline })).toEqual({
       ok: true,
       value: { seq: 5, note: "line 4 made no event; this is the moment behind event 5, from line 3" },
     });
@@ -76,14 +76,19 @@ describe("a position", () => {
     expect(at("99999999999999999999")).toContain("and the log has events 1 to 12");
   });
 
-  test("with a bookmark's name is refused as one of a later version", () => {
-    expect(at("@here")).toContain("belongs to a later version");
+  test("with a bookmark's name is behind the event that it names", () => {
+    const bookmarks = () => ok(new Map([["here", 4]]));
+    expect(findMoment("@here+2", { timeline, bookmarks })).toEqual(ok({ seq: 6 }));
+    expect(findMoment("@there", { timeline, bookmarks })).toEqual(
+      fail("there is no bookmark @there: the log has @here"),
+    );
+    expect(at("@here")).toContain("the log has none");
   });
 
   test("by line or time is refused where a log has none", () => {
     const bare = new Timeline(timeline.origin, [{ ...events[0], line: undefined } as never]);
-    expect(findMoment("line:1", bare)).toMatchObject({ ok: false });
-    expect(findMoment("time:1", bare)).toMatchObject({ ok: false });
+    expect(findMoment("line:1", { timeline: bare })).toMatchObject({ ok: false });
+    expect(findMoment("time:1", { timeline: bare })).toMatchObject({ ok: false });
   });
 
   test("is read or refused, whatever the text", () => {
@@ -107,9 +112,9 @@ describe("a position", () => {
     );
     fc.assert(
       fc.property(text, (position) => {
-        const moment = findMoment(position, timeline);
+        const moment = findMoment(position, { timeline });
         if (moment.ok) expect(timeline.stateAt(moment.value.seq).seq).toBe(moment.value.seq);
-        const found = findRange(position, timeline);
+        const found = findRange(position, { timeline });
         if (found.ok) expect(found.value.from).toBeLessThanOrEqual(found.value.to);
       }),
     );

@@ -8,15 +8,23 @@ export interface Position {
 
 type Anchor =
   | { readonly kind: "event" | "percent" | "line" | "time"; readonly value: number }
+  | { readonly kind: "bookmark"; readonly name: string }
   | { readonly kind: "start" | "end" };
 
-const FORMS = "an event number, start, end, 50%, line:123 or time:1.25, each also with +N or -N";
+const FORMS = "an event number, start, end, 50%, line:123, time:1.25 or @bookmark, each also with +N or -N";
+
+/** A log as far as positions are about it. */
+export interface Positioned {
+  readonly timeline: Timeline;
+  /** The events that bookmarks name, or why they cannot be told. */
+  readonly bookmarks?: (() => Result<ReadonlyMap<string, number>, string>) | undefined;
+}
 
 /** Reads a position. Refuses, in words, what is none. */
 export function parsePosition(text: string): Result<Position, string> {
-  if (text.startsWith("@"))
-    return fail(`'${text}' is a bookmark, which belongs to a later version; use ${FORMS}`);
-  const match = /^(start|end|\d+%|\d+\.\d+%|line:\d+|time:\d+(?:\.\d+)?|\d+)([+-]\d+)?$/.exec(text);
+  const match = /^(@[A-Za-z][\w.]*|start|end|\d+%|\d+\.\d+%|line:\d+|time:\d+(?:\.\d+)?|\d+)([+-]\d+)?$/.exec(
+    text,
+  );
   const [, anchor, offset] = match ?? [];
   if (anchor === undefined) return fail(`'${text}' is no position; use ${FORMS}`);
   return parseAnchor(anchor, Number(offset ?? 0));
@@ -24,6 +32,7 @@ export function parsePosition(text: string): Result<Position, string> {
 
 function parseAnchor(text: string, offset: number): Result<Position, string> {
   if (text === "start" || text === "end") return ok({ anchor: { kind: text }, offset });
+  if (text.startsWith("@")) return ok({ anchor: { kind: "bookmark", name: text.slice(1) }, offset });
   const value = Number(text.replace(/^(line|time):|%$/g, ""));
   if (!Number.isFinite(value) || !Number.isSafeInteger(offset)) return fail(`'${text}' is too large`);
   if (text.startsWith("line:")) return ok({ anchor: { kind: "line", value }, offset });
@@ -39,19 +48,19 @@ export interface Moment {
 }
 
 /** Finds a position in a log; refuses one that is not there. */
-export function findMoment(text: string, timeline: Timeline): Result<Moment, string> {
+export function findMoment(text: string, log: Positioned): Result<Moment, string> {
   const position = parsePosition(text);
   if (!position.ok) return position;
-  const anchor = anchorSeq(position.value.anchor, timeline);
+  const anchor = anchorSeq(position.value.anchor, log);
   if (!anchor.ok) return anchor;
   const seq = anchor.value.seq + position.value.offset;
-  const { first, last } = timeline;
+  const { first, last } = log.timeline;
   if (seq < first || seq > last)
     return fail(`'${text}' is event ${seq}, and the log has events ${first + 1} to ${last}`);
   return ok({ ...anchor.value, seq });
 }
 
-function anchorSeq(anchor: Anchor, timeline: Timeline): Result<Moment, string> {
+function anchorSeq(anchor: Anchor, { timeline, bookmarks }: Positioned): Result<Moment, string> {
   const { first, last } = timeline;
   switch (anchor.kind) {
     case "start":
@@ -66,7 +75,22 @@ function anchorSeq(anchor: Anchor, timeline: Timeline): Result<Moment, string> {
       return fromLine(timeline.events, anchor.value, first);
     case "time":
       return fromTime(timeline.events, anchor.value, first);
+    case "bookmark":
+      return fromBookmark(anchor.name, bookmarks?.());
   }
+}
+
+function fromBookmark(
+  name: string,
+  bookmarks: Result<ReadonlyMap<string, number>, string> = ok(new Map()),
+): Result<Moment, string> {
+  if (!bookmarks.ok) return bookmarks;
+  const seq = bookmarks.value.get(name);
+  if (seq !== undefined) return ok({ seq });
+  const names = [...bookmarks.value.keys()].map((one) => `@${one}`);
+  return fail(
+    `there is no bookmark @${name}: ${names.length > 0 ? `the log has ${names.join(", ")}` : "the log has none"}`,
+  );
 }
 
 /** The last event from that line, or else from one before it: most lines of a recording make no event. */
@@ -102,19 +126,19 @@ export interface EventRange {
  * Finds `POS..POS`, half-open; a side that is left out is the log's own end, and a single position is
  * that event alone.
  */
-export function findRange(text: string | undefined, timeline: Timeline): Result<EventRange, string> {
-  const { first, last } = timeline;
+export function findRange(text: string | undefined, log: Positioned): Result<EventRange, string> {
+  const { first, last } = log.timeline;
   const all = { from: first + 1, to: last + 1 };
   if (text === undefined) return ok(all);
   const dots = text.indexOf("..");
   if (dots < 0) {
-    const at = findMoment(text, timeline);
+    const at = findMoment(text, log);
     return at.ok ? ok({ from: at.value.seq, to: at.value.seq + 1 }) : at;
   }
   const [left, right] = [text.slice(0, dots), text.slice(dots + 2)];
-  const from = left === "" ? ok(all.from) : bound(left, timeline);
+  const from = left === "" ? ok(all.from) : bound(left, log);
   if (!from.ok) return from;
-  const to = right === "" ? ok(all.to) : bound(right, timeline);
+  const to = right === "" ? ok(all.to) : bound(right, log);
   if (!to.ok) return to;
   if (to.value < from.value)
     return fail(`'${text}' ends at event ${to.value}, before its start at event ${from.value}`);
@@ -122,13 +146,13 @@ export function findRange(text: string | undefined, timeline: Timeline): Result<
 }
 
 /** The first event that a range with this bound has, or no longer has. */
-function bound(text: string, timeline: Timeline): Result<number, string> {
+function bound(text: string, log: Positioned): Result<number, string> {
   const position = parsePosition(text);
   if (!position.ok) return position;
   const { anchor, offset } = position.value;
-  const reached = firstReaching(anchor, timeline.events);
+  const reached = firstReaching(anchor, log.timeline.events);
   if (reached !== undefined && offset === 0) return ok(reached);
-  const moment = findMoment(text, timeline);
+  const moment = findMoment(text, log);
   return moment.ok ? ok(moment.value.seq) : moment;
 }
 

@@ -29,6 +29,24 @@ export function addChecks(program: Command, out: Output, settle: Settle): void {
       await settle(packCommand(path, options, out));
     });
   program
+    .command("bookmark")
+    .description("name a moment of a log, to be written @name where a position is asked for")
+    .addArgument(log())
+    .argument("[name]", "the name; without one the bookmarks are listed")
+    .argument("[pos]", "the moment; otherwise the end")
+    .option("--delete", "forget the name")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `\nBookmarks are kept beside LOG, in LOG.bookmarks.\n${POSITIONS}${example(
+        "bookmark my.ptlog leak line:1200\nmaps my.ptlog --at @leak+3\nbookmark my.ptlog",
+      )}`,
+    )
+    .action(async (path: string, name: string | undefined, position: string | undefined, options) => {
+      const { bookmarkCommand } = await import("../commands/bookmark.ts");
+      await settle(bookmarkCommand(path, { name, position }, options, out));
+    });
+  program
     .command("verify")
     .description("check a log's seals, outcomes, sealed states and the model's laws; exit 1 if one fails")
     .addArgument(log())

@@ -6,8 +6,8 @@ import type { Problem } from "../problem.ts";
 export type Settle = (ending: Promise<Result<number, Problem>>) => Promise<void>;
 
 export const POSITIONS = `
-POS is an event number, start, end, 50%, line:123 (of the recording) or time:1.25 (seconds since its start),
-each also with +N or -N. Beside a long LOG, LOG.checkpoints keeps states of it for the next time.`;
+POS is an event number, start, end, 50%, line:123 (of the recording), time:1.25 (seconds since its start)
+or @name (a bookmark), each also with +N or -N. Beside a long LOG, LOG.checkpoints keeps states of it for the next time.`;
 
 /** The releases that core knows, written out so that --help need not load it. */
 export const KERNELS: readonly string[] = ["5.4", "6.1", "6.18"];

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Output } from "../output.ts";
-import { example, json, KERNELS, OVERWRITES, positive, type Settle } from "./options.ts";
+import { example, json, KERNELS, log, OVERWRITES, POSITIONS, pid, positive, type Settle } from "./options.ts";
 
 const FAULTS = `
 With --faults, page faults are put among the calls of the trace: perf and strace have recorded one run together,
@@ -26,6 +26,7 @@ export function addRecordings(program: Command, out: Output, settle: Settle): vo
   addRecord(program, out, settle);
   addImport(program, out, settle);
   addRun(program, out, settle);
+  addBranch(program, out, settle);
 }
 
 const TOOLS = ["strace", "perf", "bpftrace"];
@@ -188,5 +189,47 @@ docs/SCENARIOS.md has the language, examples/scenarios a score of scenarios.\n${
     .action(async (path: string, options) => {
       const { runCommand } = await import("../commands/run.ts");
       await settle(runCommand(path, options, out));
+    });
+}
+
+const repeated = (flags: string, description: string): Option =>
+  new Option(flags, description)
+    .argParser((text: string, before: string[]) => [...before, text])
+    .default([], "none");
+
+function addBranch(program: Command, out: Output, settle: Settle): void {
+  program
+    .command("branch")
+    .description("make a log that shares the past of another, and goes on from there with what is changed")
+    .addArgument(log())
+    .requiredOption("--at <pos>", "the moment behind which it goes on")
+    .requiredOption("-o, --output <log>", "the log to write")
+    .addOption(
+      repeated("--drop <range>", "leave these events out: POS..POS, half-open, or one; may be repeated"),
+    )
+    .option(
+      "--edit <file>",
+      "events as events --jsonl prints them: with seq in place of that one, else right behind POS",
+    )
+    .addOption(
+      repeated("--limit <limit>", "a limit from there on: as=64M, data, stack, memlock; may be repeated"),
+    )
+    .addOption(pid())
+    .addOption(
+      repeated("--set <member>", "with --at start, another machine: sysctl.maxMapCount=100; may be repeated"),
+    )
+    .addOption(json())
+    .addHelpText(
+      "after",
+      `
+Every event behind POS is asked for again, and comes out as the model says; a program uses the addresses that it is
+given. What was recorded otherwise than the model says stands. The branch names LOG by hash, and needs it.
+${POSITIONS}${example(
+  "branch my.ptlog --at line:120 --limit as=64M -o small.ptlog\nbranch my.ptlog --at start --set sysctl.maxMapCount=100 -o few.ptlog\nbranch my.ptlog --at 57 --drop 60..62 -o other.ptlog\ndiff my.ptlog other.ptlog",
+)}`,
+    )
+    .action(async (path: string, options) => {
+      const { branchCommand } = await import("../commands/branch.ts");
+      await settle(branchCommand(path, options, out));
     });
 }

@@ -20,7 +20,7 @@ export async function eventsCommand(
   const log = await openLog(path, out);
   if (!log.ok) return log;
   const { name, timeline } = log.value;
-  const found = findRange(range, timeline);
+  const found = findRange(range, log.value);
   if (!found.ok)
     return refused({ what: found.error, where: name, advice: "see pagetrail info for its size" });
   const { from, to } = found.value;

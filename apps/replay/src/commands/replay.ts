@@ -23,7 +23,7 @@ export async function replayCommand(path: string, options: ReplayOptions, out: O
   if (usage) return refused(usage);
   const log = await openLog(path, out);
   if (!log.ok) return log;
-  const to = findMoment(options.to, log.value.timeline);
+  const to = findMoment(options.to, log.value);
   if (!to.ok) return refused({ what: to.error, where: log.value.name, advice: "see pagetrail info" });
   if (to.value.note) out.note(to.value.note);
   const target = to.value.seq;

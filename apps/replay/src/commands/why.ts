@@ -37,7 +37,7 @@ export async function whyCommand(
   const opened = await openLog(path, out);
   if (!opened.ok) return opened;
   const log = opened.value;
-  const moment = findMoment(position, log.timeline);
+  const moment = findMoment(position, log);
   if (!moment.ok) return refused({ what: moment.error, where: log.name, advice: "see pagetrail events" });
   const { seq, note } = moment.value;
   const event = log.timeline.eventAt(seq);

@@ -1,5 +1,6 @@
 export * from "./advance.ts";
 export * from "./apply-steps.ts";
+export { askAnew } from "./ask-anew.ts";
 export { composeSteps } from "./compose-steps.ts";
 export { clusterVmas, diffStates, MM_SCALARS, MM_TOTALS } from "./diff-states.ts";
 export * from "./digest.ts";

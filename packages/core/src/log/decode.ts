@@ -35,6 +35,8 @@ export type LogItem<Fault extends string = LogFault> =
       readonly kind: "header";
       readonly header: LogHeader;
       readonly version: number;
+      /** Of its line, newline included: what the first seal is chained to. */
+      readonly hash: string;
       readonly sealed: boolean;
     }
   | { readonly kind: "event"; readonly event: LogEvent; readonly line: number; readonly sealed: boolean }
@@ -67,6 +69,7 @@ export class LogDecoder {
   #open: string[] = [];
   #openLength = 0;
   #previous = "";
+  #headerHash = "";
   #seq = 0;
   #segments = 0;
 
@@ -134,7 +137,8 @@ export class LogDecoder {
     }
     this.#header = decoded.value;
     this.#sealLine = this.#line;
-    this.#previous = hashText(this.#hash, line, "\n");
+    this.#headerHash = hashText(this.#hash, line, "\n");
+    this.#previous = this.#headerHash;
     this.#seq = seqBefore(decoded.value.header);
   }
 
@@ -189,7 +193,7 @@ export class LogDecoder {
     events: readonly LogEvent[],
     { sealed, items }: { readonly sealed: boolean; readonly items: LogItem[] },
   ): void {
-    if (!this.#headerGiven) items.push({ kind: "header", header, version, sealed });
+    if (!this.#headerGiven) items.push({ kind: "header", header, version, hash: this.#headerHash, sealed });
     this.#headerGiven = true;
     const first = this.#lineOf(0);
     for (const [index, written] of events.entries()) {

@@ -23,7 +23,7 @@ describe("a log of an older version", () => {
   test("is lifted to this one, header and events", () => {
     const items = decode([oldLog], [zeroToOne]);
     expect(brief(items)).toBe("header 1 seal finished");
-    expect(items[0]).toEqual({
+    expect(items[0]).toMatchObject({
       kind: "header",
       header: { producer: "old", profile: { arch: "i386" }, source: {} },
       version: 0,

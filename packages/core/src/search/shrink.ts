@@ -1,18 +1,7 @@
-import { BrokenInvariant, type MmId, PAGE_SIZE, type PageRange, type Pid } from "../base/index.ts";
-import {
-  advanceState,
-  type Event,
-  execute,
-  isScheduled,
-  type KernelState,
-  mmOf,
-  type Outcome,
-  type Request,
-  sameOutcome,
-  Transaction,
-} from "../kernel/index.ts";
+import { type MmId, PAGE_SIZE, type PageRange, type Pid } from "../base/index.ts";
+import { advanceState, askAnew, type Event, type KernelState, mmOf, type Request } from "../kernel/index.ts";
 import { MAP, MREMAP, PROT_RWX, VM, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
-import { CLONE, CLONE_OF, isLive } from "../process/index.ts";
+import { CLONE, CLONE_OF } from "../process/index.ts";
 import { type Sequence, shrinkSequence, simplerRequests } from "./delta-debug.ts";
 import { holds } from "./evaluate.ts";
 import { countedProcesses, type Expression, isMomentary } from "./expression.ts";
@@ -160,7 +149,7 @@ class Run {
   /** Executes an event if it can happen, and says whether the expression holds now. */
   take(asked: Event): boolean {
     const before = this.#state;
-    const done = canHappen(before, asked) ? executeAnew(before, asked) : undefined;
+    const done = askAnew(before, asked);
     if (!done) return false;
     this.#state = done.state;
     this.#asked.push(asked);
@@ -183,48 +172,6 @@ class Run {
     };
   }
 }
-
-/** What comes into a log by itself, rather than from one of its tasks. */
-const OF_NOBODY: ReadonlySet<Request["call"]> = new Set([
-  "adopt",
-  "file",
-  "cached",
-  "vmalloc",
-  "vfree",
-  "kmap",
-  "kunmap",
-]);
-
-function canHappen(state: KernelState, { tid, request }: Event): boolean {
-  if (OF_NOBODY.has(request.call) || isScheduled(request)) return true;
-  const task = state.tasks.get(tid);
-  return task !== undefined && isLive(task);
-}
-
-/** Undefined for an event that cannot happen in this state. */
-function executeAnew(
-  state: KernelState,
-  asked: Event,
-): { readonly state: KernelState; readonly event: Event } | undefined {
-  const { divergence, ...rest } = asked;
-  const event = { ...rest, seq: state.seq + 1 };
-  try {
-    if (divergence) {
-      const advanced = advanceState(state, event);
-      const differs = !sameOutcome(advanced.predicted, event.outcome);
-      return { state: advanced.state, event: differs ? { ...event, divergence: advanced.predicted } : event };
-    }
-    const tx = new Transaction(state);
-    const outcome = withoutReason(execute(tx, event));
-    return { state: tx.commit(event.seq), event: { ...event, outcome } };
-  } catch (error) {
-    if (error instanceof BrokenInvariant) return undefined;
-    throw error;
-  }
-}
-
-const withoutReason = (outcome: Outcome): Outcome =>
-  "errno" in outcome ? { errno: outcome.errno } : outcome;
 
 /** Asks for the place that the kernel gave, so that it stays the same when other mappings are left out. */
 function pin(event: Event): Event {

@@ -5,6 +5,7 @@ export { BLAME_INDEX_VERSION, BlameIndex, DamagedIndex, encodeHistories } from "
 export { BlameReplay } from "./blame-replay.ts";
 export * from "./checkpoints.ts";
 export * from "./event-source.ts";
+export { type AskedAgain, goOn } from "./go-on.ts";
 export * from "./maps-diff.ts";
 export * from "./pages-diff.ts";
 export { rootBytes } from "./root-bytes.ts";
