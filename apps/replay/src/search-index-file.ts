@@ -1,10 +1,11 @@
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Result } from "@pagetrail/core";
+import { ok, type Result } from "@pagetrail/core";
 import { buildIndex, type IndexBase, type IndexGroup, SearchIndex } from "@pagetrail/core/search";
 import { Sidecar, type SidecarHead, writeSidecar } from "@pagetrail/store";
 import { executed, type LoadedLog } from "./open-log.ts";
 import type { Output } from "./output.ts";
 import type { Problem } from "./problem.ts";
+import { sameHead, sidecarHead } from "./sidecar-head.ts";
 import { count } from "./text/numbers.ts";
 
 /** The spelling of the index: another number for every change of what a summary has. */
@@ -23,10 +24,10 @@ export async function openSearchIndex(
   least: number = INDEXED_EVENTS,
 ): Promise<Result<SearchIndex | undefined, Problem>> {
   const { timeline, name } = log;
-  if (timeline.last - timeline.first < least) return { ok: true, value: undefined };
-  const head = headOf(log);
+  if (timeline.last - timeline.first < least) return ok(undefined);
+  const head = sidecarHead(log, "search", VERSION);
   const kept = head && readIndex(name, head, timeline.last);
-  if (kept) return { ok: true, value: kept };
+  if (kept) return ok(kept);
   const building = buildIndex(timeline);
   const progress = out.progress("making the search index");
   for (;;) {
@@ -39,19 +40,12 @@ export async function openSearchIndex(
       progress.end();
       const index = step.value.value;
       if (head) writeSidecar(name, head, partsOf(index));
-      return { ok: true, value: index };
+      return ok(index);
     }
     const seq = step.value.value;
     const wait = progress.tick(() => `event ${count(seq)} of ${count(timeline.last)}`);
     if (wait) await wait;
   }
-}
-
-/** What the file beside a log is called for; a log without a seal, or from standard input, has none. */
-function headOf({ name, seals }: LoadedLog): SidecarHead | undefined {
-  const seal = seals.at(-1);
-  if (!seal || name === "standard input") return undefined;
-  return { kind: "search", version: VERSION, log: seal.sha256, seq: seal.seq };
 }
 
 /** Packed JSON: what every search asks for, and then group by group. */
@@ -71,7 +65,7 @@ function readIndex(log: string, head: SidecarHead, last: number): SearchIndex | 
   const sidecar = Sidecar.open(log, "search", VERSION);
   if (!sidecar) return undefined;
   try {
-    if (sidecar.head.log !== head.log || sidecar.head.seq !== head.seq) return undefined;
+    if (!sameHead(sidecar.head, head)) return undefined;
     const parts: Uint8Array[] = [];
     for (let n = 0; n < sidecar.blocks; n++) {
       const part = sidecar.read(n);

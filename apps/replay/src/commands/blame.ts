@@ -60,7 +60,7 @@ export async function blameCommand(
   const range = text === undefined ? undefined : findPages(text, state, mm);
   if (range && !range.ok)
     return refused({ what: range.error, where: log.name, advice: "see pagetrail maps" });
-  const answer = await answered(shown.value, mm, range?.value, path, out);
+  const answer = await answered(shown.value, mm, range?.value, out);
   if (!answer.ok) return answer;
   if (text !== undefined && answer.value.blamed.length === 0)
     return refused({ what: `nothing is mapped at ${text}`, where: log.name, advice: "see pagetrail maps" });
@@ -73,16 +73,15 @@ async function answered(
   shown: ShownProcess,
   mm: MmStruct,
   range: PageRange | undefined,
-  path: string,
   out: Output,
 ): Promise<Result<Answer, Problem>> {
-  const histories = await historiesOf(shown.log, path, out);
+  const histories = await historiesOf(shown.log, out);
   if (!histories.ok) return histories;
   try {
     return ok(answer(shown, mm, range, histories.value));
   } catch (error) {
     if (!(error instanceof DamagedIndex)) throw error;
-    const again = await workOut(shown.log, path, out);
+    const again = await workOut(shown.log, out);
     return again.ok ? ok(answer(shown, mm, range, again.value)) : again;
   }
 }

@@ -190,6 +190,14 @@ describe("the index beside a log", () => {
     }
   });
 
+  test("is not kept of events that no seal vouches for: others may come in their place", async () => {
+    const path = demoLog();
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    writeFileSync(path, `${lines.slice(0, -1).join("\n")}\n`);
+    await open(path);
+    expect(existsSync(`${path}.search`)).toBe(false);
+  });
+
   test("is not needed: where none can be kept, it is made each time", async () => {
     const path = demoLog();
     const made = await open(path);
