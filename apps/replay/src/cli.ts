@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { addChecks } from "./cli/checks.ts";
+import { addDebug } from "./cli/debug.ts";
 import type { Settle } from "./cli/options.ts";
 import { addRecordings } from "./cli/recordings.ts";
 import { addSearches } from "./cli/searches.ts";
@@ -22,7 +23,7 @@ const INTERRUPTED = 130;
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const out = new Output(io);
   try {
-    const code = await parse(argv, out);
+    const code = await parse(argv, out, io);
     out.flush();
     return out.isPartial ? USAGE : code;
   } catch (error) {
@@ -38,9 +39,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function parse(argv: readonly string[], out: Output): Promise<number> {
+async function parse(argv: readonly string[], out: Output, io: Io): Promise<number> {
   let code = 0;
-  const program = buildProgram(out, (ended) => {
+  const program = buildProgram(out, io, (ended) => {
     code = ended;
   });
   try {
@@ -53,7 +54,7 @@ async function parse(argv: readonly string[], out: Output): Promise<number> {
 }
 
 /** Every command with its arguments; `end` learns how the one that ran ended. */
-function buildProgram(out: Output, end: (code: number) => void): Command {
+function buildProgram(out: Output, io: Io, end: (code: number) => void): Command {
   const settle: Settle = async (ending) => {
     const ended = await ending;
     if (!ended.ok) out.problem(ended.error);
@@ -75,6 +76,11 @@ function buildProgram(out: Output, end: (code: number) => void): Command {
   addViews(program, out, settle);
   addSearches(program, out, settle);
   addChecks(program, out, settle);
+  addDebug(program, settle, () => ({
+    io,
+    color: program.opts<{ color: ColorChoice }>().color,
+    run: (words, own) => parse(["--color", program.opts<{ color: ColorChoice }>().color, ...words], own, io),
+  }));
   for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])])
     strict(command, out);
   return program;

@@ -63,6 +63,8 @@ export async function openAt(
   out: Output,
   options: OpenOptions = {},
 ): Promise<Result<LoadedLog, Problem>> {
+  const atHand = out.kept(path);
+  if (atHand) return ok(atHand);
   const whole = path === "-" || (options.at !== undefined && isScanned(options.at));
   const kept = whole ? undefined : openKept(path, budgetOf(options));
   return kept ? ok(kept) : openLog(path, out, options);
@@ -83,6 +85,8 @@ export async function openLog(
   out: Output,
   options: OpenOptions = {},
 ): Promise<Result<LoadedLog, Problem>> {
+  const atHand = out.kept(path);
+  if (atHand) return ok(atHand);
   const name = path === "-" ? "standard input" : path;
   // While standard input is waited for, nothing else runs: Ctrl-C has to keep its own meaning then.
   const progress = path === "-" ? undefined : out.progress(`reading ${name}`);

@@ -1,4 +1,5 @@
 import { Interrupted, type Io } from "./io.ts";
+import type { LoadedLog } from "./open-log.ts";
 import { explain, type Problem } from "./problem.ts";
 import { Progress } from "./progress.ts";
 import { type ColorChoice, PLAIN, type Style, styleFor } from "./text/style.ts";
@@ -8,6 +9,7 @@ const BUFFER = 64 * 1024;
 /** Where a command puts its data and its words: data on stdout in large pieces, all else on stderr. */
 export class Output {
   readonly #io: Io;
+  readonly #logs = new Map<string, LoadedLog>();
   #pieces: string[] = [];
   #length = 0;
   #style: Style = PLAIN;
@@ -15,6 +17,15 @@ export class Output {
 
   constructor(io: Io) {
     this.#io = io;
+  }
+
+  /** Has a log at hand for every command that opens it: that of a debugger, which runs many. */
+  keep(path: string, log: LoadedLog): void {
+    this.#logs.set(path, log);
+  }
+
+  kept(path: string): LoadedLog | undefined {
+    return this.#logs.get(path);
   }
 
   /** An output that puts data on stderr too: for what is said of a program whose data is on stdout. */
