@@ -6,6 +6,7 @@ import type { Fault } from "./fault.ts";
 /** Whether a page of a huge one that is mapped page by page has this one user. */
 type LargeRule = (fault: Fault, head: number) => boolean;
 
+/** By release; the first is __wp_can_reuse_large_anon_folio. */
 const LARGE_RULES: Readonly<Record<KernelTraits["reusesLarge"], LargeRule>> = {
   "one address space": ({ memory: { phys } }, head) => {
     const mapped = largeMapcount(phys, head);

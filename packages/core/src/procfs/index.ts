@@ -8,6 +8,7 @@ export * from "./maps.ts";
 export * from "./pagemap.ts";
 export * from "./resident.ts";
 export * from "./rmap.ts";
+export * from "./slabinfo.ts";
 export * from "./smaps.ts";
 export * from "./statm.ts";
 export * from "./status.ts";
