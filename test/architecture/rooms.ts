@@ -18,12 +18,14 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   log: ["base", "struct"],
   timeline: ["base", "struct", "arch", "phys", "paging", "mm", "fault", "kspace", "process", "kernel", "log"],
   procfs: ["base", "struct", "arch", "phys", "paging", "mm", "fault", "kspace", "process", "kernel"],
+  search: ["base", "struct", "mm", "process", "kernel", "timeline", "procfs"],
 };
 
 /** Libraries of the core, subpaths included, that belong to some rooms only. */
 export const ROOMS_OF_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   immer: ["kernel"],
   "sorted-btree": ["struct"],
+  "ohm-js": ["search"],
 };
 
 export type PackageRule = {
@@ -40,7 +42,7 @@ export type PackageRule = {
 export const PACKAGES: readonly PackageRule[] = [
   {
     root: "packages/core/src",
-    imports: ["immer", "xstate", "sorted-btree", "sorted-btree/*"],
+    imports: ["immer", "xstate", "sorted-btree", "sorted-btree/*", "ohm-js"],
     pure: true,
     rooms: ROOMS,
   },
@@ -48,7 +50,7 @@ export const PACKAGES: readonly PackageRule[] = [
   { root: "packages/store/src", imports: ["@pagetrail/core", "node:*"], pure: false },
   {
     root: "packages/conformance/src",
-    imports: ["@pagetrail/core", "@pagetrail/import", "fast-check", "node:*"],
+    imports: ["@pagetrail/core", "@pagetrail/core/search", "@pagetrail/import", "fast-check", "node:*"],
     pure: false,
   },
   {

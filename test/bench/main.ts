@@ -1,3 +1,4 @@
+import { DIFF } from "./diff.ts";
 import { FAULTS } from "./faults.ts";
 import { GAP_SEARCH } from "./gap-search.ts";
 import { IMPORT } from "./import.ts";
@@ -8,6 +9,7 @@ import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
 import { SCHED } from "./sched.ts";
+import { SEARCH } from "./search.ts";
 
 const MEASURES: readonly Measure[] = [
   ...REPLAY,
@@ -17,6 +19,8 @@ const MEASURES: readonly Measure[] = [
   ...LOG,
   ...SCHED,
   ...MILLION_EVENTS,
+  SEARCH,
+  ...DIFF,
   ROOT_BYTES,
   GAP_SEARCH,
 ];

@@ -1,12 +1,17 @@
-/* Protects and unmaps so many touched pages, and says in the trace when: its one argument is a trace_marker. */
+/* Changes so many touched pages in several ways, and says in the trace when: its first argument is a trace_marker. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* Two places, each 100 pages above where a page table begins. */
+static char *const place = (char *)(0x200000000UL + 100 * 4096UL);
+static char *const other = (char *)(0x300000000UL + 100 * 4096UL);
 
 static int marker;
 
@@ -16,6 +21,13 @@ static void mark(const char *what, int pages) {
   if (write(marker, text, length) != length) exit(1);
 }
 
+static void map(size_t length) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+  if (mmap(place, length, PROT_READ | PROT_WRITE, flags, -1, 0) != place) exit(1);
+  madvise(place, length, MADV_NOHUGEPAGE);
+  memset(place, 1, length);
+}
+
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
   marker = open(argv[1], O_WRONLY);
@@ -23,15 +35,38 @@ int main(int argc, char **argv) {
   for (int i = 2; i < argc; i++) {
     int pages = atoi(argv[i]);
     size_t length = pages * 4096UL;
-    char *m = mmap(NULL, length + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m == MAP_FAILED) return 1;
-    madvise(m, length, MADV_NOHUGEPAGE);
-    memset(m, 1, length);
+    map(length + 4096);
     mark("mprotect", pages);
-    if (mprotect(m, length, PROT_READ)) return 1;
+    if (mprotect(place, length, PROT_READ)) return 1;
     mark("munmap", pages);
-    if (munmap(m, length)) return 1;
+    if (munmap(place, length)) return 1;
     mark("end", 0);
+    map(length);
+    /* The tables go as well. */
+    mark("unmap-all", pages);
+    if (munmap(place, length + 4096)) return 1;
+    mark("end", 0);
+    map(length);
+    mark("dontneed", pages);
+    madvise(place, length, MADV_DONTNEED);
+    mark("end", 0);
+    memset(place, 1, length);
+    mark("free", pages);
+    madvise(place, length, MADV_FREE);
+    mark("end", 0);
+    memset(place, 1, length);
+    pid_t child = fork();
+    if (child == 0) pause();
+    mark("copy", pages);
+    *place = 2;
+    mark("end", 0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    memset(place, 1, length);
+    mark("mremap", pages);
+    if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, other) != other) return 1;
+    mark("end", 0);
+    munmap(other, length);
   }
   return 0;
 }

@@ -37,6 +37,10 @@ const CALLS: Readonly<Record<Call, true>> = {
   setrlimit: true,
   vmalloc: true,
   vfree: true,
+  vmap: true,
+  vunmap: true,
+  kmap_atomic: true,
+  kunmap_atomic: true,
   kmap: true,
   kunmap: true,
   kmap_local: true,
@@ -96,7 +100,9 @@ describe("the events in docs/FORMATS.md", () => {
   });
 
   test("name in each row every member that the examples have", () => {
-    const envelope = new Set("seq tid call ret errno gone model ran wrote as line time assumed".split(" "));
+    const envelope = new Set(
+      "seq tid call ret errno gone model ran wrote as line time stack assumed".split(" "),
+    );
     for (const line of examples) {
       const event = JSON.parse(line) as Readonly<Record<string, unknown>>;
       const [row = ""] = new RegExp(`^\\| \`${event.call}\` +\\|.*$`, "m").exec(section) ?? [];

@@ -10,6 +10,7 @@ import {
 } from "@pagetrail/core";
 import { expect, test } from "vitest";
 import { Naive, type NaiveTask } from "./naive.ts";
+import { random } from "./random.ts";
 
 const EVENTS = 100_000;
 const CPUS = 4;
@@ -17,17 +18,6 @@ const CPUS = 4;
 const INIT = 1;
 const MOST_TASKS = 24;
 const PIDS = 60;
-
-/** A small generator of numbers, the same for the same seed: mulberry32. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 const SHARINGS = [
   { flags: 17, shares: false, thread: false, waits: false },

@@ -14,7 +14,7 @@ export class Progress {
   readonly #verb: string;
   readonly #sink: TextSink;
   readonly #checkpoint: () => void;
-  #breathed = this.#started;
+  #breathed = 0;
   #spoke = 0;
   #shown = 0;
 
@@ -25,7 +25,7 @@ export class Progress {
     this.#checkpoint = checkpoint;
   }
 
-  /** Call often; await what it returns, if anything. `far` tells how far the work is. */
+  /** Call often; await what it returns, if anything: the first call lets signals in at once. `far` tells how far the work is. */
   tick(far: () => string): Promise<void> | undefined {
     const now = Date.now();
     if (now - this.#breathed < BREATH) return undefined;

@@ -8,6 +8,7 @@ export { type ExecCase, ExecProbe } from "./exec/exec-probe.ts";
 export { type SampleProgram, sampleInterpreters, samplePrograms } from "./exec/sample-programs.ts";
 export { type FlatAnswer, FlatModel, type FlatPage } from "./flat-model.ts";
 export {
+  BUILD,
   LiveKernel,
   type LiveMoment,
   type LiveRun,
@@ -49,6 +50,7 @@ export {
 export { describePageOperation, pageProgram, pageScenarioText } from "./pages/scenario.ts";
 export { shrinkPages } from "./pages/shrink.ts";
 export { Random } from "./random.ts";
+export { reproducerProgram } from "./reproducer.ts";
 export { describeOperation, scenarioText } from "./scenario.ts";
 export { shrink } from "./shrink.ts";
 export { referenceStart, type Surroundings } from "./surroundings.ts";

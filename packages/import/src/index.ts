@@ -1,6 +1,7 @@
 export * from "./elf/elf.ts";
 export * from "./elf/find-program.ts";
 export * from "./elf/shebang.ts";
+export { looksLikeMaps, type MapsText, parseMaps, type ShownVma } from "./maps/maps-text.ts";
 export * from "./perf/index.ts";
 export type { Difference, RefcountSummary } from "./refcounts/findings.ts";
 export { importRefcounts } from "./refcounts/importer.ts";

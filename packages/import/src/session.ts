@@ -29,6 +29,8 @@ export interface Origin {
   /** The call's name in the trace, where the request has another. */
   readonly as?: string;
   readonly assumed?: readonly string[];
+  /** User frames as a log keeps them: `stackText`. */
+  readonly stack?: readonly string[];
 }
 
 /** A recorded fault. */

@@ -1,76 +1,71 @@
-import {
-  type KernelState,
-  type MmStruct,
-  ok,
-  type Pid,
-  permissions,
-  type Result,
-  type Vma,
-  vmaName,
-} from "@pagetrail/core";
+import { type KernelState, type MmStruct, ok, type Pid, type Result } from "@pagetrail/core";
 import { type LoadedLog, openLog, stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import type { Problem } from "../problem.ts";
 import { lastName, listProcesses, type ProcessLife } from "../process-list.ts";
-import { counted, pagesSize } from "../text/numbers.ts";
+import { diffSnapshots, type Snapshot, type SnapshotDiff, snapshotOfProcess } from "../snapshot.ts";
+import { counted } from "../text/numbers.ts";
+import { snapshotJson, snapshotLines } from "../text/snapshot-text.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
-/** How one process of two logs compares: alone in one of them, or with its changes. */
+export interface DiffLogsOptions extends CommonOptions {
+  readonly normalize?: boolean;
+}
+
+/** How one process of two logs compares: alone in one of them, or with what differs. */
 interface ProcessDiff {
   /** The command name and, where several have it, which one: `bash`, `cat 2`. */
   readonly name: string;
   readonly left?: ProcessLife;
   readonly right?: ProcessLife;
-  readonly changes: readonly MappingDiff[];
-}
-
-/** A mapping of one name, permission and offset: its sizes in pages, 0 where it is not there. */
-interface MappingDiff {
-  readonly mapping: string;
-  readonly before: number;
-  readonly after: number;
+  readonly diff?: SnapshotDiff;
 }
 
 /**
- * Compares the last maps of the processes of two logs. Processes are matched by command name, in order
- * of appearance; mappings by file, permissions and offset, wherever they lie.
+ * Compares the last maps of the processes of two logs. Processes are matched by command name, in order of
+ * appearance; mappings by file and place, which with `normalize` counts from the base of their region.
  */
-export async function diffLogs(left: string, right: string, { json }: CommonOptions, out: Output): Ending {
+export async function diffLogs(
+  left: string,
+  right: string,
+  { json, normalize = false }: DiffLogsOptions,
+  out: Output,
+): Ending {
   const a = await openLog(left, out);
   if (!a.ok) return a;
   const b = await openLog(right, out);
   if (!b.ok) return b;
-  const compared = compare(a.value, b.value);
+  const compared = compare(a.value, b.value, normalize);
   if (!compared.ok) return compared;
-  const differing = compared.value.filter(
-    ({ left, right, changes }) => !left || !right || changes.length > 0,
-  );
-  if (json) out.document({ logs: [a.value.name, b.value.name], processes: differing.map(asJson) });
+  const differing = compared.value.filter(({ diff }) => !diff || diff.changes.length > 0);
+  if (json) out.document({ logs: [a.value.name, b.value.name], normalize, processes: differing.map(asJson) });
   else {
     out.note(
       `the last maps of ${counted(compared.value.length, "process", "processes")} in ${a.value.name} and ${b.value.name}`,
     );
     out.lines(differing.flatMap((diff) => [...asText(diff, out)]));
-    if (differing.length === 0) out.note("no difference but for addresses");
+    if (differing.length === 0) out.note(normalize ? "no difference but for random places" : "no difference");
+    else if (!normalize) out.note("with --normalize, places count from the bases that the kernel chose");
   }
   return ok(differing.length === 0 ? 0 : 1);
 }
 
-function compare(a: LoadedLog, b: LoadedLog): Result<readonly ProcessDiff[], Problem> {
+function compare(a: LoadedLog, b: LoadedLog, normalize: boolean): Result<readonly ProcessDiff[], Problem> {
   const [left, right] = [named(a), named(b)];
   const diffs: ProcessDiff[] = [];
   for (const [name, life] of left) {
     const twin = right.get(name);
-    if (!twin) diffs.push({ name, left: life, changes: [] });
+    if (!twin) diffs.push({ name, left: life });
     else {
       const before = lastMappings(a, life);
       if (!before.ok) return before;
       const after = lastMappings(b, twin);
       if (!after.ok) return after;
-      diffs.push({ name, left: life, right: twin, changes: changed(before.value, after.value) });
+      const diff = diffSnapshots(before.value, after.value, normalize);
+      diffs.push({ name, left: life, right: twin, diff });
     }
   }
-  for (const [name, life] of right) if (!left.has(name)) diffs.push({ name, right: life, changes: [] });
+  for (const [name, life] of right) if (!left.has(name)) diffs.push({ name, right: life });
   return ok(diffs);
 }
 
@@ -87,66 +82,26 @@ function named({ timeline }: LoadedLog): ReadonlyMap<string, ProcessLife> {
   return lives;
 }
 
-type Sizes = ReadonlyMap<string, readonly number[]>;
-
-/** The sizes of a process's last mappings, by what these are. */
-function lastMappings(log: LoadedLog, life: ProcessLife): Result<Sizes, Problem> {
+function lastMappings(log: LoadedLog, life: ProcessLife): Result<Snapshot, Problem> {
   const state = stateAt(log, life.ended === undefined ? log.timeline.last : life.ended - 1);
-  if (!state.ok) return state;
-  const task = state.value.tasks.get(life.pid as Pid);
-  const mm = task && state.value.mms.get(task.mm);
-  const sizes = new Map<string, number[]>();
-  if (!mm) return ok(sizes);
-  for (const vma of mm.vmas.items()) {
-    const key = mappingOf(state.value, mm, vma);
-    const known = sizes.get(key);
-    if (known) known.push(vma.pages);
-    else sizes.set(key, [vma.pages]);
-  }
-  return ok(sizes);
+  return state.ok ? ok(snapshotOfProcess(state.value, mmOf(state.value, life.pid))) : state;
 }
 
-function mappingOf(state: KernelState, mm: MmStruct, vma: Vma): string {
-  const name = vmaName(state, mm, vma) || "anonymous";
-  return `${permissions(vma)} ${vma.file === 0 ? "" : `${vma.pgoff.toString(16)}000 `}${name}`;
+function mmOf(state: KernelState, pid: number): MmStruct | undefined {
+  const task = state.tasks.get(pid as Pid);
+  return task && state.mms.get(task.mm);
 }
 
-function changed(before: Sizes, after: Sizes): MappingDiff[] {
-  const diffs: MappingDiff[] = [];
-  for (const mapping of new Set([...before.keys(), ...after.keys()])) {
-    const [left, right] = unpaired(before.get(mapping) ?? [], after.get(mapping) ?? []);
-    for (let i = 0; i < Math.max(left.length, right.length); i++)
-      diffs.push({ mapping, before: left[i] ?? 0, after: right[i] ?? 0 });
-  }
-  return diffs;
-}
-
-/** Sizes that have no equal on the other side. */
-function unpaired(left: readonly number[], right: readonly number[]): readonly [number[], number[]] {
-  const spare = new Map<number, number>();
-  for (const size of right) spare.set(size, (spare.get(size) ?? 0) + 1);
-  const alone = left.filter((size) => {
-    const n = spare.get(size) ?? 0;
-    if (n > 0) spare.set(size, n - 1);
-    return n === 0;
-  });
-  return [alone, [...spare].flatMap(([size, n]) => new Array<number>(n).fill(size))];
-}
-
-function* asText({ name, left, right, changes }: ProcessDiff, out: Output): Generator<string> {
-  const { bold, added, removed, changed: altered } = out.style;
+function* asText({ name, left, right, diff }: ProcessDiff, out: Output): Generator<string> {
+  const { bold, added, removed } = out.style;
   if (!left) yield added(`+ process ${name} (${right?.pid})`);
   else if (!right) yield removed(`- process ${name} (${left.pid})`);
   else yield bold(`process ${name} (${left.pid} and ${right.pid})`);
-  for (const { mapping, before, after } of changes) {
-    if (before === 0) yield added(`  + ${mapping}, ${pagesSize(after)}`);
-    else if (after === 0) yield removed(`  - ${mapping}, ${pagesSize(before)}`);
-    else yield altered(`  ~ ${mapping}, ${pagesSize(before)} to ${pagesSize(after)}`);
-  }
+  if (diff) yield* snapshotLines(diff, out.style);
 }
 
-const asJson = ({ name, left, right, changes }: ProcessDiff) => ({
+const asJson = ({ name, left, right, diff }: ProcessDiff) => ({
   name,
   pids: [left?.pid ?? null, right?.pid ?? null],
-  changes: changes.map(({ mapping, before, after }) => ({ mapping, pages: [before, after] })),
+  ...(diff ? snapshotJson(diff) : { changes: [], sizes: [] }),
 });

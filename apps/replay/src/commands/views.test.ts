@@ -158,6 +158,8 @@ describe("diff", () => {
       "~ shrunk by 4 KB at its start",
       "    - 7ffff7ffb000-7ffff7fff000 rw-p",
       "    + 7ffff7ffc000-7ffff7fff000 rw-p",
+      "~ counters: totalVm 7 to 6, dataVm 4 to 3, execVm 3 to 2, hiwaterVm 0 to 7",
+      "~ machine: committed 4 to 3",
     ]);
   });
 
@@ -205,7 +207,7 @@ describe("diff", () => {
     expect(await pagetrail(["diff", log, log])).toMatchObject({ code: 0, out: "" });
   });
 
-  test("compares two logs by what is mapped, wherever it lies", async () => {
+  test("compares two logs by what is mapped in their processes", async () => {
     const other = demo();
     other.call(100, { call: "munmap", addr: 0x10000000, length: 4096 });
     const forked = new Recorder();
@@ -213,7 +215,7 @@ describe("diff", () => {
     const log = demoLog();
     const resized = await pagetrail(["diff", log, demoLog(other)]);
     expect(resized.code).toBe(1);
-    expect(resized.out).toContain("  ~ rw-p anonymous, 32 KB to 28 KB");
+    expect(resized.out).toContain("~ shrunk by 4 KB at its start\n    - 10000000-10008000 rw-p");
     const strangers = await pagetrail(["diff", log, demoLog(forked)]);
     expect(strangers.out.split("\n")).toEqual([
       "- process demo (100)",

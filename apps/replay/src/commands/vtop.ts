@@ -8,6 +8,7 @@ import {
   type MmStruct,
   ok,
   pageOf,
+  tlbsOf,
   type Vtop,
   vtop,
   wordHex,
@@ -25,7 +26,7 @@ import {
 } from "../process-view.ts";
 import { frameJson, frameLines } from "../text/frame-text.ts";
 import { vmaJson } from "../text/vma-json.ts";
-import { headLines, stepJson, vtopLines, whyAbsent } from "../text/vtop-text.ts";
+import { entryHex, headLines, stepJson, tlbLines, vtopLines, whyAbsent } from "../text/vtop-text.ts";
 import type { Ending } from "./command.ts";
 
 /** Translates an address of one process at one moment, and shows every step of the walk. */
@@ -72,6 +73,7 @@ function showWalk(
   const frame = frameAt(memory, walked.physical);
   if (!json) {
     out.lines(vtopLines(state, mm, walked, frame));
+    if (state.tlb) out.lines(["", ...tlbLines(tlbsOf(state, mm.id, pageOf(walked.address)))]);
     return;
   }
   const { address, physical, vma, steps, end } = walked;
@@ -85,6 +87,12 @@ function showWalk(
     steps: steps.map(stepJson),
     vma: vma ? vmaJson(state, mm, vma) : null,
     frame: frame ? frameJson(state, frame) : null,
+    tlb: tlbsOf(state, mm.id, pageOf(address)).map(({ cpu, entry, usable }) => ({
+      cpu,
+      entry: entryHex(entry),
+      pages: entry.pages,
+      usable,
+    })),
   });
 }
 

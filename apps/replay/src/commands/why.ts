@@ -7,9 +7,9 @@ import { refused } from "../problem.ts";
 import { changesBetween, type DiffSide, diffLines } from "../text/diff-text.ts";
 import { EventText } from "../text/event-text.ts";
 import { outcomeHex, outcomeText } from "../text/outcome.ts";
+import { changeJson } from "../text/state-diff-text.ts";
 import { pathLines } from "../text/why-text.ts";
 import type { CommonOptions, Ending } from "./command.ts";
-import { changeJson } from "./diff.ts";
 
 /** Tells how an event came to its outcome: the kernel's functions, what they checked and chose, and what changed. */
 export async function whyCommand(

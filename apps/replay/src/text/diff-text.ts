@@ -28,14 +28,27 @@ export function* diffLines(
   after: DiffSide,
   { style, line = mapsLine }: { readonly style: Style; readonly line?: LineOf },
 ): Generator<string> {
-  const lineOf = ({ state, mm }: DiffSide, vma: Vma): string => (mm ? line(state, mm, vma).trimEnd() : "");
+  const lineOf =
+    ({ state, mm }: DiffSide) =>
+    (vma: Vma): string =>
+      mm ? line(state, mm, vma).trimEnd() : "";
+  yield* changeLines(changes, style, lineOf(before), lineOf(after));
+}
+
+/** The same with a function for the lines of each side. */
+export function* changeLines(
+  changes: readonly MapChange[],
+  style: Style,
+  before: (vma: Vma) => string,
+  after: (vma: Vma) => string,
+): Generator<string> {
   for (const change of changes) {
-    if (change.kind === "created") yield style.added(`+ ${lineOf(after, change.after)}`);
-    else if (change.kind === "removed") yield style.removed(`- ${lineOf(before, change.before)}`);
+    if (change.kind === "created") yield style.added(`+ ${after(change.after)}`);
+    else if (change.kind === "removed") yield style.removed(`- ${before(change.before)}`);
     else {
       yield style.changed(`~ ${headline(change)}`);
-      for (const vma of sideBefore(change)) yield style.removed(`    - ${lineOf(before, vma)}`);
-      for (const vma of sideAfter(change)) yield style.added(`    + ${lineOf(after, vma)}`);
+      for (const vma of sideBefore(change)) yield style.removed(`    - ${before(vma)}`);
+      for (const vma of sideAfter(change)) yield style.added(`    + ${after(vma)}`);
     }
   }
 }
@@ -85,7 +98,8 @@ function headline(change: Change): string {
     case "protected":
       return `protected: ${permissions(change.before)} to ${permissions(change.after)}`;
     case "changed":
-      return "changed";
+    case "renamed":
+      return change.kind;
   }
 }
 

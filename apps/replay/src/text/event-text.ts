@@ -52,14 +52,15 @@ export class EventText {
 
   /** The call with its outcome, and the model's where that differs. */
   body({ request, outcome, divergence, as, assumed }: Event): string {
-    const call = `${this.#name(request, as)}(${this.#members(request)}) = ${outcomeText(outcome)}`;
+    const call = `${EventText.callOf({ request, as })}(${this.#members(request)}) = ${outcomeText(outcome)}`;
     const model = divergence ? `  ${this.#style.changed(`[model: ${outcomeText(divergence)}]`)}` : "";
     const guessed =
       assumed && assumed.length > 0 ? `  ${this.#style.dim(`[assumed: ${assumed.join(", ")}]`)}` : "";
     return call + model + guessed;
   }
 
-  #name(request: Request, as: string | undefined): string {
+  /** The call's name, as the recording has it. */
+  static callOf({ request, as }: { readonly request: Request; readonly as?: string | undefined }): string {
     return as ?? (request.call === "given" ? request.name : request.call);
   }
 
@@ -153,7 +154,17 @@ export class EventText {
       case "vmalloc":
         return `${size(r.bytes)}${r.caller === undefined ? "" : `, ${r.caller}`}`;
       case "vfree":
+      case "vunmap":
         return address(r.addr);
+      case "vmap": {
+        const { pfns, guard, caller } = r;
+        const frames = `frames ${pfns.join(" ")}${guard === 0 ? ", no guard" : ""}`;
+        return caller === undefined ? frames : `${frames}, ${caller}`;
+      }
+      case "kmap_atomic":
+        return `frame ${r.pfn}, cpu ${r.cpu}, ${r.type}`;
+      case "kunmap_atomic":
+        return `cpu ${r.cpu}, ${r.type}`;
       case "kmap":
       case "kunmap":
         return `frame ${r.pfn}`;

@@ -1,6 +1,7 @@
 import {
   entryFlags,
   type FrameFacts,
+  type HeldByTlb,
   hex,
   type KernelState,
   type MmStruct,
@@ -71,6 +72,16 @@ export function* vtopLines(
   if (!frame) return;
   yield "";
   yield* frameLines(state, frame);
+}
+
+/** Which CPUs' TLBs hold the page, and whether they may still use that. */
+export function* tlbLines(held: readonly HeldByTlb[]): Generator<string> {
+  if (held.length === 0) yield label("TLB", "no CPU holds the page");
+  for (const { cpu, entry, usable } of held)
+    yield label(
+      "TLB",
+      `CPU ${cpu} holds ${entryHex(entry)}${usable ? "" : ", to be flushed before its next use"}`,
+    );
 }
 
 const label = (name: string, text: string): string => `${name.padStart(6)}: ${text}`;

@@ -1,4 +1,5 @@
-import { shrinkSequence, simplerRequests } from "../shrink.ts";
+import { simplerRequests } from "@pagetrail/core/search";
+import { smallest } from "../shrink.ts";
 import { comparePageSequences, type MakeFamily, type PageDifference } from "./compare.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { PageOperation } from "./operation.ts";
@@ -9,7 +10,7 @@ export const shrinkPages = (
   difference: PageDifference,
   makeFamily?: MakeFamily,
 ): PageDifference =>
-  shrinkSequence<PageOperation, PageDifference>(
+  smallest<PageOperation, PageDifference>(
     { judge: (sequences) => comparePageSequences(live, sequences, makeFamily), simpler },
     difference,
   );

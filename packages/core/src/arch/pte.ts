@@ -130,6 +130,24 @@ export function mkyoung(words: Words, at: number): void {
   words[at] = (words[at] as number) | PTE.ACCESSED;
 }
 
+/** Bits whose loss, and bits whose change, TLBs must be told of; of the latter the hardware's own that are modelled. */
+const FLUSH_ON_CLEAR = PTE.DIRTY | PTE.PRESENT;
+const FLUSH_ON_CHANGE = PTE.RW | PTE.USER | PTE.PWT | PTE.PCD | PTE.PSE | PTE.GLOBAL;
+
+/**
+ * Whether TLBs may hold something of the old entry that the new one does not say. What only the accessed bit tells
+ * is nothing of the kind.
+ *
+ * @kernel pte_needs_flush, arch/x86/include/asm/tlbflush.h (6.18)
+ */
+export function needsFlush(oldLo: number, oldHi: number, lo: number, hi: number): boolean {
+  if ((oldLo & PTE.PRESENT) === 0) return false;
+  if (pfnOf(oldLo, oldHi) !== pfnOf(lo, hi)) return true;
+  const changed = oldLo ^ lo;
+  if ((changed & oldLo & FLUSH_ON_CLEAR) !== 0 || (changed & FLUSH_ON_CHANGE) !== 0) return true;
+  return ((oldHi ^ hi) & PTE_HI.NX) !== 0;
+}
+
 /** What a change of protection leaves of the low word: _PAGE_CHG_MASK without the frame. */
 const KEPT = PTE.PWT | PTE.PCD | PTE.ACCESSED | PTE.DIRTY | PTE.SPECIAL | PTE.UFFD_WP | PTE.SOFT_DIRTY;
 

@@ -1,6 +1,7 @@
 export * from "./assert.ts";
 export * from "./errno.ts";
 export * from "./journal.ts";
+export * from "./nearest.ts";
 export * from "./range.ts";
 export * from "./result.ts";
 export * from "./trace.ts";

@@ -9,7 +9,7 @@ import {
   VM,
   type Vma,
 } from "../mm/index.ts";
-import type { TablePage } from "../paging/index.ts";
+import type { TablePage, Translation } from "../paging/index.ts";
 import type { AccessKind } from "./fault.ts";
 import { handleMmFault, isError } from "./handle-mm-fault.ts";
 
@@ -25,6 +25,16 @@ export interface OutOfMemory {
   readonly oom: true;
 }
 
+/**
+ * A CPU on its way to a page: whether its TLB grants the access, or the walk does, which answers undefined where the
+ * tables do not grant it.
+ */
+export type Mmu = (
+  page: number,
+  grants: (cached: Translation) => boolean,
+  walk: () => Translation | undefined,
+) => boolean;
+
 /** Pages above this are not canonical: addresses of 48 bits, or 57 with five levels. */
 const CANONICAL = 2 ** 47;
 const CANONICAL_5LEVEL = 2 ** 56;
@@ -33,6 +43,7 @@ const CANONICAL_5LEVEL = 2 ** 56;
  * One access of a program to `length` bytes at an address: through the page tables where they allow it, else
  * by as many faults as it takes.
  *
+ * @param mmu the CPU that the program runs on; absent where TLBs are not modelled
  * @returns undefined when the access succeeds; what stops it at its first byte on a page that cannot be had
  * @kernel do_user_addr_fault, arch/x86/mm/fault.c (6.18)
  */
@@ -41,13 +52,14 @@ export function access(
   addr: Word,
   length: number,
   kind: AccessKind,
+  mmu?: Mmu,
 ): AccessSignal | OutOfMemory | undefined {
   const { taskSize } = edit.mm.layout;
   let at = addr;
   const end = BigInt(addr) + BigInt(length);
   while (BigInt(at) < end) {
     if (typeof at !== "number" || at >= taskSize) return beyondUserSpace(edit, at);
-    const stopped = accessPage(edit, at, kind);
+    const stopped = accessPage(edit, at, kind, mmu);
     if (stopped) return stopped;
     at = addressOf(pageOf(at) + 1);
   }
@@ -65,10 +77,15 @@ function beyondUserSpace(edit: MmEdit, addr: Word): AccessSignal {
 /** Faults that one access may take: a page comes in, is copied, and then refuses to be executed. */
 const MOST_FAULTS = 8;
 
-function accessPage(edit: MmEdit, addr: number, kind: AccessKind): AccessSignal | OutOfMemory | undefined {
+function accessPage(
+  edit: MmEdit,
+  addr: number,
+  kind: AccessKind,
+  mmu: Mmu | undefined,
+): AccessSignal | OutOfMemory | undefined {
   const page = pageOf(addr);
   for (let tries = 0; tries < MOST_FAULTS; tries++) {
-    const mapped = translate(edit, page, kind);
+    const mapped = mmu ? translate(edit, page, kind, mmu) : walk(edit, page, kind);
     if (mapped === "granted") return undefined;
     const refused = fault(edit, page, kind, mapped === "refused");
     if (!refused) continue;
@@ -80,8 +97,33 @@ function accessPage(edit: MmEdit, addr: number, kind: AccessKind): AccessSignal 
 /** What the hardware makes of an access. */
 type Verdict = "granted" | "refused" | "absent";
 
+/** Through the TLB. A write to a page that it knows as clean asks the tables, which then say that it is dirty. */
+function translate(edit: MmEdit, page: number, kind: AccessKind, mmu: Mmu): Verdict {
+  let verdict: Verdict = "granted";
+  mmu(
+    page,
+    ({ lo, hi }) => verdictOf(lo, hi, kind) === "granted" && (kind !== "write" || (lo & PTE.DIRTY) !== 0),
+    () => {
+      verdict = walk(edit, page, kind);
+      return verdict === "granted" && edit.mm.pages ? translationAt(edit.mm.pages, page) : undefined;
+    },
+  );
+  return verdict;
+}
+
+/** What the page tables say of a page, as a TLB keeps it; undefined where nothing is there for the hardware. */
+export function translationAt(pages: MmPages, page: number): Translation | undefined {
+  const table = lastTable(pages, page);
+  if (!table) return undefined;
+  const at = 2 * pages.table.index(table.level, page);
+  const lo = table.words[at] as number;
+  if ((lo & PTE.PRESENT) === 0) return undefined;
+  const size = pages.table.span(table.level);
+  return { vpn: page - (page % size), pages: size, lo, hi: table.words[at + 1] as number };
+}
+
 /** The access that the page tables grant sets accessed and dirty bits. */
-function translate({ mm: { pages } }: MmEdit, page: number, kind: AccessKind): Verdict {
+function walk({ mm: { pages } }: MmEdit, page: number, kind: AccessKind): Verdict {
   const table = pages && lastTable(pages, page);
   if (!table) return "absent";
   const at = 2 * pages.table.index(table.level, page);

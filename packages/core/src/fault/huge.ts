@@ -1,6 +1,7 @@
 import { isSpecialEntry, mkdirty, mkwrite, mkyoung, PTE } from "../arch/index.ts";
 import {
   type FaultEnd,
+  flushTlbRange,
   HUGE_ORDER,
   HUGE_PAGES,
   isAnonymous,
@@ -95,14 +96,16 @@ function mapHuge({ edit, memory, pages, vma }: Fault, table: TablePage, i: numbe
 export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEnd | undefined {
   const { memory, pages } = fault;
   const { phys } = memory;
+  const first = fault.page - (fault.page % HUGE_PAGES);
   if (isSpecialEntry(table.words[2 * i] as number)) {
     prepareAnon(fault);
     const head = allocHuge(fault);
     if (head === undefined) {
-      splitHugePmd(memory, pages, table, i);
+      splitHugePmd(memory, pages, table, i, first);
       return undefined;
     }
     mapHuge(fault, table, i, head);
+    flushTlbRange(fault.edit, first, first + HUGE_PAGES);
     return "done";
   }
   fault.edit.env.trace?.enter("do_huge_pmd_wp_page");
@@ -117,7 +120,7 @@ export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEn
     return "done";
   }
   if (copiesHuge && mayBeHuge(fault) && copyHuge(fault, table, i, head)) return "done";
-  splitHugePmd(memory, pages, table, i);
+  splitHugePmd(memory, pages, table, i, first);
   return undefined;
 }
 
@@ -131,6 +134,8 @@ function copyHuge(fault: Fault, table: TablePage, i: number, old: number): boole
   unmapWhole(phys, old, pages.id);
   pages.rssAnon -= HUGE_PAGES;
   mapHuge(fault, table, i, head);
+  const first = fault.page - (fault.page % HUGE_PAGES);
+  flushTlbRange(fault.edit, first, first + HUGE_PAGES);
   phys.put(old);
   return true;
 }

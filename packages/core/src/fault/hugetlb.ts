@@ -1,6 +1,14 @@
 import { isWritable, mkdirty, mkwrite, PTE } from "../arch/index.ts";
 import { PAGE_SIZE } from "../base/index.ts";
-import { type FaultEnd, HUGE_PAGES, mappingOf, putHugetlb, VM, vmPageProt } from "../mm/index.ts";
+import {
+  type FaultEnd,
+  flushTlbPage,
+  HUGE_PAGES,
+  mappingOf,
+  putHugetlb,
+  VM,
+  vmPageProt,
+} from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, mapWhole, PG, unmapWhole } from "../phys/index.ts";
 import { prepareAnon } from "./anonymous.ts";
@@ -75,6 +83,7 @@ function writePage(fault: Fault, table: TablePage, i: number): FaultEnd {
     if (head === undefined) return "sigbus";
     setEntry(table, i, head, vmPageProt(fault.edit, fault.vma), PTE.PSE);
     mapWhole(phys, head, pages.id);
+    flushTlbPage(fault.edit, fault.page - (fault.page % HUGE_PAGES));
     unmapWhole(phys, old, pages.id);
     putHugetlb(memory, old);
   } else if (own) phys.flag(old, PG.EXCLUSIVE);

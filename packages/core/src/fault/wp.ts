@@ -1,5 +1,5 @@
 import { isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
-import { type FaultEnd, releasePage, VM } from "../mm/index.ts";
+import { type FaultEnd, flushTlbPage, releasePage, VM } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { PG, unmapPage } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
@@ -64,6 +64,7 @@ function copyPage(fault: Fault, table: TablePage, i: number, old: number | undef
     unmapPage(phys, old, pages.id);
   }
   mapAnon(fault, table, i, pfn);
+  flushTlbPage(fault.edit, fault.page);
   if (old !== undefined) releasePage(memory, old);
   return "done";
 }

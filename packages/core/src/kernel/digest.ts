@@ -4,6 +4,7 @@ import type { TablePage } from "../paging/index.ts";
 import { FIRST_NAMED, type Ref } from "../process/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
+import { cpuTlbText, type TlbState } from "./tlb-state.ts";
 
 /** Hex digest of a text: the outside brings one. */
 export type Hash = (text: string) => string;
@@ -67,6 +68,7 @@ export class StateDigest {
       if (mm.pages) parts.push(this.record(mm.pages, () => this.#pagesText(mm)));
     }
     if (state.memory) parts.push(this.#memoryText(state.memory));
+    if (state.tlb) parts.push(this.#tlbText(state.tlb));
     for (const table of [state.tasks, state.groups, state.files, state.shms, state.cpus])
       for (const record of table.values()) parts.push(this.record(record, () => recordText(record)));
     // Nothing while nothing was mapped there: logs from before the kernel half keep their digests.
@@ -107,6 +109,13 @@ export class StateDigest {
       parts.push(`${at}:${this.record(bytes, () => bytes.join(","))}`);
     for (const [mapping, cache] of caches)
       parts.push(`${mapping}:${this.record(cache, () => cacheText(cache))}`);
+    return parts.join("\n");
+  }
+
+  #tlbText({ cpus, contexts }: TlbState): string {
+    const parts: string[] = [];
+    for (const cpu of cpus.values()) parts.push(this.record(cpu, () => cpuTlbText(cpu)));
+    for (const context of contexts.values()) parts.push(recordText(context));
     return parts.join("\n");
   }
 

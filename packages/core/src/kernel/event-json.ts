@@ -17,10 +17,21 @@ import type { Call, Outcome, Request } from "./request.ts";
 /**
  * How a member of a request stands in a log: `word` an address or size as hex text, `page` a page number
  * as the hex text of its address, `int` a number, `size` a number or "unlimited", `text`, `record` JSON as
- * it is, `load` an exec's record, `words` a list of words, `ranges` one of pairs of words, `entry` 32 or 64,
+ * it is, `load` an exec's record, `ints` a list of numbers, `words` of words, `ranges` one of pairs of words, `entry` 32 or 64,
  * `counter` one of the two that an address space has.
  */
-type Form = "word" | "page" | "int" | "size" | "text" | "record" | "words" | "ranges" | "entry" | "counter";
+type Form =
+  | "word"
+  | "page"
+  | "int"
+  | "ints"
+  | "size"
+  | "text"
+  | "record"
+  | "words"
+  | "ranges"
+  | "entry"
+  | "counter";
 
 type Members<R> = { readonly [K in Exclude<keyof R, "call">]-?: Form };
 
@@ -72,10 +83,14 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   exit_group: { code: "int" },
   vmalloc: { bytes: "word", caller: "text" },
   vfree: { addr: "word" },
+  vmap: { pfns: "ints", guard: "int", caller: "text" },
+  vunmap: { addr: "word" },
   kmap: { pfn: "int" },
   kunmap: { pfn: "int" },
   kmap_local: { pfn: "int", cpu: "int" },
   kunmap_local: { addr: "word", cpu: "int" },
+  kmap_atomic: { pfn: "int", cpu: "int", type: "text" },
+  kunmap_atomic: { cpu: "int", type: "text" },
   switch: { cpu: "int", next: "int", state: "text", unfinished: "int" },
   finish_task_switch: { cpu: "int" },
   wake: { target: "int" },
@@ -111,6 +126,9 @@ const SHAPES: { readonly [C in Call]: Members<Request & { call: C }> } = {
   given: { name: "text" },
 };
 
+/** The name of every request. */
+export const CALLS: readonly Call[] = Object.keys(SHAPES) as Call[];
+
 /** Members that a request may lack. */
 const OPTIONAL: ReadonlySet<string> = new Set([
   "switch.unfinished",
@@ -128,6 +146,8 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "cached.dirty",
   "prctl.map",
   "vmalloc.caller",
+  "vmap.guard",
+  "vmap.caller",
 ]);
 
 type Json = Readonly<Record<string, unknown>>;
@@ -163,6 +183,8 @@ function decodeMember(form: Form, value: unknown): unknown {
       return typeof value === "number" ? value : undefined;
     case "int":
       return Number.isSafeInteger(value) ? value : undefined;
+    case "ints":
+      return Array.isArray(value) && value.every(Number.isSafeInteger) ? value : undefined;
     case "text":
       return typeof value === "string" ? value : undefined;
     case "record":
@@ -213,7 +235,7 @@ function decodeOutcome(json: Json): Outcome | undefined {
 
 /** The event as plain JSON, `seq` first: one line of a log. */
 export function encodeEvent(event: Event): { readonly seq: number } & Json {
-  const { seq, tid, request, outcome, divergence, ran, wrote, as, line, time, assumed } = event;
+  const { seq, tid, request, outcome, divergence, ran, wrote, as, line, time, stack, assumed } = event;
   const members: Record<string, unknown> = {};
   const shape: Readonly<Record<string, Form>> = SHAPES[request.call];
   for (const [name, form] of Object.entries(shape)) {
@@ -232,6 +254,7 @@ export function encodeEvent(event: Event): { readonly seq: number } & Json {
     ...(as === undefined ? {} : { as }),
     ...(line === undefined ? {} : { line }),
     ...(time === undefined ? {} : { time }),
+    ...(stack === undefined || stack.length === 0 ? {} : { stack }),
     ...(assumed === undefined || assumed.length === 0 ? {} : { assumed }),
   };
 }
@@ -240,7 +263,7 @@ const isObject = (v: unknown): v is Json => typeof v === "object" && v !== null;
 
 /** Reads an event back; refuses, in words, what is none. */
 export function decodeEvent(json: Json): Result<Event, string> {
-  const { seq, tid, call, model, ran, wrote, as, line, time, assumed } = json;
+  const { seq, tid, call, model, ran, wrote, as, line, time, stack, assumed } = json;
   if (!Number.isSafeInteger(seq)) return fail("no seq");
   if (!Number.isSafeInteger(tid)) return fail("no tid");
   if (typeof call !== "string" || !Object.hasOwn(SHAPES, call))
@@ -261,6 +284,7 @@ export function decodeEvent(json: Json): Result<Event, string> {
     ...(typeof as === "string" ? { as } : {}),
     ...(typeof line === "number" ? { line } : {}),
     ...(typeof time === "number" ? { time } : {}),
+    ...(Array.isArray(stack) ? { stack: stack.filter((frame) => typeof frame === "string") } : {}),
     ...(Array.isArray(assumed) ? { assumed: assumed.filter((a) => typeof a === "string") } : {}),
   });
 }

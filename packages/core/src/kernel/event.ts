@@ -25,6 +25,8 @@ export interface Event {
   readonly line?: number;
   /** Seconds, as the recording counts them. */
   readonly time?: number;
+  /** The user stack of the call, innermost frame first, each as `symbol+0x10 (file)`. */
+  readonly stack?: readonly string[];
   /** Fields of the request that were estimated rather than seen. */
   readonly assumed?: readonly string[];
 }

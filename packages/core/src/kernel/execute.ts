@@ -79,6 +79,7 @@ export type Asked = Pick<Event, "tid" | "request" | "outcome" | "ran" | "wrote">
 export function execute(tx: Transaction, asked: Asked): Outcome {
   if (asked.seq !== undefined) tx.now = asked.seq;
   tx.faultsAreOf(asked.tid);
+  tx.actFor(asked.tid);
   const { tid, request, outcome: recorded } = asked;
   switch (request.call) {
     case "adopt":
@@ -103,7 +104,9 @@ export function execute(tx: Transaction, asked: Asked): Outcome {
     if (asked.ran) supposeTouched(edit, asked.ran === "loading");
     else if (asked.wrote !== undefined) supposeWritten(edit, pageOf(asked.wrote));
     const outcome =
-      request.call === "access" ? accessMemory(edit, request, recorded) : executeMemory(tx, edit, request);
+      request.call === "access"
+        ? accessMemory(edit, request, recorded, tx.mmuOf(tid))
+        : executeMemory(tx, edit, request);
     if (outcome) return outcome;
   }
   const inKernel = executeInKernel(tx, tid, request);

@@ -32,6 +32,7 @@ import type { Transaction } from "./transaction.ts";
  */
 export function follow(tx: Transaction, asked: Asked): void {
   const { tid, request: r, outcome: recorded } = asked;
+  tx.actFor(tid);
   if ("ret" in recorded) followInKernel(tx, r, recorded.ret);
   if (asked.seq !== undefined) tx.now = asked.seq;
   const task = tx.peekTask(tid);

@@ -1,4 +1,7 @@
 export * from "./advance.ts";
+export * from "./apply-steps.ts";
+export { composeSteps } from "./compose-steps.ts";
+export { clusterVmas, diffStates, MM_SCALARS, sameRecord } from "./diff-states.ts";
 export * from "./digest.ts";
 export * from "./event.ts";
 export * from "./event-json.ts";
@@ -12,5 +15,5 @@ export * from "./profile-json.ts";
 export * from "./request.ts";
 export * from "./state.ts";
 export * from "./step.ts";
+export { bootTlb, type TlbState, tlbContexts } from "./tlb-state.ts";
 export * from "./transaction.ts";
-export * from "./undo.ts";

@@ -5,15 +5,16 @@ import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
 import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
+import { undoSteps } from "./apply-steps.ts";
 import { StateDigest } from "./digest.ts";
 import { type Event, isDecided } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
+import { kernelHalf } from "./kspace.ts";
 import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { initialState, type KernelState } from "./state.ts";
 import type { KernelStep } from "./step.ts";
-import { undoSteps } from "./undo.ts";
 
 const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
 
@@ -56,6 +57,56 @@ describe("kernel code on a 64-bit kernel", () => {
     machine.ask({ call: "exit_group", code: 0 });
     machine.ask({ call: "vmalloc", bytes: 1 });
     expect(machine.state.kspace.areas.size).toBe(1);
+  });
+});
+
+describe("frames that somebody else holds", () => {
+  test("are mapped in a row, and stay when they are no longer", () => {
+    const got = answers(
+      new Machine(),
+      { call: "vmap", pfns: [7, 9], caller: "drm_gem_vmap" },
+      { call: "vmap", pfns: [7], guard: 0 },
+      { call: "vmalloc", bytes: 1 },
+      { call: "vunmap", addr: 0xffffc90000004000n },
+      { call: "vunmap", addr: 0xffffc90000000000n },
+      { call: "vunmap", addr: 0xffffc90000000000n },
+      { call: "vmap", pfns: [] },
+      { call: "vmap", pfns: [2 ** 52] },
+    );
+    const places = ["0xffffc90000000000", "0xffffc90000003000", "0xffffc90000004000"];
+    expect(got).toEqual([...places, "EINVAL", "0x0", "EINVAL", "ENOMEM", "EINVAL"]);
+  });
+});
+
+describe("a kernel half of old", () => {
+  test("of 64 bits has its direct map lower", () => {
+    const machine = new Machine({ ...MACHINE, kernelHalf: "classic" });
+    expect(answers(machine, { call: "kmap", pfn: 1 })).toEqual(["0xffff880000001000"]);
+  });
+
+  test("of 32 bits has a slot for each purpose, and no stack of them; the present one has it the other way", () => {
+    const asked: readonly Request[] = [
+      { call: "kmap_atomic", pfn: 0x38000, cpu: 1, type: "KM_USER0" },
+      { call: "kmap_atomic", pfn: 0x38001, cpu: 1, type: "KM_USER0" },
+      { call: "kmap_atomic", pfn: 0x38001, cpu: 1, type: "KM_SOMETHING" },
+      { call: "kunmap_atomic", cpu: 1, type: "KM_USER0" },
+      { call: "kmap_atomic", pfn: 0x38001, cpu: 1, type: "KM_USER0" },
+      { call: "kmap_local", pfn: 0x38001, cpu: 1 },
+    ];
+    const typed = answers(new Machine({ ...I386, kernelHalf: "classic" }), ...asked);
+    expect(typed).toEqual(["0xfffa4000", "EBUSY", "EINVAL", "0x0", "0xfffa4000", "EINVAL"]);
+    expect(answers(new Machine(I386), ...asked).slice(0, 4)).toEqual([
+      "EINVAL",
+      "EINVAL",
+      "EINVAL",
+      "EINVAL",
+    ]);
+  });
+
+  test("with PAE has half the slots of kmap, and the rest of the kernel half moves along", () => {
+    const pae: Profile = { ...I386, pages: { ...I386.pages, paging: "pae" } };
+    expect(kernelHalf(pae)).toMatchObject({ name: "i386-pae", pkmap: { slots: 512 } });
+    expect(kernelHalf(I386)).toMatchObject({ name: "i386", pkmap: { slots: 1024 } });
   });
 });
 

@@ -3,23 +3,20 @@ import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
 import { cpuProfile } from "../testing/cpus.ts";
+import { history, MACHINES } from "../testing/history.ts";
 import { FIRST, MACHINE } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
-import { type Asking, askings, FILES, memoryRequests, PREPARED, schedulings } from "../testing/requests.ts";
+import { type Asking, askings, memoryRequests, schedulings } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
+import { undoSteps } from "./apply-steps.ts";
 import { StateDigest } from "./digest.ts";
 import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
-import { execute } from "./execute.ts";
 import { violations } from "./laws.ts";
-import type { Profile } from "./profile.ts";
-import { type Outcome, type Request, sameOutcome } from "./request.ts";
+import { type Outcome, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
-import { Transaction } from "./transaction.ts";
-import { undoSteps } from "./undo.ts";
 
 const digest = (state: KernelState): string => new StateDigest((text) => text).of(state);
 
@@ -27,39 +24,7 @@ const digest = (state: KernelState): string => new StateDigest((text) => text).o
 const shape = (state: KernelState): string =>
   digest({ ...state, seq: 0, nextFile: 0, nextAnonVma: 0, nextMm: 0 } as KernelState);
 
-interface Told {
-  readonly event: Event;
-  readonly before: KernelState;
-  readonly after: KernelState;
-}
-
-/** Does everything one event at a time, as the debugger does; the model's own answers are the outcomes. */
-function history(asked: readonly Asking[], machine: Profile): readonly Told[] {
-  const first = (request: Request): Asking => ({ tid: FIRST, request });
-  const opening = [{ call: "adopt", comm: "t", tgid: FIRST } as const, ...PREPARED].map(first);
-  const naming = ({ tid, request }: Asking): readonly Asking[] =>
-    request.call === "mmap" && request.file > 0
-      ? [...FILES.map((file) => ({ tid, request: file })), { tid, request }]
-      : [{ tid, request }];
-  const told: Told[] = [];
-  let state = initialState(machine);
-  for (const { tid, request } of [...opening, ...asked.flatMap(naming)]) {
-    const tx = new Transaction(state);
-    const outcome = execute(tx, { tid, request, outcome: { ret: 0 } });
-    const before = state;
-    state = tx.commit(before.seq + 1);
-    told.push({ event: { seq: state.seq, tid, request, outcome }, before, after: state });
-  }
-  return told;
-}
-
 const RUNS = { numRuns: 150 };
-
-/** A machine of which an strace tells, and one whose every access is told, with a little swap. */
-const MACHINES: readonly (readonly [string, Profile])[] = [
-  ["address ranges", MACHINE],
-  ["pages", { ...PAGE_MACHINE, sysctl: { ...PAGE_MACHINE.sysctl, swapPages: 64 } }],
-];
 
 describe.each(MACHINES)("where %s are modelled", (_, machine) => {
   describe("after every event", () => {

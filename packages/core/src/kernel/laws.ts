@@ -6,6 +6,7 @@ import type { Table } from "../struct/index.ts";
 import { kernelHalf } from "./kspace.ts";
 import { pagesLaw } from "./pages-law.ts";
 import { type KernelState, kinKey } from "./state.ts";
+import { tlbLaw } from "./tlb-state.ts";
 
 /** Every law of every room, on one state. Nothing yielded means that all of them hold. */
 export function* violations(state: KernelState): Iterable<Violation> {
@@ -20,10 +21,12 @@ export function* violations(state: KernelState): Iterable<Violation> {
     cpus: state.cpus.values(),
     refs: state.refs.values(),
     lazyTlb: state.profile.scheduling.lazyTlb,
+    tlbs: state.tlb !== undefined,
   });
   yield* kinLaw(state);
   yield* filesLaw(state);
   yield* pagesLaw(state);
+  yield* tlbLaw(state);
   const half = kernelHalf(state.profile);
   yield* vmallocLaw(state.kspace, half);
   yield* kmapLaw(state.kspace, half);

@@ -7,6 +7,7 @@ import {
   type Memory,
   type MmEdit,
   type MmStruct,
+  type MmuGather,
   PageCache,
   type PageModel,
 } from "../mm/index.ts";
@@ -50,6 +51,7 @@ export class MemoryDraft implements Memory {
   readonly counted = { minor: 0, major: 0 };
   readonly tables: TableFrames;
   readonly paging: PagingMode;
+  readonly gather: MmuGather | undefined;
   readonly #caches: Table<FileId, PageCache>;
   readonly #owned = new Map<FileId, PageCache>();
 
@@ -58,6 +60,7 @@ export class MemoryDraft implements Memory {
     profile: Profile,
     readonly spaces: () => Iterable<MmStruct>,
     readonly mappersOf: (mapping: FileId) => readonly MmEdit[],
+    gather: MmuGather | undefined,
   ) {
     this.model = profile.pages;
     this.phys = base.phys.clone();
@@ -65,7 +68,8 @@ export class MemoryDraft implements Memory {
     this.pool = { total: base.pool.total, free: [...base.pool.free] };
     this.#caches = base.caches.clone();
     this.paging = PAGING_MODES[profile.pages.paging];
-    this.tables = tableFrames(this.phys);
+    this.gather = gather;
+    this.tables = tableFrames(this.phys, gather);
   }
 
   cache(mapping: FileId): PageCache {
@@ -90,11 +94,14 @@ export class MemoryDraft implements Memory {
 }
 
 /** Table pages come from the same allocator as all others, and are the kernel's own. */
-const tableFrames = (phys: PhysMemory): TableFrames => ({
+const tableFrames = (phys: PhysMemory, gather: MmuGather | undefined): TableFrames => ({
   allocTable: () => {
     const pfn = phys.alloc(0, "kernel", PG.TABLE);
     assert(pfn !== undefined, "a frame for a page table");
     return pfn;
   },
-  freeTable: (pfn) => phys.put(pfn),
+  freeTable: (pfn, page, span = 1) => {
+    if (page !== undefined) gather?.freeTable(page, span);
+    phys.put(pfn);
+  },
 });

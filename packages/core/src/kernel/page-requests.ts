@@ -1,5 +1,5 @@
 import type { FileId } from "../base/index.ts";
-import { access, noteWritten, writeBytes } from "../fault/index.ts";
+import { access, type Mmu, noteWritten, writeBytes } from "../fault/index.ts";
 import {
   cachePage,
   type MmEdit,
@@ -19,13 +19,13 @@ type Of<C extends Request["call"]> = Request & { readonly call: C };
  * A program touches memory. Where pages are modelled the model says how that ends; else an access of a known
  * kind has the effects on mappings that a fault has, and one that is only supposed makes the stack grow.
  */
-export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome): Outcome {
+export function accessMemory(edit: MmEdit, r: Of<"access">, recorded: Outcome, mmu?: Mmu): Outcome {
   if (r.kind === undefined || !edit.env.memory) {
     touch(edit, pageOfWord(r.addr), r.kind === "write");
     return recorded;
   }
   const length = r.value === undefined ? (r.length ?? 1) : r.value.length / 2;
-  const stopped = access(edit, r.addr, length, r.kind);
+  const stopped = access(edit, r.addr, length, r.kind, mmu);
   if (stopped) return "oom" in stopped ? { gone: "SIGKILL" } : stopped;
   const { pages } = edit.mm;
   const { phys } = edit.env.memory;

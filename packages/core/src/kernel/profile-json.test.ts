@@ -47,6 +47,32 @@ describe("a profile as JSON", () => {
     expect(decodeProfile(old)).toEqual({ ok: true, value: REFERENCE_PROFILE });
   });
 
+  const TLB = { entries: 64, ways: 4, replacement: "random", seed: 3, pcid: true } as const;
+  const withTlb: Profile = {
+    ...REFERENCE_PROFILE,
+    pages: RECORDED_PAGES,
+    scheduling: { cpus: 2, lazyTlb: "refcount" },
+    tlb: TLB,
+    kernelHalf: "classic",
+  };
+
+  test("has TLBs and a kernel half of old only where it says so", () => {
+    expect(throughText(withTlb)).toEqual({ ok: true, value: withTlb });
+    expect(Object.keys(encodeProfile(REFERENCE_PROFILE))).not.toContain("tlb");
+  });
+
+  test.each([
+    [{ scheduling: REFERENCE_PROFILE.scheduling }, "profile.tlb needs CPUs (scheduling.cpus)"],
+    [{ pages: REFERENCE_PROFILE.pages }, "profile.tlb needs CPUs (scheduling.cpus)"],
+    [{ tlb: { ...TLB, ways: 5 } }, "profile.tlb has 64 entries in sets of 5"],
+    [{ tlb: { ...TLB, entries: 0 } }, "profile.tlb has 0 entries in sets of 4"],
+    [{ tlb: { ...TLB, entries: 2.5 } }, "profile.tlb has 2.5 entries"],
+    [{ tlb: { entries: 64 } }, "profile.tlb.ways is missing"],
+  ])("with %j is refused", (wrong, why) => {
+    const decoded = decodeProfile({ ...encodeProfile(withTlb), ...wrong });
+    expect(decoded.ok ? "" : decoded.error).toContain(why);
+  });
+
   test("from before the page cache could be warm has a cold one", () => {
     const { fileCache, ...pages } = REFERENCE_PROFILE.pages;
     expect(fileCache).toBe("cold");

@@ -8,7 +8,9 @@ import { type Profile, UNKNOWN_PAGES, UNKNOWN_SCHEDULING } from "./profile.ts";
  */
 type Form = "size" | "flag" | readonly (string | number)[] | { readonly [member: string]: Form };
 
-type Shape<T> = { readonly [K in keyof T]: T[K] extends object ? Shape<T[K]> : Form };
+type Shape<T> = {
+  readonly [K in keyof T]-?: NonNullable<T[K]> extends object ? Shape<NonNullable<T[K]>> : Form;
+};
 
 const LIMIT = { soft: "size", hard: "size" } as const;
 
@@ -40,6 +42,14 @@ const PROFILE: Shape<Profile> = {
     paging: ["2-level", "pae", "4-level", "5-level"],
   },
   scheduling: { cpus: "size", lazyTlb: ["refcount", "shootdown"] },
+  tlb: {
+    entries: "size",
+    ways: "size",
+    replacement: ["lru", "fifo", "random"],
+    seed: "size",
+    pcid: "flag",
+  },
+  kernelHalf: ["classic"],
   vdso: { vvar: "size", vvarVclock: "size", vdso: "size" },
   limits: { as: LIMIT, data: LIMIT, stack: LIMIT, memlock: LIMIT },
   capabilities: { ipcLock: "flag", sysRawio: "flag", sysAdmin: "flag", sysResource: "flag" },
@@ -53,6 +63,9 @@ const ADDED: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["profile.pages.fileCache", "cold"],
   ["profile.scheduling", UNKNOWN_SCHEDULING],
 ]);
+
+/** Members that a profile may lack. */
+const OPTIONAL: ReadonlySet<string> = new Set(["profile.tlb", "profile.kernelHalf"]);
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -69,6 +82,7 @@ function encodeMembers(shape: object, members: Json): Json {
   const json: Record<string, unknown> = {};
   for (const [name, form] of Object.entries(shape) as [string, Form][]) {
     const value = members[name];
+    if (value === undefined) continue;
     if (typeof form === "object" && !isChoice(form)) json[name] = encodeMembers(form, value as Json);
     else json[name] = value === UNLIMITED ? "unlimited" : value;
   }
@@ -78,7 +92,21 @@ function encodeMembers(shape: object, members: Json): Json {
 /** Reads a header's profile back; refuses, naming the member, what is none or not this version's. */
 export function decodeProfile(json: unknown): Result<Profile, string> {
   const decoded = decodeMember("profile", PROFILE as Form, json);
-  return decoded.ok ? ok(decoded.value as Profile) : decoded;
+  if (!decoded.ok) return decoded;
+  const profile = decoded.value as Profile;
+  const wrong = wrongTlb(profile);
+  return wrong === undefined ? ok(profile) : fail(wrong);
+}
+
+/** Why there cannot be such TLBs; undefined where there can. */
+export function wrongTlb({ tlb, scheduling, pages }: Profile): string | undefined {
+  if (!tlb) return undefined;
+  if (scheduling.cpus === 0 || !pages.known)
+    return "profile.tlb needs CPUs (scheduling.cpus) and pages (pages.known)";
+  const whole = Number.isInteger(tlb.entries) && Number.isInteger(tlb.ways);
+  if (!whole || tlb.ways < 1 || tlb.entries < 1 || tlb.entries % tlb.ways !== 0)
+    return `profile.tlb has ${tlb.entries} entries in sets of ${tlb.ways}`;
+  return undefined;
 }
 
 function decodeMember(name: string, form: Form, value: unknown): Result<unknown, string> {
@@ -95,6 +123,7 @@ function decodeMember(name: string, form: Form, value: unknown): Result<unknown,
   const members: Record<string, unknown> = {};
   for (const [member, inner] of Object.entries(form)) {
     const path = `${name}.${member}`;
+    if (!(member in value) && OPTIONAL.has(path)) continue;
     const decoded = decodeMember(path, inner, member in value ? value[member] : ADDED.get(path));
     if (!decoded.ok) return decoded;
     members[member] = decoded.value;

@@ -7,6 +7,7 @@ import {
   UNLIMITED,
 } from "../arch/index.ts";
 import type { Capabilities, PageModel, Rlimits, Sysctl, VdsoPages } from "../mm/index.ts";
+import type { TlbModel } from "../paging/index.ts";
 import type { Scheduling } from "../process/index.ts";
 
 /**
@@ -21,6 +22,13 @@ export interface Profile {
   readonly sysctl: Sysctl;
   readonly pages: PageModel;
   readonly scheduling: Scheduling;
+  /** How the CPUs' TLBs are built; absent where they are not modelled. Needs CPUs, and pages that are known. */
+  readonly tlb?: TlbModel | undefined;
+  /**
+   * As kernels before the modelled releases had it: the direct map at 0xffff880000000000, up to 4.19; on 32-bit a
+   * slot of kmap_atomic for each purpose, up to 2.6.36. Absent for the present one.
+   */
+  readonly kernelHalf?: "classic" | undefined;
   readonly vdso: VdsoPages;
   /** What the first processes of the log start with. */
   readonly limits: Rlimits;

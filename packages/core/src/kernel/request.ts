@@ -139,10 +139,21 @@ export type InKernel =
   /** `caller` is the function that asks; absent where nobody knows. */
   | { readonly call: "vmalloc"; readonly bytes: Word; readonly caller?: string }
   | { readonly call: "vfree"; readonly addr: Word }
+  /** Frames that somebody else holds, in a row; without a guard page behind them if `guard` is 0. */
+  | {
+      readonly call: "vmap";
+      readonly pfns: readonly number[];
+      readonly guard?: number;
+      readonly caller?: string;
+    }
+  | { readonly call: "vunmap"; readonly addr: Word }
   | { readonly call: "kmap"; readonly pfn: number }
   | { readonly call: "kunmap"; readonly pfn: number }
   | { readonly call: "kmap_local"; readonly pfn: number; readonly cpu: number }
-  | { readonly call: "kunmap_local"; readonly addr: Word; readonly cpu: number };
+  | { readonly call: "kunmap_local"; readonly addr: Word; readonly cpu: number }
+  /** A CPU's one slot for a purpose, as up to 2.6.36: `type` is a name of KM_TYPES. */
+  | { readonly call: "kmap_atomic"; readonly pfn: number; readonly cpu: number; readonly type: string }
+  | { readonly call: "kunmap_atomic"; readonly cpu: number; readonly type: string };
 
 /** What happens to CPUs, kernel threads and references: no system call asks for it. */
 export type Scheduled =

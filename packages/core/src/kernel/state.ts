@@ -6,6 +6,7 @@ import { Table } from "../struct/index.ts";
 import { bootCpus } from "./boot-cpus.ts";
 import { bootMemory, type MemoryState } from "./memory-state.ts";
 import type { Profile } from "./profile.ts";
+import { bootTlb, type TlbState } from "./tlb-state.ts";
 
 /** An open file as the state keeps it: while mappings, or the recording, still name it. */
 export interface FileRecord {
@@ -33,6 +34,8 @@ export interface KernelState {
   readonly children: Table<number, Pid>;
   /** Frames, page cache and swap; absent in a log that does not tell of accesses. */
   readonly memory?: MemoryState | undefined;
+  /** What the CPUs' TLBs hold; absent where the profile has none. */
+  readonly tlb?: TlbState | undefined;
   /** vm_committed_as, in pages. */
   readonly committed: number;
   readonly nextMm: number;
@@ -60,6 +63,7 @@ export const initialState = (profile: Profile): KernelState => ({
   threads: Table.empty(),
   children: Table.empty(),
   memory: bootMemory(profile),
+  tlb: bootTlb(profile),
   committed: 0,
   nextAnonVma: 1,
   nextFile: KERNEL_FILES,

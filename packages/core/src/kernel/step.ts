@@ -3,6 +3,7 @@ import type { Kspace } from "../kspace/index.ts";
 import type { MmPages, MmStep, MmStruct, VmaStep } from "../mm/index.ts";
 import type { MemoryState } from "./memory-state.ts";
 import type { KernelState } from "./state.ts";
+import type { TlbState } from "./tlb-state.ts";
 
 /** An address space came into being, or was freed. */
 export interface SpaceStep extends Step {
@@ -48,6 +49,13 @@ export interface FrameStep extends Step {
   readonly after: MemoryState;
 }
 
+/** What TLBs hold, or what is known of them, changed. */
+export interface TlbStep extends Step {
+  readonly kind: "tlb";
+  readonly before: TlbState;
+  readonly after: TlbState;
+}
+
 /** Something in the kernel half was mapped, or no longer is. */
 export interface KspaceStep extends Step {
   readonly kind: "kspace";
@@ -62,6 +70,7 @@ export type KernelStep =
   | SpaceStep
   | RecordStep
   | KspaceStep
+  | TlbStep
   | CounterStep
   | PteStep
   | FrameStep;

@@ -9,6 +9,7 @@ import {
   pagesOf,
   type Trace,
 } from "../base/index.ts";
+import type { Mmu } from "../fault/index.ts";
 import { checkOutKspace, freezeKspace, type Kspace, type KspaceDraft } from "../kspace/index.ts";
 import {
   evictCache,
@@ -21,13 +22,14 @@ import {
   type MmStruct,
   mappingOf,
   type OpenFile,
+  redoStep,
   type ShmSegment,
   type Sysctl,
   setField,
-  undoStep,
   type VdsoPages,
   type VmaStep,
 } from "../mm/index.ts";
+import { tlbAccess } from "../paging/index.ts";
 import {
   type Cpu,
   type CpuDraft,
@@ -56,7 +58,9 @@ import {
   type RecordStep,
   type RecordTable,
   type SpaceStep,
+  type TlbStep,
 } from "./step.ts";
+import { TlbDraft, type TlbState } from "./tlb-state.ts";
 
 const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
 
@@ -97,6 +101,9 @@ export class Transaction implements World {
   /** Whose faults are being counted. */
   private faulting = 0 as Pid;
   private restoredMemory: MemoryState | undefined;
+  /** The TLBs, checked out when they are first needed. */
+  private tlbDraft: TlbDraft | undefined;
+  private restoredTlb: TlbState | undefined;
   private kspaceDraft: KspaceDraft | undefined;
   /** The edit that was handed out last, until a task, a group or an address space comes or goes or changes. */
   private lastEdit: { readonly task: Task; readonly edit: MmEdit } | undefined;
@@ -125,6 +132,7 @@ export class Transaction implements World {
   commit(seq: number): KernelState {
     this.settleFaults();
     this.settleRefs();
+    this.settleTlb();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
     for (const record of this.checkedOut.files.values()) Object.freeze(record);
@@ -134,6 +142,8 @@ export class Transaction implements World {
     for (const name of this.owned) Object.assign(this.draft, { [name]: this.tables[name] });
     const memory = this.restoredMemory ?? this.memoryDraft?.commit();
     if (memory) Object.assign(this.draft, { memory });
+    const tlb = this.restoredTlb ?? this.tlbDraft?.commit();
+    if (tlb) Object.assign(this.draft, { tlb });
     if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
     if (this.journal) this.noteRecords(this.journal, state);
@@ -154,6 +164,10 @@ export class Transaction implements World {
       const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
       journal.note(step);
     }
+    if (state.tlb && this.base.tlb && state.tlb !== this.base.tlb) {
+      const step: TlbStep = { kind: "tlb", before: this.base.tlb, after: state.tlb };
+      journal.note(step);
+    }
     const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
     journal.note(step);
   }
@@ -168,7 +182,7 @@ export class Transaction implements World {
         before: this.base.mms.get(id)?.pages,
         after: state.mms.get(id)?.pages,
       };
-      if (this.base.mms.has(id)) journal.note(step);
+      if (state.mms.has(id)) journal.note(step);
     }
     for (const [mm, { pages }] of this.base.mms.entries()) {
       const gone: PteStep = { kind: "pte", mm, before: pages, after: undefined };
@@ -262,6 +276,49 @@ export class Transaction implements World {
     this.checkedOut.cpus.set(id, copy);
     this.own("cpus").set(id, copy);
     return copy;
+  }
+
+  get tlb(): TlbDraft | undefined {
+    if (!this.tlbDraft && this.base.tlb)
+      this.tlbDraft = new TlbDraft(this.base.tlb, this.profile, {
+        online: () => this.onlineCpus(),
+        ownerOf: (pages) => this.ownerOf(pages),
+      });
+    return this.tlbDraft;
+  }
+
+  private onlineCpus(): readonly number[] {
+    return [...this.tables.cpus.values()].filter(({ online }) => online).map(({ id }) => id);
+  }
+
+  private ownerOf(pages: MmPages): MmId | undefined {
+    for (const mm of this.tables.mms.values()) if (mm.pages?.id === pages.id) return mm.id;
+    return undefined;
+  }
+
+  /** From here on kernel code runs for this task: on its CPU, or where it ran last. */
+  actFor(tid: Pid): void {
+    const { tlb } = this;
+    if (!tlb) return;
+    const task = this.peekTask(tid);
+    tlb.acting = task?.onCpu ?? task?.cpu ?? 0;
+  }
+
+  /** The CPU that a task runs on, as its accesses go through it; undefined where there is no TLB in their way. */
+  mmuOf(tid: Pid): Mmu | undefined {
+    const { tlb } = this;
+    const cpu = tlb && this.peekTask(tid)?.onCpu;
+    if (!tlb || cpu === undefined) return undefined;
+    return (page, grants, walk) => tlbAccess(tlb.cpu(cpu), page, walk, grants).entry !== undefined;
+  }
+
+  /** An IPI may have made a CPU load init_mm: what it has loaded is what its TLB says. */
+  private settleTlb(): void {
+    for (const { cpu, loadedMm, isLazy } of this.tlbDraft?.changed() ?? []) {
+      const record = this.peekCpu(cpu);
+      if (record?.loadedMm !== loadedMm || record.lazy !== isLazy)
+        Object.assign(this.cpu(cpu), { loadedMm, lazy: isLazy });
+    }
   }
 
   peekRef(key: number): Ref | undefined {
@@ -358,6 +415,7 @@ export class Transaction implements World {
 
   removeMm(id: MmId): void {
     this.noteSpace(id, this.mm(id), undefined);
+    this.tlb?.forget(id);
     this.mmDrafts.delete(id);
     this.own("mms").delete(id);
   }
@@ -370,10 +428,9 @@ export class Transaction implements World {
     this.journal.note(step);
   }
 
-  /** Takes back a step of an address space; what files count is told by steps of their own. */
-  undoMm(step: VmaStep | MmStep): void {
-    const uncounted = { fileMapped: () => undefined } as Partial<MmEnv> as MmEnv;
-    undoStep(new MmEdit(this.mm(step.mm), uncounted, undefined), step);
+  /** Does a step of an address space over again; what files count is told by steps of their own. */
+  redoMm(step: VmaStep | MmStep): void {
+    redoStep(this.mm(step.mm), step);
   }
 
   putSpace(id: MmId, mm: MmStruct | undefined): void {
@@ -389,6 +446,10 @@ export class Transaction implements World {
     this.restoredMemory = memory;
   }
 
+  putTlb(tlb: TlbState): void {
+    this.restoredTlb = tlb;
+  }
+
   putRecord(table: RecordTable, key: number, record: object | undefined): void {
     if (table === "tasks") this.index(key as Pid, record as Task | undefined);
     const records = this.own(table) as Table<number, object>;
@@ -400,6 +461,10 @@ export class Transaction implements World {
   kspace(): KspaceDraft {
     this.kspaceDraft ??= checkOutKspace(this.base.kspace);
     return this.kspaceDraft;
+  }
+
+  peekKspace(): Kspace {
+    return this.kspaceDraft ?? this.base.kspace;
   }
 
   putKspace(kspace: Kspace): void {
@@ -525,6 +590,7 @@ export class Transaction implements World {
         this.profile,
         () => this.tables.mms.values(),
         (mapping) => this.mappersOf(mapping),
+        this.tlb?.gather,
       );
     return this.memoryDraft;
   }

@@ -1,7 +1,17 @@
-import { isDirty, isPresent, isSpecialEntry, isWritable, mkwrite, modify, pfnOf } from "../arch/index.ts";
+import {
+  isDirty,
+  isPresent,
+  isSpecialEntry,
+  isWritable,
+  mkwrite,
+  modify,
+  needsFlush,
+  pfnOf,
+} from "../arch/index.ts";
 import { PG } from "../phys/index.ts";
 import { splitHugePmd } from "./huge-pmd.ts";
 import type { MmEdit } from "./mm-edit.ts";
+import { gathered } from "./mmu-gather.ts";
 import { vmPageProt, wantsWriteNotify } from "./page-protection.ts";
 import { VM } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
@@ -20,22 +30,27 @@ export function changeProtection(edit: MmEdit, start: number, end: number): void
   const prot = vmPageProt(edit, vma);
   const upgrade = wantsUpgrade(edit, vma);
   const { savedDirty } = pages.table.mode;
-  const change = (words: Uint32Array, at: number, large: boolean): void => {
-    const lo = words[at] as number;
+  const { gather } = memory;
+  const change = (words: Uint32Array, at: number, page: number, size: number): void => {
+    const [lo, hi] = [words[at] as number, words[at + 1] as number];
     if (!isPresent(lo)) return;
-    modify(words, at, prot, savedDirty, large);
-    if (upgrade && !isWritable(words[at] as number) && mayBeWritable(edit, vma, words, at, large))
+    modify(words, at, prot, savedDirty, size > 1);
+    if (upgrade && !isWritable(words[at] as number) && mayBeWritable(edit, vma, words, at, size > 1))
       mkwrite(words, at);
+    if (gather && needsFlush(lo, hi, words[at] as number, words[at + 1] as number)) gather.clear(page, size);
   };
-  pages.table.visitOwned(start, end, {
-    leaf({ words }, from, to) {
-      for (let i = from; i < to; i++) change(words, 2 * i, false);
-    },
-    large(table, i, page) {
-      if (start > page || end < page + pages.table.span(table.level)) splitHugePmd(memory, pages, table, i);
-      else change(table.words, 2 * i, true);
-    },
-  });
+  gathered(edit, () =>
+    pages.table.visitOwned(start, end, {
+      leaf({ words }, from, to, page) {
+        for (let i = from; i < to; i++) change(words, 2 * i, page + (i - from), 1);
+      },
+      large(table, i, page) {
+        const size = pages.table.span(table.level);
+        if (start > page || end < page + size) splitHugePmd(memory, pages, table, i, page);
+        else change(table.words, 2 * i, page, size);
+      },
+    }),
+  );
 }
 
 /** vma_wants_manual_pte_write_upgrade. */

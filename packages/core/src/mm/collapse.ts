@@ -18,6 +18,7 @@ import { HUGE_ORDER, HUGE_PAGES } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
+import { flushTlbRange } from "./mmu-gather.ts";
 import { vmPageProt } from "./page-protection.ts";
 import { VM } from "./vm-flags.ts";
 import { isAnonymous, isSpecial, type Vma } from "./vma.ts";
@@ -72,6 +73,7 @@ function collapseBlock(edit: MmEdit, memory: Memory, pages: MmPages, vma: Vma, b
   memory.phys.makeCompound(head, HUGE_ORDER);
   memory.phys.assign(head, vma.anonVma, vma.pgoff + (block - vma.start));
   for (let n = 0; n < HUGE_PAGES; n++) movePage(memory, pages, table, n, head + n);
+  flushTlbRange(edit, block, block + HUGE_PAGES);
   pages.table.freeLeaf(block, memory.tables);
   pages.table.deposit(above, i, memory.tables);
   mapHuge(edit, pages, vma, above, i, head);

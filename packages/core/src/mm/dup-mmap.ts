@@ -6,6 +6,7 @@ import { MmEdit } from "./mm-edit.ts";
 import { MmPages } from "./mm-pages.ts";
 import { emptyMm, type MmStruct } from "./mm-struct.ts";
 import { MDWE } from "./mman.ts";
+import { flushTlbMm } from "./mmu-gather.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
 
@@ -31,12 +32,14 @@ export function dupMmap(parent: MmEdit, id: MmId): Result<MmStruct> {
       if (!charged.ok) {
         parent.env.commitment.committed -= copies.reduce((n, v) => n + accounted(v), 0);
         if (pages) giveUp(parent, pages, copies);
+        flushTlbMm(parent);
         return charged;
       }
     }
     copies.push(inherited(child, vma));
     if (pages && needsCopy(vma) && (vma.flags & VM.WIPEONFORK) === 0) copyPageRange(parent, pages, vma);
   }
+  flushTlbMm(parent);
   trace?.choose(`${copies.length} mappings are copied`);
   child.replaceVmas([], copies);
   pages?.noteHighWater();

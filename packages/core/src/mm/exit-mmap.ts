@@ -23,6 +23,8 @@ export function exitMmap(edit: MmEdit): void {
 /** Takes the pages of all VMAs out, and frees the tables below the top. */
 export function exitMmapPages(memory: Memory | undefined, pages: MmPages, vmas: readonly Vma[]): void {
   if (!memory) return;
+  memory.gather?.open(pages, true);
   for (const vma of vmas) zapPages(memory, pages, vma, vma.start, vma.end, UNMAPPED);
   pages.table.freeAll(memory.tables);
+  memory.gather?.close();
 }

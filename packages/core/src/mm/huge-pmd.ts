@@ -15,9 +15,16 @@ const HI_FLAGS = 0xfff00000;
 /**
  * Maps the pages of a huge page one by one: what is mapped, and with which access, stays.
  *
+ * @param page the first that the entry maps
  * @kernel __split_huge_pmd_locked, __split_huge_zero_page_pmd, mm/huge_memory.c (6.18)
  */
-export function splitHugePmd({ phys }: Memory, pages: MmPages, above: TablePage, i: number): void {
+export function splitHugePmd(
+  { phys, gather }: Memory,
+  pages: MmPages,
+  above: TablePage,
+  i: number,
+  page: number,
+): void {
   assert(above.level === 1, "an entry of 2 MiB");
   const [lo, hi] = [above.words[2 * i] as number, above.words[2 * i + 1] as number];
   const zero = isSpecialEntry(lo);
@@ -33,6 +40,7 @@ export function splitHugePmd({ phys }: Memory, pages: MmPages, above: TablePage,
     mapPage(phys, pfn, pages.id);
     phys.flag(pfn, exclusive ? PG.EXCLUSIVE : 0, exclusive ? 0 : PG.EXCLUSIVE);
   }
+  gather?.flushes.range(pages, { start: page, end: page + HUGE_PAGES, freedTables: true });
   if (zero) return;
   unmapWhole(phys, head, pages.id);
   phys.add(head, FRAME.REFCOUNT, HUGE_PAGES - 1);
@@ -43,12 +51,13 @@ export function splitHugePmd({ phys }: Memory, pages: MmPages, above: TablePage,
  *
  * @kernel zap_huge_pmd, mm/huge_memory.c; __unmap_hugepage_range, mm/hugetlb.c (6.18)
  */
-export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: number): void {
+export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: number, page: number): void {
   const { phys } = memory;
   const lo = above.words[2 * i] as number;
   const head = pfnOf(lo, above.words[2 * i + 1] as number);
   if (above.tables[i]) pages.table.withdraw(above, i, memory.tables);
   above.clear(i);
+  memory.gather?.clear(page, pages.table.span(above.level));
   if (isSpecialEntry(lo)) return;
   unmapWhole(phys, head, pages.id);
   if (phys.has(head, PG.HUGETLB)) {

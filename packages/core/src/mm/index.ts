@@ -23,6 +23,7 @@ export * from "./mm-pages.ts";
 export * from "./mm-struct.ts";
 export * from "./mman.ts";
 export * from "./mmap.ts";
+export * from "./mmu-gather.ts";
 export * from "./move-page-tables.ts";
 export * from "./mprotect.ts";
 export * from "./mremap.ts";

@@ -20,6 +20,7 @@ import { HUGE_PAGES, splitHugePmd } from "./huge-pmd.ts";
 import { type Memory, mappingOf } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
+import { gathered } from "./mmu-gather.ts";
 import { splitFolio } from "./split-folio.ts";
 import { readSwapCache } from "./swap-cache.ts";
 import { cachePage, forgetPage, punchHole } from "./truncate.ts";
@@ -43,6 +44,9 @@ interface PresentPage {
   readonly table: TablePage;
   readonly i: number;
   readonly pfn: number;
+  /** Where it is mapped, and how many pages the entry maps. */
+  readonly page: number;
+  readonly size: number;
 }
 
 /** MADV_DONTNEED: pages go, private copies included. Of huge pages only whole ones: madvise_dontneed_free. */
@@ -67,7 +71,8 @@ export function freePages(edit: MmEdit, start: number, end: number): void {
   });
 }
 
-function freePage({ memory, table, i, pfn }: PresentPage): void {
+function freePage(present: PresentPage): void {
+  const { memory, table, i, pfn } = present;
   const { phys } = memory;
   const head = phys.head(pfn);
   if (!phys.has(head, PG.ANON)) return;
@@ -79,9 +84,16 @@ function freePage({ memory, table, i, pfn }: PresentPage): void {
   if (isYoung(words[2 * i] as number) || isDirty(words[2 * i] as number, words[2 * i + 1] as number)) {
     mkold(words, 2 * i);
     mkclean(words, 2 * i);
+    forgetUse(present);
   }
   if (!phys.has(head, PG.SWAPBACKED) || phys.has(head, PG.SWAPCACHE) || isUnevictable(memory, pfn)) return;
   phys.flag(head, 0, PG.SWAPBACKED | PG.ACTIVE | PG.REFERENCED);
+}
+
+/** An entry no longer says that its page was used: a huge one is invalidated on the way. */
+function forgetUse({ memory: { gather }, pages, page, size }: PresentPage): void {
+  if (size > 1) gather?.flushes.range(pages, { start: page, end: page + size, freedTables: true });
+  gather?.clear(page, size);
 }
 
 /**
@@ -90,11 +102,15 @@ function freePage({ memory, table, i, pfn }: PresentPage): void {
  * @kernel madvise_cold_or_pageout_pte_range, mm/madvise.c (6.18)
  */
 export function coolPages(edit: MmEdit, start: number, end: number): void {
-  forEachPresent(edit, start, end, kept, ({ memory: { phys }, table, i, pfn }) => {
+  const cool = (present: PresentPage): void => {
+    const { memory, table, i, pfn } = present;
+    const { phys } = memory;
     if (phys.mapcount(pfn) !== 1) return;
+    if (isYoung(table.words[2 * i] as number)) forgetUse(present);
     mkold(table.words, 2 * i);
     phys.flag(phys.head(pfn), 0, PG.REFERENCED | PG.ACTIVE);
-  });
+  };
+  gathered(edit, () => forEachPresent(edit, start, end, kept, cool));
 }
 
 /**
@@ -119,7 +135,7 @@ const pageOutTreatment = ({ phys, swap }: Memory, head: number): Treatment =>
   !phys.has(head, PG.SWAPBACKED) || swap.size - 1 - swap.used >= HUGE_PAGES ? "pages" : "split";
 
 /** @param droppable the page may go whatever was written to it */
-function reclaimAnonymous({ memory, pages, table, i, pfn }: PresentPage, droppable: boolean): void {
+function reclaimAnonymous({ memory, pages, table, i, pfn, page }: PresentPage, droppable: boolean): void {
   const { phys, swap } = memory;
   const [lo, hi] = [table.words[2 * i] as number, table.words[2 * i + 1] as number];
   if (!phys.has(pfn, PG.SWAPBACKED)) {
@@ -140,17 +156,21 @@ function reclaimAnonymous({ memory, pages, table, i, pfn }: PresentPage, droppab
     table.set(i, swapLo(slot, exclusive), swapHi(SWAP_TYPE.AREA, slot));
     pages.swapEnts++;
   }
+  memory.gather?.flushes.unmapped(pages, page);
+  // Nobody may write to it any more once it is being written out: try_to_unmap_flush_dirty.
+  if (isDirty(lo, hi)) memory.gather?.flushes.batch();
   pages.noteHighWater();
   pages.rssAnon--;
   unmapPage(phys, pfn, pages.id);
   phys.put(pfn);
 }
 
-function reclaimFilePage(edit: MmEdit, vma: Vma, { memory, pages, table, i, pfn }: PresentPage): void {
+function reclaimFilePage(edit: MmEdit, vma: Vma, { memory, pages, table, i, pfn, page }: PresentPage): void {
   const { phys } = memory;
   const [lo, hi] = [table.words[2 * i] as number, table.words[2 * i + 1] as number];
   if (isDirty(lo, hi)) phys.flag(pfn, PG.DIRTY);
   table.clear(i);
+  memory.gather?.flushes.unmapped(pages, page);
   pages.noteHighWater();
   pages[phys.has(pfn, PG.SHMEM) ? "rssShmem" : "rssFile"]--;
   unmapPage(phys, pfn, pages.id);
@@ -238,23 +258,24 @@ function forEachPresent(
   end: number,
   treatment: (memory: Memory, head: number) => Treatment,
   visit: (page: PresentPage) => void,
-  otherwise?: (entry: Omit<PresentPage, "pfn">) => void,
+  otherwise?: (entry: Omit<PresentPage, "pfn" | "size">) => void,
 ): void {
   const { pages } = edit.mm;
   const { memory } = edit.env;
   if (!pages || !memory) return;
   pages.table.visitOwned(start, end, {
-    leaf(table, from, to) {
+    leaf(table, from, to, first) {
       for (let i = from; i < to; i++) {
         if (table.isEmpty(i)) continue;
         const lo = table.words[2 * i] as number;
-        const entry = { memory, pages, table, i };
+        const entry = { memory, pages, table, i, page: first + (i - from) };
         if (!isPresent(lo)) otherwise?.(entry);
         else if (!isSpecialEntry(lo)) {
-          const page = { ...entry, pfn: entryPfn(table, i) };
+          const page = { ...entry, pfn: entryPfn(table, i), size: 1 };
           if (makeVisitable(edit, page, to, treatment)) visit(page);
         }
       }
+      memory.gather?.flushes.batch();
     },
     large(table, i, page) {
       const head = entryPfn(table, i);
@@ -264,10 +285,10 @@ function forEachPresent(
       const whole = start <= page && page + HUGE_PAGES <= end;
       const treated = whole ? treatment(memory, head) : "split";
       if (treated === "kept") {
-        visit({ memory, pages, table, i, pfn: head });
+        visit({ memory, pages, table, i, pfn: head, page, size: HUGE_PAGES });
         return;
       }
-      splitHugePmd(memory, pages, table, i);
+      splitHugePmd(memory, pages, table, i, page);
       breakUp(edit, memory, pages, head, treated);
     },
   });

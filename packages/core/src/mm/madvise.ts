@@ -18,6 +18,7 @@ import { canKsm } from "./ksm.ts";
 import { coolPages, dontNeedPages, freePages, pageOut, punchPages, readAheadPages } from "./madvise-pages.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { MADV } from "./mman.ts";
+import { gathered } from "./mmu-gather.ts";
 import { isSealed } from "./munmap.ts";
 import { endOfObject } from "./populate.ts";
 import { VM, VM_SPECIAL, VMH } from "./vm-flags.ts";
@@ -60,6 +61,9 @@ const DESTRUCTIVE: ReadonlySet<number> = new Set([
   MADV.GUARD_INSTALL,
 ]);
 
+/** Advice that flushes what it takes from all mappings at once: madvise_batch_tlb_flush. */
+const GATHERED: ReadonlySet<number> = new Set([MADV.DONTNEED, MADV.DONTNEED_LOCKED, MADV.FREE]);
+
 /**
  * Gives advice about [address, address + length).
  *
@@ -79,7 +83,9 @@ export function madvise(edit: MmEdit, address: Word, length: Word, advice: numbe
   const to = pageOfWord(end);
   if (advice === MADV.POPULATE_READ || advice === MADV.POPULATE_WRITE)
     return populate(edit, from, to, advice);
-  return walkVmas(edit, from, to, (vma, s, e) => adviseVma(edit, vma, s, e, advice));
+  const walk = (): Result<void> =>
+    walkVmas(edit, from, to, (vma, s, e) => adviseVma(edit, vma, s, e, advice));
+  return GATHERED.has(advice) ? gathered(edit, walk) : walk();
 }
 
 /** madvise_populate: prefaults, stopping at the first hole. */

@@ -4,6 +4,7 @@ import type { TableFrames } from "../paging/index.ts";
 import type { PhysMemory, SwapArea } from "../phys/index.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmStruct } from "./mm-struct.ts";
+import type { MmuGather } from "./mmu-gather.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { PageCache } from "./page-cache.ts";
 import type { Vma } from "./vma.ts";
@@ -55,6 +56,8 @@ export interface Memory {
   readonly faults: Faults;
   /** Faults that ended well since the transaction asked last: for the task that had them. */
   readonly counted: { minor: number; major: number };
+  /** What is taken out of page tables, for the TLBs; undefined where none are modelled. */
+  readonly gather: MmuGather | undefined;
   /** How the machine translates addresses. */
   readonly paging: PagingMode;
   /** The page cache of a file, to be changed; empty at first. */

@@ -13,7 +13,7 @@ import {
 import type { MmEnv } from "./mm-env.ts";
 import type { MmDraft, MmScalar, MmStruct } from "./mm-struct.ts";
 import { VM } from "./vm-flags.ts";
-import { statOf, type Vma } from "./vma.ts";
+import { sameVma, statOf, type Vma } from "./vma.ts";
 
 /** Neighbouring VMAs were put in the place of others. Its inverse swaps the two sides. */
 export interface VmaStep extends Step {
@@ -195,13 +195,27 @@ export const taskPages = ({ layout }: MmStruct): number =>
 /** Pages of the break's VMA range as brk rounds it up. */
 export const brkPage = (bytes: number): Vpn => pageOf(bytes + addressOf(1) - 1);
 
-/** Steps taken back: the same primitives with the sides swapped. */
-export function undoStep(edit: MmEdit, step: VmaStep | MmStep): void {
-  assert(step.mm === edit.mm.id, "a step is undone on its own mm");
+/** Only those that count how files are mapped ask for an environment; here nobody counts. */
+const UNCOUNTED = { fileMapped: () => undefined } as Partial<MmEnv> as MmEnv;
+
+/** Does a step over again on a checked-out address space, by the same primitives. */
+export function redoStep(mm: MmDraft, step: VmaStep | MmStep): void {
+  assert(step.mm === mm.id, "a step belongs to its own mm");
+  const edit = new MmEdit(mm, UNCOUNTED, undefined);
   if (step.kind === "vma") {
     // Which memory is untouched has steps of its own.
-    const { untouched } = edit.mm;
-    edit.replaceVmas(step.after, step.before);
+    const { untouched } = mm;
+    edit.replaceVmas(
+      step.before.map((vma) => standing(mm, vma)),
+      step.after,
+    );
     edit.set("untouched", untouched);
-  } else edit.set(step.field, step.before as never);
+  } else edit.set(step.field, step.after as never);
+}
+
+/** The VMA as it stands in the tree, where it is another object that says the same. */
+function standing(mm: MmDraft, vma: Vma): Vma {
+  const found = mm.vmas.find(vma.start);
+  assert(found && sameVma(found, vma), `mm ${mm.id} has the VMA at page ${vma.start} that a step replaces`);
+  return found;
 }

@@ -15,6 +15,7 @@ import { changeProtection } from "./change-protection.ts";
 import { charge, mayExpandVm, uncharge } from "./limits.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { PROT, PROT_RWX } from "./mman.ts";
+import { gathered } from "./mmu-gather.ts";
 import { isSealed } from "./munmap.ts";
 import { mmPopulate } from "./populate.ts";
 import { VM, VM_ACCESS_FLAGS } from "./vm-flags.ts";
@@ -61,7 +62,7 @@ export function pkeyMprotect(
   if (pkey !== NO_KEY) return refuse("EINVAL", `protection key ${pkey} is not allocated`);
   if (typeof address !== "number") return refuse("ENOMEM", "no mapping in the range");
   const end = pageOf(Number(endAddress));
-  return protectRange(edit, pageOf(address), end, wanted & PROT_RWX, grows);
+  return gathered(edit, () => protectRange(edit, pageOf(address), end, wanted & PROT_RWX, grows));
 }
 
 function protectRange(edit: MmEdit, from: number, end: number, prot: number, grows: number): Result<void> {

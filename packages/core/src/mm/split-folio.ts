@@ -23,15 +23,19 @@ export function splitFolio(edit: MmEdit, memory: Memory, pages: MmPages, head: n
       const end = Math.min(vma.end, vma.start + first + HUGE_PAGES - vma.pgoff);
       if (vma.anonVma === 0 || isLocked(vma) || start >= end) continue;
       pages.table.visitOwned(start, end, {
-        leaf(table, from, to) {
-          for (let i = from; i < to; i++) giveWay(edit, memory, pages, vma, table, i, head);
+        leaf(table, from, to, page) {
+          for (let i = from; i < to; i++)
+            if (giveWay(edit, memory, pages, vma, table, i, head))
+              memory.gather?.flushes.unmapped(pages, page + (i - from));
         },
       });
     }
   }
+  memory.gather?.flushes.batch();
   phys.splitCompound(head);
 }
 
+/** Puts the page of zeros in the place of a page of the huge one, where that holds nothing else; whether it did. */
 function giveWay(
   edit: MmEdit,
   { phys }: Memory,
@@ -40,15 +44,16 @@ function giveWay(
   table: TablePage,
   i: number,
   head: number,
-): void {
+): boolean {
   const lo = table.words[2 * i] as number;
-  if (!isPresent(lo) || isSpecialEntry(lo)) return;
+  if (!isPresent(lo) || isSpecialEntry(lo)) return false;
   const pfn = pfnOf(lo, table.words[2 * i + 1] as number);
-  if (phys.head(pfn) !== head || !phys.isZero(pfn)) return;
+  if (phys.head(pfn) !== head || !phys.isZero(pfn)) return false;
   const prot = vmPageProt(edit, vma);
   const bits = prot.lo | PTE.SPECIAL;
   table.set(i, loOf(ZERO_PFN, bits), hiOf(ZERO_PFN, bits, prot.hi));
   unmapPage(phys, pfn, pages.id);
   phys.put(pfn);
   pages.rssAnon--;
+  return true;
 }

@@ -151,6 +151,20 @@ export class Vma implements PageRange {
   }
 }
 
+/** Whether two VMAs cannot be told apart. */
+export const sameVma = (a: Vma, b: Vma): boolean =>
+  a === b ||
+  (a.start === b.start &&
+    a.end === b.end &&
+    a.flags === b.flags &&
+    a.high === b.high &&
+    a.pgoff === b.pgoff &&
+    a.file === b.file &&
+    a.ops === b.ops &&
+    a.anonVma === b.anonVma &&
+    a.chain === b.chain &&
+    a.policy === b.policy);
+
 /** vma_is_anonymous: no vm_ops. A private mapping of /dev/zero is one although it keeps its file. */
 export const isAnonymous = (v: Vma): boolean => v.ops === VM_OPS.anon;
 export const isForkChild = (v: Vma): boolean => v.chain > 1;

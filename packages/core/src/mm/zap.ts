@@ -5,6 +5,7 @@ import { splitHugePmd, zapHugePmd } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
+import { gathered } from "./mmu-gather.ts";
 import { dropFromSwapCache, freeSwapOf } from "./swap-cache.ts";
 import { isUnevictable } from "./unevictable.ts";
 import { VM } from "./vm-flags.ts";
@@ -33,10 +34,10 @@ export function zapRange(edit: MmEdit, vma: Vma, start: number, end: number, det
   const { memory } = edit.env;
   if (!pages || !memory) return;
   pages.noteHighWater();
-  zapPages(memory, pages, vma, start, end, details);
+  gathered(edit, () => zapPages(memory, pages, vma, start, end, details));
 }
 
-/** The same for pages that stand under no edit. */
+/** The same for pages that stand under no edit. What goes is gathered. */
 export function zapPages(
   memory: Memory,
   pages: MmPages,
@@ -46,19 +47,23 @@ export function zapPages(
   details: ZapDetails,
 ): void {
   const emptied: number[] = [];
+  const noteEmptied = (page: number): void => {
+    emptied.push(page);
+    memory.gather?.freeTable(page, pages.table.span(1));
+  };
   const wholly = (page: number): boolean => start <= page && page + pages.table.span(1) <= end;
   pages.table.visitOwned(start, end, {
     table({ level, used }, page) {
-      if (details.freeTables && level === 0 && used === 0 && wholly(page)) emptied.push(page);
+      if (details.freeTables && level === 0 && used === 0 && wholly(page)) noteEmptied(page);
     },
     leaf(table, from, to, page) {
-      zapEntries(memory, pages, vma, table, from, to, details);
-      if (details.freeTables && table.used === 0 && to - from === table.words.length / 2) emptied.push(page);
+      zapEntries(memory, pages, vma, table, from, to, page, details);
+      if (details.freeTables && table.used === 0 && to - from === table.words.length / 2) noteEmptied(page);
     },
     large(table, i, page) {
       const span = pages.table.span(table.level);
-      if (start > page || end < page + span) splitHugePmd(memory, pages, table, i);
-      else zapHugePmd(memory, pages, table, i);
+      if (start > page || end < page + span) splitHugePmd(memory, pages, table, i, page);
+      else zapHugePmd(memory, pages, table, i, page);
     },
   });
   for (const page of emptied) pages.table.freeLeaf(page, memory.tables);
@@ -71,9 +76,12 @@ function zapEntries(
   table: TablePage,
   from: number,
   to: number,
+  page: number,
   details: ZapDetails,
 ): void {
   const { words } = table;
+  const { gather } = memory;
+  let force = false;
   for (let i = from; i < to; i++) {
     const lo = words[2 * i] as number;
     const hi = words[2 * i + 1] as number;
@@ -82,8 +90,12 @@ function zapEntries(
       if (!isSpecialEntry(lo)) {
         const pfn = pfnOf(lo, hi);
         if (details.keepCopies && memory.phys.has(pfn, PG.ANON)) continue;
+        if (gather && isDirty(lo, hi) && !memory.phys.has(pfn, PG.ANON)) force = true;
+        gather?.clear(page + (i - from));
         dropPage(memory, pages, vma, pfn, lo, hi);
+        gather?.layAside();
       } else if (details.keepCopies) continue;
+      else gather?.clear(page + (i - from));
     } else if (isGuard(lo, hi)) {
       if (details.keepGuards) continue;
     } else {
@@ -93,6 +105,8 @@ function zapEntries(
     }
     table.clear(i);
   }
+  // A dirty page of a file is told to its file only once nobody can write to it any more.
+  if (force) gather?.flush();
 }
 
 /** One mapping of a page goes: zap_present_folio_ptes. */
@@ -150,8 +164,10 @@ export function unmapRegion(edit: MmEdit, vmas: readonly Vma[]): void {
   const [first, last] = [vmas[0], vmas.at(-1)];
   if (!pages || !memory || !first || !last) return;
   pages.noteHighWater();
-  for (const vma of vmas) zapPages(memory, pages, vma, vma.start, vma.end, UNMAPPED);
   const floor = edit.previous(first)?.end ?? 0;
   const ceiling = edit.findVma(last.end)?.start ?? Number.POSITIVE_INFINITY;
-  pages.table.freeRange(first.start, last.end, floor, ceiling, memory.tables);
+  gathered(edit, () => {
+    for (const vma of vmas) zapPages(memory, pages, vma, vma.start, vma.end, UNMAPPED);
+    pages.table.freeRange(first.start, last.end, floor, ceiling, memory.tables);
+  });
 }

@@ -355,15 +355,16 @@ export class PageTable {
         table.tables[i] = below;
         this.#freeBelow(below, start, end, floor, ceiling, frames, page);
       }
-      if (page >= floor && page + span <= ceiling) this.#free(table, i, below, frames);
+      if (page >= floor && page + span <= ceiling)
+        this.#free(table, i, below, frames, Math.max(page, start - (start % this.span(1))));
     }
   }
 
-  #free(above: TablePage, i: number, table: TablePage, frames: TableFrames): void {
+  #free(above: TablePage, i: number, table: TablePage, frames: TableFrames, page?: number): void {
     assert(table.used === 0, "a table that is freed is empty");
     above.unlink(i);
     this.#count(table, -1);
-    frames.freeTable(table.pfn);
+    frames.freeTable(table.pfn, page, this.span(above.level));
   }
 
   #begin(): Owner {

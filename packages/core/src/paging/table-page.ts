@@ -7,7 +7,11 @@ export type Owner = object;
 export interface TableFrames {
   /** The frame of a new, empty table. */
   allocTable(): number;
-  freeTable(pfn: number): void;
+  /**
+   * @param page for a table below the top that a range goes without: the first page of that range that it covers
+   * @param span pages that one entry of the table above covers
+   */
+  freeTable(pfn: number, page?: number, span?: number): void;
 }
 
 /**

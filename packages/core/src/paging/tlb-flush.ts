@@ -25,21 +25,25 @@ export interface TlbAccess {
 }
 
 /**
- * Translates a page on a CPU: from the cache, or by a walk of the loaded tables, whose result is then cached.
+ * Translates a page on a CPU: from the cache, or by a walk of the loaded tables, whose result is then cached. A
+ * cached translation that does not grant the access is dropped, and the tables decide.
  *
- * @param walk what the tables of an address space say; undefined where nothing is present
+ * @param walk what the tables of an address space say; undefined where they do not grant the access
+ * @param grants whether a cached translation does
  */
 export function tlbAccess(
   cpu: CpuTlbDraft,
   vpn: number,
   walk: (mm: MmId, vpn: number) => Translation | undefined,
+  grants: (cached: Translation) => boolean = () => true,
 ): TlbAccess {
   const cached = cpu.tlb.lookup(cpu.loadedAsid, vpn);
-  if (cached) {
-    assert(!cpu.isLazy || cached.global, `CPU ${cpu.cpu} uses an address space that it only borrows`);
+  if (cached) assert(!cpu.isLazy || cached.global, `CPU ${cpu.cpu} uses what it only borrows`);
+  if (cached && grants(cached)) {
     cpu.counts.hits += 1;
     return { hit: true, entry: cached };
   }
+  if (cached) cpu.tlb.flushPage(cpu.loadedAsid, vpn);
   cpu.counts.misses += 1;
   const found = walk(cpu.loadedMm, vpn);
   if (!found) return { hit: false, entry: undefined };
@@ -166,7 +170,10 @@ export function flushTlbMmRange(machine: TlbMachine, cpuId: number, request: Flu
  */
 function flushTlbMulti(machine: TlbMachine, info: FlushInfo): readonly number[] {
   const { cpumask } = machine.peekContext(info.mm);
-  const asked = cpumask.filter((cpu) => info.freedTables || shouldFlushTlb(machine.peekCpu(cpu), info));
+  const online = new Set(machine.cpus());
+  const asked = cpumask.filter(
+    (cpu) => online.has(cpu) && (info.freedTables || shouldFlushTlb(machine.peekCpu(cpu), info)),
+  );
   const ipis = asked.filter((cpu) => cpu !== info.initiatingCpu);
   const { counts } = machine.cpu(info.initiatingCpu);
   counts.shootdowns += 1;
@@ -204,11 +211,59 @@ export function flushTlbFunc(machine: TlbMachine, cpuId: number, info: FlushInfo
   cpu.ctxs[cpu.loadedAsid] = { ctxId: local.ctxId, tlbGen };
 }
 
-function flushPages(cpu: CpuTlbDraft, { start, end, stride = 1 }: FlushInfo): void {
-  for (let vpn = start; vpn < end; vpn += stride) {
-    cpu.tlb.flushPage(cpu.loadedAsid, vpn);
-    cpu.counts.pageFlushes += 1;
+/** CPUs that may know pages which reclaim took, until they are asked to forget: struct tlbflush_unmap_batch. */
+export type UnmapBatch = Set<number>;
+
+/**
+ * A page was taken out of an address space by reclaim: forgotten at once where no CPU but this one may know it;
+ * else the CPUs that may wait for the end of the batch.
+ *
+ * @kernel should_defer_flush, mm/rmap.c; arch_tlbbatch_add_pending, arch/x86/include/asm/tlbflush.h (6.18)
+ */
+export function flushUnmapped(
+  machine: TlbMachine,
+  cpuId: number,
+  mm: MmId,
+  page: number,
+  batch: UnmapBatch,
+): void {
+  const { cpumask } = machine.peekContext(mm);
+  if (!cpumask.some((cpu) => cpu !== cpuId)) {
+    flushTlbMmRange(machine, cpuId, { mm, start: page, end: page + 1 });
+    return;
   }
+  machine.context(mm).tlbGen += 1;
+  for (const cpu of cpumask) batch.add(cpu);
+}
+
+/**
+ * The CPUs of a batch forget all that they know of the address space that they have loaded.
+ * @kernel arch_tlbbatch_flush, arch/x86/mm/tlb.c (6.18)
+ */
+export function flushBatch(machine: TlbMachine, cpuId: number, batch: UnmapBatch): void {
+  if (batch.size === 0) return;
+  const online = new Set(machine.cpus());
+  const asked = [...batch].filter((cpu) => online.has(cpu) && !machine.peekCpu(cpu).isLazy);
+  const ipis = asked.filter((cpu) => cpu !== cpuId).length;
+  batch.clear();
+  const { counts } = machine.cpu(cpuId);
+  counts.shootdowns += 1;
+  counts.ipisSent += ipis;
+  for (const id of asked.sort((a, b) => a - b)) {
+    const cpu = machine.cpu(id);
+    if (id !== cpuId) cpu.counts.ipisReceived += 1;
+    if (cpu.loadedMm === INIT_MM) continue;
+    const { ctxId, tlbGen } = machine.peekContext(cpu.loadedMm);
+    if (contextOf(cpu, cpu.loadedAsid).tlbGen === tlbGen) continue;
+    flushLoaded(cpu, machine.pcid, cpu.loadedAsid);
+    cpu.ctxs[cpu.loadedAsid] = { ctxId, tlbGen };
+  }
+}
+
+function flushPages(cpu: CpuTlbDraft, { start, end, stride = 1 }: FlushInfo): void {
+  for (let vpn = start; vpn < end; vpn += stride) cpu.tlb.flushPage(cpu.loadedAsid, vpn);
+  // As the kernel counts: a table that went with nothing in it is none.
+  cpu.counts.pageFlushes += Math.floor((end - start) / stride);
 }
 
 function flushLoaded(cpu: CpuTlbDraft, pcid: boolean, asid: number): void {

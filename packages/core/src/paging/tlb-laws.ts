@@ -6,6 +6,9 @@ import type { CpuTlb, MmContext } from "./tlb-state.ts";
 const PRESENT = 0x1;
 const WRITE = 0x2;
 const USER = 0x4;
+/** Set without a walk, a page that is used or written to would not be known as such. */
+const ACCESSED = 0x20;
+const DIRTY = 0x40;
 const NX = 0x80000000;
 
 /** The page frame that one page of a translation leads to: bits 12 to 51, down to the size of the entry. */
@@ -18,7 +21,7 @@ function frameOf({ lo, hi, vpn, pages }: Translation, page: number): number {
 function grantedBy(table: Translation | undefined, cached: TlbEntry, page: number): boolean {
   if (!table || (table.lo & PRESENT) === 0) return false;
   if (frameOf(table, page) !== frameOf(cached, page)) return false;
-  if ((cached.lo & ~table.lo & (WRITE | USER)) !== 0) return false;
+  if ((cached.lo & ~table.lo & (WRITE | USER | ACCESSED | DIRTY)) !== 0) return false;
   return (table.hi & ~cached.hi & NX) === 0;
 }
 

@@ -4,6 +4,22 @@ import { Tlb, type TlbShape } from "./tlb.ts";
 /** Address spaces of which one CPU keeps translations at a time. */
 export const TLB_NR_DYN_ASIDS = 6;
 
+/** The TLBs of a machine as its profile has them: how each is built, and whether CR3 carries a PCID. */
+export interface TlbModel {
+  readonly entries: number;
+  readonly ways: number;
+  readonly replacement: "lru" | "fifo" | "random";
+  /** Where the numbers of "random" begin. */
+  readonly seed: number;
+  readonly pcid: boolean;
+}
+
+export const tlbShape = ({ entries, ways, replacement, seed }: TlbModel): TlbShape => ({
+  entries,
+  ways,
+  replacement: replacement === "random" ? { seed } : replacement,
+});
+
 /** What the TLB code knows of one address space: mm_context_t and mm_cpumask. */
 export interface MmContext {
   readonly mm: MmId;
@@ -99,6 +115,13 @@ export function bootedCpu(cpu: number, shape: TlbShape, init: MmContext): CpuTlb
   ctxs[0] = { ctxId: init.ctxId, tlbGen: init.tlbGen };
   const loaded = { loadedMm: INIT_MM, loadedAsid: 0, isLazy: false, nextAsid: 1 };
   return { cpu, tlb: Tlb.empty(shape), ...loaded, ctxs, counts: NO_COUNTS };
+}
+
+/** A CPU that comes back begins anew, but for what it has counted. */
+export function resetCpu(machine: TlbMachine, cpuId: number): void {
+  const cpu = machine.cpu(cpuId);
+  const { tlb, ctxs, ...fresh } = bootedCpu(cpuId, cpu.tlb.shape, machine.peekContext(INIT_MM));
+  Object.assign(cpu, { ...fresh, counts: cpu.counts, ctxs: ctxs.slice(), tlb: tlb.clone() });
 }
 
 /** A copy of a CPU's record to change in place. */

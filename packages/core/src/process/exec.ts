@@ -32,7 +32,7 @@ import { type LoadedImage, loadInterpreter, loadProgram, maximumAlignment } from
 import { advanceExec, execLife } from "./exec-life.ts";
 import { exitTask, releaseVforkParent } from "./exit.ts";
 import { mmdropLazyTlb, mmput, publishMm, renameUser } from "./mm-refs.ts";
-import { finishTaskSwitch } from "./sched.ts";
+import { finishTaskSwitch, loadMm } from "./sched.ts";
 import { type ArgSizes, type ElfTables, elfTables, placeStrings, setupArgPages } from "./setup-arg-pages.ts";
 import { isLive, NO_MM, type Task } from "./task.ts";
 import type { World } from "./world.ts";
@@ -214,7 +214,7 @@ function execMmap(
   task.kind = undefined;
   task.mm = mm.id;
   task.activeMm = mm.id;
-  if (onCpu !== undefined) Object.assign(world.cpu(onCpu), { loadedMm: mm.id, lazy: false });
+  if (onCpu !== undefined) loadMm(world, onCpu, mm.id);
   if (old !== NO_MM) mmput(world, old, { kind: "task", pid: task.pid });
   else if (onCpu !== undefined) mmdropLazyTlb(world, borrowed, onCpu);
   world.addMm(mm);

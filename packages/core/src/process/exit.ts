@@ -2,7 +2,7 @@ import type { Pid } from "../base/index.ts";
 import { releaseUsedMm } from "./kthread.ts";
 import { mmgrabLazyTlb, mmput } from "./mm-refs.ts";
 import { releaseVictim } from "./oom-kill.ts";
-import { finishTaskSwitch } from "./sched.ts";
+import { finishTaskSwitch, goLazy } from "./sched.ts";
 import { advance, INIT, isLive, NO_MM, type Task, type TaskDraft } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -75,7 +75,7 @@ export function exitMm(world: World, task: TaskDraft): void {
   else {
     finishTaskSwitch(world, onCpu);
     mmgrabLazyTlb(world, mm, onCpu);
-    world.cpu(onCpu).lazy = true;
+    goLazy(world, onCpu);
   }
   mmput(world, mm, { kind: "task", pid: task.pid });
 }

@@ -1,6 +1,6 @@
 import { done, ok, type Pid, type Result, refuse } from "../base/index.ts";
 import { mmdrop, mmdropLazyTlb, mmgrab, mmgrabLazyTlb } from "./mm-refs.ts";
-import { finishTaskSwitch, wakeUp } from "./sched.ts";
+import { finishTaskSwitch, goLazy, loadMm, wakeUp } from "./sched.ts";
 import { bornState, isLive, NO_MM, type Task, type TaskDraft, type ThreadGroup } from "./task.ts";
 import type { World } from "./world.ts";
 
@@ -94,9 +94,7 @@ export function kthreadUseMm(world: World, caller: Task, owner: Pid): Result<voi
   mmgrab(world, lender.mm, { kind: "kthread", pid: caller.pid });
   task.mm = lender.mm;
   task.activeMm = lender.mm;
-  const cpu = world.cpu(caller.onCpu);
-  cpu.loadedMm = lender.mm;
-  cpu.lazy = false;
+  loadMm(world, caller.onCpu, lender.mm);
   mmdropLazyTlb(world, borrowed, caller.onCpu);
   return done;
 }
@@ -132,7 +130,7 @@ function unuse(world: World, task: TaskDraft, cpuId: number): void {
   finishTaskSwitch(world, cpuId);
   const { mm } = task;
   task.mm = NO_MM;
-  world.cpu(cpuId).lazy = true;
+  goLazy(world, cpuId);
   mmgrabLazyTlb(world, mm, cpuId);
   mmdrop(world, mm, { kind: "kthread", pid: task.pid });
 }

@@ -1,4 +1,4 @@
-import type { MmId, Violation } from "../base/index.ts";
+import { INIT_MM, type MmId, type Violation } from "../base/index.ts";
 import type { MmStruct } from "../mm/index.ts";
 import type { Cpu, LazyTlb } from "./cpu.ts";
 import { type Holder, holderText, type Ref, refKey } from "./ledger.ts";
@@ -12,6 +12,8 @@ export interface Owned {
   readonly cpus: Iterable<Cpu>;
   readonly refs: Iterable<Ref>;
   readonly lazyTlb: LazyTlb;
+  /** TLBs are modelled: a CPU that only borrows may have been made to leave what it borrows. */
+  readonly tlbs?: boolean;
 }
 
 const law = "ownership";
@@ -30,7 +32,7 @@ export function* ownershipLaw(state: Owned): Iterable<Violation> {
   const groups = [...state.groups];
   yield* holdersLaw(tasks, mms, cpus, groups, refs, state.lazyTlb);
   yield* groupsLaw(tasks, groups);
-  yield* loadedLaw(tasks, mms, cpus);
+  yield* loadedLaw(tasks, mms, cpus, state.tlbs === true);
 }
 
 /** Both counts of every address space equal the lines of the ledger, and its life fits to them. */
@@ -107,6 +109,7 @@ function* loadedLaw(
   tasks: readonly Task[],
   mms: ReadonlyMap<MmId, MmStruct>,
   cpus: readonly Cpu[],
+  tlbs: boolean,
 ): Iterable<Violation> {
   const runs = new Map(cpus.map(({ id, current }) => [current, id]));
   for (const task of tasks) {
@@ -131,7 +134,7 @@ function* loadedLaw(
     const task = tasks.find(({ pid }) => pid === current);
     const where = `CPU ${id}`;
     if (!task) yield { law, where, what: `runs task ${current}, which is gone` };
-    else if (loadedMm !== task.activeMm)
+    else if (loadedMm !== task.activeMm && !(tlbs && loadedMm === INIT_MM && task.mm === NO_MM))
       yield { law, where, what: `has mm ${loadedMm} loaded, its task has ${task.activeMm}` };
     if (!mms.has(loadedMm)) yield { law, where, what: `has mm ${loadedMm} loaded, freed` };
     if (lazy && task?.mm !== NO_MM) yield { law, where, what: "is lazy with a task that has its own" };

@@ -1,5 +1,6 @@
 import { assert, INIT_MM, type MmId, type Pid } from "../base/index.ts";
 import { exitMmap } from "../mm/index.ts";
+import { switchMm } from "../paging/index.ts";
 import type { Holder, Ref } from "./ledger.ts";
 import { refKey } from "./ledger.ts";
 import { type MmSignal, mmLife } from "./mm-life.ts";
@@ -73,7 +74,10 @@ function cleanupLazyTlbs(world: World, id: MmId): void {
   for (const { id: n, current, prevMm, loadedMm } of [...world.cpus()]) {
     const task = world.peekTask(current);
     if (prevMm === id) world.cpu(n).prevMm = NO_MM;
-    if (loadedMm === id) world.cpu(n).loadedMm = INIT_MM;
+    if (loadedMm === id) {
+      world.cpu(n).loadedMm = INIT_MM;
+      if (world.tlb) switchMm(world.tlb, n, INIT_MM);
+    }
     if (task?.activeMm !== id) continue;
     assert(task.mm === NO_MM, `mm ${id} is freed while task ${current} runs on it`);
     world.task(current).activeMm = INIT_MM;

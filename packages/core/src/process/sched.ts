@@ -1,4 +1,5 @@
-import { assert, done, INIT_MM, ok, type Pid, type Result, refuse } from "../base/index.ts";
+import { assert, done, INIT_MM, type MmId, ok, type Pid, type Result, refuse } from "../base/index.ts";
+import { enterLazyTlb, resetCpu, switchMm } from "../paging/index.ts";
 import type { Cpu } from "./cpu.ts";
 import { mmdropLazyTlb, mmgrabLazyTlb } from "./mm-refs.ts";
 import { advance, idlePid, isLive, NO_MM, type Task, type TaskDraft } from "./task.ts";
@@ -76,6 +77,19 @@ function pick(next: TaskDraft): void {
   advance(next, "pick");
 }
 
+/** switch_mm_irqs_off, arch/x86/mm/tlb.c (6.18): a CPU loads the page tables of an address space. */
+export function loadMm(world: World, cpuId: number, mm: MmId): void {
+  Object.assign(world.cpu(cpuId), { loadedMm: mm, lazy: false });
+  if (world.tlb) switchMm(world.tlb, cpuId, mm);
+}
+
+/** enter_lazy_tlb, arch/x86/mm/tlb.c (6.18): a CPU goes on without need of what it has loaded. */
+export function goLazy(world: World, cpuId: number): void {
+  const cpu = world.cpu(cpuId);
+  cpu.lazy = cpu.loadedMm !== INIT_MM;
+  if (world.tlb) enterLazyTlb(world.tlb, cpuId);
+}
+
 function switchCase(prev: TaskDraft, next: TaskDraft): string {
   const from = prev.mm === NO_MM ? "without an address space" : `with mm ${prev.mm}`;
   if (next.mm !== NO_MM)
@@ -93,15 +107,13 @@ function switchAddressSpace(world: World, cpuId: number, prev: TaskDraft, next: 
   world.trace?.enter("context_switch");
   world.trace?.choose(switchCase(prev, next));
   if (next.mm === NO_MM) {
-    // enter_lazy_tlb: the page tables stay loaded.
-    cpu.lazy = cpu.loadedMm !== INIT_MM;
+    goLazy(world, cpuId);
     next.activeMm = prev.activeMm;
     if (prev.mm !== NO_MM) mmgrabLazyTlb(world, prev.activeMm, cpuId);
     else prev.activeMm = NO_MM;
     return;
   }
-  cpu.loadedMm = next.mm;
-  cpu.lazy = false;
+  loadMm(world, cpuId, next.mm);
   if (prev.mm !== NO_MM) return;
   cpu.prevMm = prev.activeMm;
   prev.activeMm = NO_MM;
@@ -189,7 +201,7 @@ export function takeCpuOffline(world: World, cpuId: number): Result<void> {
   const borrowed = task.activeMm;
   if (borrowed !== INIT_MM) {
     task.activeMm = INIT_MM;
-    cpu.loadedMm = INIT_MM;
+    loadMm(world, cpuId, INIT_MM);
     mmdropLazyTlb(world, borrowed, cpuId);
     mmgrabLazyTlb(world, INIT_MM, cpuId);
   }
@@ -204,6 +216,7 @@ export function bringCpuOnline(world: World, cpuId: number): Result<void> {
   const idle = idleThatRuns(world, cpuId, false);
   if (!idle.ok) return idle;
   world.cpu(cpuId).online = true;
+  if (world.tlb) resetCpu(world.tlb, cpuId);
   advance(world.task(idle.value.current), "comeOnline");
   return done;
 }

@@ -1,6 +1,7 @@
 import type { Layout } from "../arch/index.ts";
 import type { MmId, Pid, Trace } from "../base/index.ts";
 import type { MmDraft, MmEdit, MmScalar, MmStruct, OpenFile, Sysctl, VdsoPages } from "../mm/index.ts";
+import type { TlbMachine } from "../paging/index.ts";
 import type { Cpu, CpuDraft, Scheduling } from "./cpu.ts";
 import type { Ref } from "./ledger.ts";
 import type { Task, TaskDraft, ThreadGroup, ThreadGroupDraft } from "./task.ts";
@@ -28,6 +29,8 @@ export interface World {
   cpus(): Iterable<Cpu>;
   peekCpu(id: number): Cpu | undefined;
   cpu(id: number): CpuDraft;
+  /** What the CPUs' TLBs hold; undefined where none are modelled. */
+  readonly tlb: TlbMachine | undefined;
 
   /** The ledger of who holds which address space, by `refKey`. */
   peekRef(key: number): Ref | undefined;

@@ -5,6 +5,7 @@ export * from "./kernel-half.ts";
 export * from "./kmap.ts";
 export { kbOfPages } from "./lines.ts";
 export * from "./maps.ts";
+export * from "./page-entry.ts";
 export * from "./pagemap.ts";
 export * from "./resident.ts";
 export * from "./rmap.ts";

@@ -10,9 +10,16 @@ import {
   swapOffset,
   swapType,
 } from "../arch/index.ts";
-import { PAGE_SIZE, pageOf } from "../base/index.ts";
-import { type KernelState, kernelHalf, type MemoryState, type Profile } from "../kernel/index.ts";
+import { type MmId, PAGE_SIZE, pageOf } from "../base/index.ts";
+import {
+  type KernelState,
+  kernelHalf,
+  type MemoryState,
+  type Profile,
+  tlbContexts,
+} from "../kernel/index.ts";
 import type { MmPages, MmStruct, Vma } from "../mm/index.ts";
+import type { TlbEntry } from "../paging/index.ts";
 
 /** One step of a walk through page tables. Addresses are physical, in bytes. */
 export interface VtopStep {
@@ -137,4 +144,24 @@ export function kernelAddress(profile: Profile, address: bigint): KernelAddress 
   const memory = BigInt(profile.pages.frames) * BigInt(PAGE_SIZE);
   const mapped = region.start === half.pageOffset && offset < half.lowMemory && offset < memory;
   return { region: region.name, start: region.start, physical: mapped ? Number(offset) : undefined };
+}
+
+/** A CPU's TLB holds a page; what it may not use is flushed before the address space runs there again. */
+export interface HeldByTlb {
+  readonly cpu: number;
+  readonly entry: TlbEntry;
+  readonly usable: boolean;
+}
+
+/** The CPUs whose TLBs hold a page of an address space. */
+export function tlbsOf(state: KernelState, mm: MmId, page: number): readonly HeldByTlb[] {
+  const context = tlbContexts(state).find((c) => c.mm === mm);
+  if (!state.tlb || !context) return [];
+  const held: HeldByTlb[] = [];
+  for (const { cpu, tlb, ctxs } of state.tlb.cpus.values()) {
+    const asid = ctxs.findIndex(({ ctxId }) => ctxId === context.ctxId);
+    const entry = asid < 0 ? undefined : tlb.peek(asid, page);
+    if (entry) held.push({ cpu, entry, usable: ctxs[asid]?.tlbGen === context.tlbGen });
+  }
+  return held;
 }

@@ -178,6 +178,30 @@ const inKernel: fc.Arbitrary<Request> = fc.oneof(
       fc.constantFrom<number | bigint>(0, 8, VMALLOC_64 + 8n),
     ),
   }),
+  fc.record(
+    {
+      call: fc.constant("vmap" as const),
+      pfns: fc.array(frame(), { maxLength: 3 }),
+      guard: fc.nat(1),
+      caller: fc.constant("drm_gem_vmap"),
+    },
+    { requiredKeys: ["call", "pfns"] },
+  ),
+  fc.record({
+    call: fc.constant("vunmap" as const),
+    addr: fc.nat(12).map((page) => VMALLOC_64 + BigInt(page) * 4096n),
+  }),
+  fc.record({
+    call: fc.constant("kmap_atomic" as const),
+    pfn: frame(),
+    cpu: fc.nat(1),
+    type: fc.constantFrom("KM_USER0", "KM_IRQ1", "KM_NOTHING"),
+  }),
+  fc.record({
+    call: fc.constant("kunmap_atomic" as const),
+    cpu: fc.constantFrom(0, 1, 8),
+    type: fc.constantFrom("KM_USER0", "KM_IRQ1"),
+  }),
   fc.record({ call: fc.constantFrom("kmap" as const, "kunmap" as const), pfn: frame() }),
   fc.record({ call: fc.constant("kmap_local" as const), pfn: frame(), cpu: fc.constantFrom(0, 1, 8) }),
   fc.record({

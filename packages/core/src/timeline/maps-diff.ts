@@ -1,4 +1,5 @@
 import { NO_FILE } from "../base/index.ts";
+import { clusterVmas } from "../kernel/index.ts";
 import { VM, VM_ACCESS_FLAGS, type Vma } from "../mm/index.ts";
 import { diffTrees, type GapTree } from "../struct/index.ts";
 
@@ -10,19 +11,40 @@ export type MapChange =
   | { readonly kind: "split"; readonly before: Vma; readonly parts: readonly Vma[] }
   | { readonly kind: "merged"; readonly parts: readonly Vma[]; readonly after: Vma };
 
-/** What became of one VMA: it moved, grew, shrank, got another protection, or other attributes. */
-export type ChangeKind = "moved" | "grown" | "shrunk" | "protected" | "changed";
+/** What became of one VMA: it moved, grew, shrank, got another protection, other attributes, or its file another name. */
+export type ChangeKind = "moved" | "grown" | "shrunk" | "protected" | "changed" | "renamed";
 
 /** What it takes to come from one address space of a log to another, or to a later moment, in order of address. */
 export function diffMaps(before: GapTree<Vma>, after: GapTree<Vma>): readonly MapChange[] {
   const gone: Vma[] = [];
   const come: Vma[] = [];
   diffTrees(before, after, (b, a) => {
-    if (b && a && b.end === a.end && sameAttributes(b, a) && sameObject(b, a)) return;
+    if (b && a && isSame(b, a)) return;
     if (b) gone.push(b);
     if (a) come.push(a);
   });
-  const changes = clusters(gone, come).flatMap(describeCluster);
+  return describe(gone, come);
+}
+
+/**
+ * The same for VMAs in lists, in order of address, that share nothing: those of two logs, or of two texts.
+ * Whoever asks has given equal numbers to equal files.
+ */
+export function diffVmas(before: readonly Vma[], after: readonly Vma[]): readonly MapChange[] {
+  const others = new Map(after.map((a) => [a.start, a]));
+  const gone: Vma[] = [];
+  for (const b of before) {
+    const a = others.get(b.start);
+    if (a && isSame(b, a)) others.delete(b.start);
+    else gone.push(b);
+  }
+  return describe(gone, [...others.values()]);
+}
+
+const isSame = (b: Vma, a: Vma): boolean => b.end === a.end && sameAttributes(b, a) && sameObject(b, a);
+
+function describe(gone: readonly Vma[], come: readonly Vma[]): readonly MapChange[] {
+  const changes = clusterVmas(gone, come).flatMap(describeCluster);
   return pairMoves(changes.sort((x, y) => startOf(x) - startOf(y)));
 }
 
@@ -33,39 +55,38 @@ const sameAttributes = (b: Vma, a: Vma): boolean => b.flags === a.flags && b.hig
 const sameObject = (b: Vma, a: Vma): boolean =>
   b.file === a.file && b.ops === a.ops && (b.file === NO_FILE || b.pgoff - b.start === a.pgoff - a.start);
 
-type Cluster = { readonly before: Vma[]; readonly after: Vma[] };
+/** Equal for VMAs of the same object. */
+const objectKey = ({ file, ops, pgoff, start }: Vma): string =>
+  file === NO_FILE ? ops.name : `${file} ${ops.name} ${pgoff - start}`;
 
-/** Groups VMAs of both sides that overlap, directly or through others. */
-function clusters(gone: readonly Vma[], come: readonly Vma[]): Cluster[] {
-  const all = [...gone.map((vma) => ({ vma, old: true })), ...come.map((vma) => ({ vma, old: false }))];
-  all.sort((x, y) => x.vma.start - y.vma.start || x.vma.end - y.vma.end);
-  const result: Cluster[] = [];
-  let end = -1;
-  for (const { vma, old } of all) {
-    let current = result.at(-1);
-    if (!current || vma.start >= end) {
-      current = { before: [], after: [] };
-      result.push(current);
-      end = -1;
-    }
-    (old ? current.before : current.after).push(vma);
-    end = Math.max(end, vma.end);
-  }
-  return result;
-}
+type Cluster = { readonly before: readonly Vma[]; readonly after: readonly Vma[] };
 
 /** What became of each object in the cluster: one that another has replaced is gone, and the other new. */
 function describeCluster({ before, after }: Cluster): MapChange[] {
-  const left = { before: [...before], after: [...after] };
-  const changes: MapChange[] = [];
-  for (let vma = left.before[0] ?? left.after[0]; vma; vma = left.before[0] ?? left.after[0]) {
-    const one = vma;
-    const isPart = (v: Vma): boolean => sameObject(one, v);
-    changes.push(...describeObject(left.before.filter(isPart), left.after.filter(isPart)));
-    left.before = left.before.filter((v) => !isPart(v));
-    left.after = left.after.filter((v) => !isPart(v));
-  }
-  return changes;
+  if (before.length === 0 || after.length === 0 || before.length + after.length === 2)
+    return describeFew(before, after);
+  const objects = new Map<string, { before: Vma[]; after: Vma[] }>();
+  const sidesOf = (vma: Vma) => {
+    const key = objectKey(vma);
+    const known = objects.get(key);
+    if (known) return known;
+    const made = { before: [], after: [] };
+    objects.set(key, made);
+    return made;
+  };
+  for (const vma of before) sidesOf(vma).before.push(vma);
+  for (const vma of after) sidesOf(vma).after.push(vma);
+  return [...objects.values()].flatMap((sides) => describeObject(sides.before, sides.after));
+}
+
+/** The commonest clusters: one side only, or a VMA on each. */
+function describeFew(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
+  const [b, a] = [before[0], after[0]];
+  if (!b || !a || sameObject(b, a)) return describeObject(before, after);
+  return [
+    { kind: "removed", before: b },
+    { kind: "created", after: a },
+  ];
 }
 
 function describeObject(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
@@ -87,15 +108,17 @@ function oneToOne(before: Vma, after: Vma): MapChange {
 
 /** No one VMA stands for the other side: each is told by itself, but for those that match exactly. */
 function manyToMany(before: readonly Vma[], after: readonly Vma[]): MapChange[] {
-  const left = new Set(after);
+  const left = new Map(after.map((a) => [a.start, a]));
   const changes: MapChange[] = [];
   for (const b of before) {
-    const twin = after.find((a) => left.has(a) && a.start === b.start && a.end === b.end);
-    if (twin) left.delete(twin);
-    if (!twin) changes.push({ kind: "removed", before: b });
-    else if (!sameAttributes(b, twin)) changes.push(oneToOne(b, twin));
+    const twin = left.get(b.start);
+    if (twin?.end !== b.end) changes.push({ kind: "removed", before: b });
+    else {
+      left.delete(b.start);
+      if (!sameAttributes(b, twin)) changes.push(oneToOne(b, twin));
+    }
   }
-  for (const a of left) changes.push({ kind: "created", after: a });
+  for (const a of left.values()) changes.push({ kind: "created", after: a });
   return changes;
 }
 
@@ -108,28 +131,29 @@ export function startOf(change: MapChange): number {
 
 /** A removal and a creation of the same memory are a move. */
 function pairMoves(changes: readonly MapChange[]): readonly MapChange[] {
-  const created = changes.filter((c) => c.kind === "created");
-  const moved = new Map<MapChange, Vma>();
+  const created = new Map<string, Vma[]>();
   for (const change of changes) {
-    if (change.kind !== "removed") continue;
-    const { before } = change;
-    const target = created.find(
-      (c) =>
-        ![...moved.values()].includes(c.after) && isMove(before, c.after) && sameAttributes(before, c.after),
-    );
-    if (target) moved.set(change, target.after);
+    const key = change.kind === "created" ? memoryKey(change.after) : undefined;
+    if (key === undefined || change.kind !== "created") continue;
+    const known = created.get(key);
+    if (known) known.push(change.after);
+    else created.set(key, [change.after]);
   }
-  const targets = new Set(moved.values());
-  return changes.flatMap((change): MapChange[] => {
-    if (change.kind === "created" && targets.has(change.after)) return [];
-    const after = moved.get(change);
-    return after && change.kind === "removed" ? [{ kind: "moved", before: change.before, after }] : [change];
+  if (created.size === 0) return changes;
+  const targets = new Set<Vma>();
+  const paired = changes.map((change): MapChange => {
+    const key = change.kind === "removed" ? memoryKey(change.before) : undefined;
+    const after = key === undefined ? undefined : created.get(key)?.shift();
+    if (!after || change.kind !== "removed") return change;
+    targets.add(after);
+    return { kind: "moved", before: change.before, after };
   });
+  return paired.filter((change) => change.kind !== "created" || !targets.has(change.after));
 }
 
-/** The same pages of the same object, elsewhere: what mremap leaves. */
-const isMove = (before: Vma, after: Vma): boolean =>
-  before.pgoff === after.pgoff &&
-  (before.anonVma !== 0
-    ? before.anonVma === after.anonVma
-    : (before.flags & VM.SHARED) !== 0 && before.file !== 0);
+/** Equal for the same pages of the same object with the same attributes, wherever: what mremap leaves. */
+function memoryKey({ anonVma, pgoff, flags, high, file }: Vma): string | undefined {
+  if (anonVma !== 0) return `${anonVma} ${pgoff} ${flags} ${high}`;
+  const shared = (flags & VM.SHARED) !== 0 && file !== NO_FILE;
+  return shared ? `file ${file} ${pgoff} ${flags} ${high}` : undefined;
+}

@@ -54,7 +54,11 @@ export function diffPages(before: MmPages | undefined, after: MmPages | undefine
   };
   for (const first of differingBlocks(a, b)) {
     const span = (a ?? b)?.span(1) ?? 1;
+    const [mine, theirs] = [a?.find(0, first)?.words, b?.find(0, first)?.words];
     for (let page = first; page < first + span; page++) {
+      const at = 2 * (page - first);
+      // Where both sides have a lowest table, most of its entries are the same.
+      if (mine && theirs && mine[at] === theirs[at] && mine[at + 1] === theirs[at + 1]) continue;
       const kind = kindOf(entryAt(a, page), entryAt(b, page));
       if (kind) add(page, kind);
     }

@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "@pagetrail/core";
 
 /** What keeps a scenario from being read, and where: line and column count from 1. */
 export interface ScenarioProblem {

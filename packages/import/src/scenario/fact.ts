@@ -1,8 +1,17 @@
-import { type MmStruct, PAGE_SIZE, type Pid, pageOf, readBytes, type Task } from "@pagetrail/core";
+import {
+  ENTRY_WORDS,
+  type EntryWord,
+  type MmStruct,
+  PAGE_SIZE,
+  type Pid,
+  pageEntry,
+  pageOf,
+  readBytes,
+  type Task,
+} from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
 import { knownName, type Name } from "./names.ts";
 import { knownPath, takeBytes } from "./operands.ts";
-import { ENTRY_WORDS, type EntryWord, pageEntry } from "./page-entry.ts";
 import { type Scene, sizeText } from "./scene.ts";
 import { readCpuFact, readRefs } from "./sched-facts.ts";
 import { type Scope, wholeWord } from "./scope.ts";
@@ -28,10 +37,10 @@ const sameNumber = (
 
 /** A number that an address space has. */
 const numberOf =
-  (what: string, of: (mm: MmStruct) => number): FactReader =>
+  (what: string, of: (mm: MmStruct, scene: Scene) => number): FactReader =>
   (cursor) => {
     const wanted = needNumber(cursor, "a number");
-    return (scene, pid) => sameNumber(what, wanted, of(scene.mm(pid)));
+    return (scene, pid) => sameNumber(what, wanted, of(scene.mm(pid), scene));
   };
 
 /** A number of pages that an address space has, given in bytes. */
@@ -185,6 +194,7 @@ const FACTS: Readonly<Record<string, FactReader>> = {
     const wanted = needNumber(cursor, "a number of page tables");
     return (scene, pid) => sameNumber("tables", wanted, pagesOf(scene, pid).table.counted);
   },
+  tlb_gen: numberOf("tlb_gen", (mm, scene) => scene.context(mm.id).tlbGen),
   state: readState,
   refs: (cursor) => {
     const fact = readRefs(cursor);

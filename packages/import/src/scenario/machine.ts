@@ -5,6 +5,7 @@ import {
   RELEASES,
   type ReleaseName,
   type Rlimits,
+  type TlbModel,
   UNLIMITED,
 } from "@pagetrail/core";
 import type { Cursor } from "./cursor.ts";
@@ -14,6 +15,8 @@ import { needNumber } from "./value.ts";
 export interface Machine {
   release: ReleaseName;
   layout: Profile["layout"];
+  /** Page tables of a 32-bit kernel; others have those of their layout. */
+  paging32: "2-level" | "pae";
   ram: number;
   swap: number;
   thp: Profile["pages"]["thp"];
@@ -27,6 +30,7 @@ export interface Machine {
   /** 0 where the scenario does not tell what runs where. */
   cpus: number;
   lazyTlb: Profile["scheduling"]["lazyTlb"];
+  tlb: TlbModel | undefined;
 }
 
 const MIB = 2 ** 20;
@@ -43,6 +47,7 @@ export function newMachine(): Machine {
   return {
     release: "6.18",
     layout: "x86-64",
+    paging32: "pae",
     ram: 1024 * MIB,
     swap: 0,
     thp: "madvise",
@@ -55,6 +60,7 @@ export function newMachine(): Machine {
     pages: true,
     cpus: 0,
     lazyTlb: "refcount",
+    tlb: undefined,
   };
 }
 
@@ -74,6 +80,12 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
   },
   layout: (cursor, machine) => {
     machine.layout = cursor.oneOf("x86-64", "x86-64-5level", "i386");
+  },
+  paging: (cursor, machine) => {
+    const { column } = cursor;
+    machine.paging32 = cursor.oneOf("2-level", "pae");
+    if (machine.layout !== "i386")
+      throw cursor.problem("only 'layout i386' has a choice of page tables", column);
   },
   thp: (cursor, machine) => {
     machine.thp = cursor.oneOf("always", "madvise", "never");
@@ -98,17 +110,45 @@ const SETTINGS: Readonly<Record<string, (cursor: Cursor, machine: Machine) => vo
     machine.user = cursor.oneOf("root", "nobody");
   },
   pages: (cursor, machine) => {
+    const { column } = cursor;
     machine.pages = cursor.oneOf("on", "off") === "on";
+    if (!machine.pages && machine.tlb) throw cursor.problem("TLBs need pages", column);
   },
   cpus: (cursor, machine) => {
     const { column } = cursor;
     machine.cpus = needNumber(cursor, "a number of processors");
     if (machine.cpus > MOST_CPUS) throw cursor.problem(`a machine has at most ${MOST_CPUS} CPUs`, column);
   },
+  tlb: (cursor, machine) => {
+    const { column } = cursor;
+    if (machine.cpus === 0) throw cursor.problem("TLBs need CPUs: 'cpus 2' comes first", column);
+    if (!machine.pages) throw cursor.problem("TLBs need pages", column);
+    machine.tlb = readTlb(cursor, column);
+  },
   lazy_tlb: (cursor, machine) => {
     machine.lazyTlb = cursor.oneOf("refcount", "shootdown");
   },
 };
+
+const WAYS = 4;
+
+/** `tlb 64 ways 4 fifo nopcid`: entries, then in any order what is not as usual. */
+function readTlb(cursor: Cursor, column: number): TlbModel {
+  const entries = needNumber(cursor, "a number of entries");
+  let ways = entries % WAYS === 0 ? WAYS : entries;
+  let replacement: TlbModel["replacement"] = "lru";
+  let pcid = true;
+  for (;;) {
+    const word = cursor.word("ways", "lru", "fifo", "random", "nopcid");
+    if (word === undefined) break;
+    if (word === "ways") ways = needNumber(cursor, "a number of places");
+    else if (word === "nopcid") pcid = false;
+    else replacement = word;
+  }
+  if (entries < 1 || ways < 1 || entries % ways !== 0)
+    throw cursor.problem(`${entries} entries make no sets of ${ways}`, column);
+  return { entries, ways, replacement, seed: 1, pcid };
+}
 
 export const RESOURCES = ["as", "data", "stack", "memlock"] as const;
 
@@ -132,7 +172,7 @@ export function readMachine(cursor: Cursor, machine: Machine): void {
   } while (!cursor.isAtEnd);
 }
 
-const PAGING = { "x86-64": "4-level", "x86-64-5level": "5-level", i386: "pae" } as const;
+const PAGING = { "x86-64": "4-level", "x86-64-5level": "5-level" } as const;
 
 /** The profile of the log that a scenario on this machine makes. */
 export function profileOfMachine(machine: Machine): Profile {
@@ -155,10 +195,11 @@ export function profileOfMachine(machine: Machine): Profile {
       known: machine.pages,
       frames: machine.ram / PAGE_SIZE,
       thp: machine.thp,
-      paging: PAGING[machine.layout],
+      paging: machine.layout === "i386" ? machine.paging32 : PAGING[machine.layout],
     },
     limits: machine.limits,
     scheduling: { cpus: machine.cpus, lazyTlb: machine.lazyTlb },
+    ...(machine.tlb && { tlb: machine.tlb }),
     capabilities: { ipcLock: isRoot, sysRawio: isRoot, sysAdmin: isRoot, sysResource: isRoot },
   };
 }

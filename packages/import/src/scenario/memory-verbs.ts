@@ -15,7 +15,7 @@ import type { Scope } from "./scope.ts";
 import { bytesOf, readRange, readValue, wordOf } from "./value.ts";
 
 /** Words behind a mapping, and the flags that they set. */
-const MAP_WORDS: Readonly<Record<string, number>> = {
+export const MAP_WORDS: Readonly<Record<string, number>> = {
   locked: MAP.LOCKED,
   populate: MAP.POPULATE,
   noreserve: MAP.NORESERVE,

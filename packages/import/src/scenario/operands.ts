@@ -3,7 +3,7 @@ import type { Cursor } from "./cursor.ts";
 import { type Name, newName } from "./names.ts";
 import type { Scene } from "./scene.ts";
 import { type Scope, unknown } from "./scope.ts";
-import { readValue, wordOf } from "./value.ts";
+import { needNumber, readValue, wordOf } from "./value.ts";
 
 const PATH = /\/[^\s"#]*/;
 const PROTECTION = /none\b|(?=[rwx])r?w?x?(?!\w)/;
@@ -35,6 +35,19 @@ export function readPart(
   const size = readValue(cursor, scope, "a length");
   return (scene) => ({ addr: wordOf(start(scene)), length: wordOf(size(scene)) });
 }
+
+/** `pid 4242` behind the name of a new task: the number that it gets. */
+export function takePid(cursor: Cursor): number | undefined {
+  if (cursor.word("pid") === undefined) return undefined;
+  const { column } = cursor;
+  const wanted = needNumber(cursor, "a pid");
+  if (wanted < 1 || wanted > MOST_PIDS)
+    throw cursor.problem(`a pid is a number from 1 to ${MOST_PIDS}`, column);
+  return wanted;
+}
+
+/** PID_MAX_LIMIT of 64-bit kernels. */
+const MOST_PIDS = 2 ** 22;
 
 /** Words in any order and number, each of which sets flags. */
 export function readFlags(cursor: Cursor, flags: Readonly<Record<string, number>>): number {

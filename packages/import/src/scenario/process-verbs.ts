@@ -4,7 +4,7 @@ import { execOf } from "./built-in-program.ts";
 import type { Cursor } from "./cursor.ts";
 import { RESOURCES, readBytes } from "./machine.ts";
 import { knownName, type Name, newName } from "./names.ts";
-import { addressOfOutcome, needPath, newAddress, readFlags } from "./operands.ts";
+import { addressOfOutcome, needPath, newAddress, readFlags, takePid } from "./operands.ts";
 import type { Scene } from "./scene.ts";
 import type { Scope } from "./scope.ts";
 import { needNumber, readValue, takeNumber, wordOf } from "./value.ts";
@@ -27,11 +27,12 @@ const cloning =
       "process",
       `a name for the new ${how === "thread" ? "thread" : "process"}`,
     );
+    const wanted = takePid(cursor);
     return (scene) => {
       const name = child.of(scene);
       return [
         {
-          request: { call: "clone", flags: CLONE_FLAGS[how], child: scene.hire(name) },
+          request: { call: "clone", flags: CLONE_FLAGS[how], child: scene.hire(name, wanted) },
           as: how === "thread" ? "clone" : how,
           noted: (outcome) => {
             if (!("ret" in outcome)) scene.dismiss(name);
@@ -115,7 +116,7 @@ const readPersonality: VerbReader = (cursor) => {
   return asking(() => ({ call: "personality", persona }));
 };
 
-const PRCTL = { THP_DISABLE: 41, MDWE: 65 } as const;
+export const PRCTL = { THP_DISABLE: 41, MDWE: 65 } as const;
 
 const readPrctl: VerbReader = (cursor) => {
   const option = PRCTL[cursor.oneOf("THP_DISABLE", "MDWE")];

@@ -1,7 +1,6 @@
-import { UNLIMITED } from "@pagetrail/core";
+import { nearest, UNLIMITED } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { problemOf, runText } from "../testing/scenario-text.ts";
-import { nearest } from "./nearest.ts";
 
 const AFTER = "process A\nfile /data/x 4K\nA: mmap page 8K rw private anon\n";
 
@@ -103,6 +102,39 @@ describe("the machine of a scenario", () => {
     expect(profile.sysctl.totalPages).toBe(15 * 1024);
     expect(source).toEqual({ kind: "scenario" });
     expect(profile?.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
+  });
+});
+
+describe("the CPUs of a machine", () => {
+  test("have TLBs where it says so", () => {
+    expect(runText("machine cpus 4 tlb 64").profile).toMatchObject({
+      scheduling: { cpus: 4 },
+      tlb: { entries: 64, ways: 4, replacement: "lru", pcid: true },
+    });
+    expect(runText("machine cpus 1 tlb 6 ways 3 random nopcid").profile.tlb).toEqual({
+      entries: 6,
+      ways: 3,
+      replacement: "random",
+      seed: 1,
+      pcid: false,
+    });
+  });
+
+  test("of 32 bits have either kind of page tables", () => {
+    expect(runText("machine layout i386").profile.pages.paging).toBe("pae");
+    expect(runText("machine layout i386 paging 2-level").profile.pages.paging).toBe("2-level");
+  });
+
+  test.each([
+    ["machine tlb 64", "TLBs need CPUs"],
+    ["machine cpus 2 pages off tlb 64", "TLBs need pages"],
+    ["machine cpus 2 tlb 64 pages off", "TLBs need pages"],
+    ["machine cpus 2 tlb 64 ways 5", "64 entries make no sets of 5"],
+    ["machine paging pae", "only 'layout i386' has a choice"],
+    ["machine cpus 1\nswitch A", "expected a CPU such as cpu0"],
+    ["machine cpus 1\nexpect cpu0 has", "expected runs, loaded, lazy, busy or tlb"],
+  ])("%j cannot be read", (text, why) => {
+    expect(problemOf(text)).toContain(why);
   });
 });
 

@@ -7,7 +7,7 @@ import { type Machine, newMachine, profileOfMachine, readMachine } from "./machi
 import { type MapsLine, mapsFact, readMapsLine } from "./maps-fact.ts";
 import { MEMORY_VERBS } from "./memory-verbs.ts";
 import { INDEXED, knownName, type Name, newName } from "./names.ts";
-import { knownPath, needPath } from "./operands.ts";
+import { knownPath, needPath, takePid } from "./operands.ts";
 import { PROCESS_VERBS } from "./process-verbs.ts";
 import type { Scene, Value } from "./scene.ts";
 import { SCHED_LINES } from "./sched-lines.ts";
@@ -155,7 +155,8 @@ class ScenarioReader {
 
   #process(cursor: Cursor): RequestLine {
     const name = newName(cursor, this.#scope, "process", "a name for the process");
-    const who = (scene: Scene) => scene.hire(name.of(scene));
+    const wanted = takePid(cursor);
+    const who = (scene: Scene) => scene.hire(name.of(scene), wanted);
     const ask: Ask = (scene) => [
       { request: { call: "adopt", comm: name.of(scene), tgid: scene.subject }, given: { ret: 0 } },
     ];

@@ -175,3 +175,47 @@ describe("what runs on CPUs", () => {
     });
   });
 });
+
+describe("TLBs", () => {
+  const TWO = "machine cpus 2 tlb 64\nprocess A\nkthread K\n";
+  const failures = (text: string): readonly string[] => runText(`${TWO}${text}`).failures;
+
+  test("serve who runs; who runs nowhere can ask for nothing", () => {
+    expect(failures("A: mmap p 4K rw private anon")).toEqual([
+      "4:1: A runs on no CPU: a line such as 'switch cpu0 A' has to come first",
+    ]);
+    const text = `switch cpu0 A
+A: mmap p 4K rw private anon
+A: write p
+switch cpu0 K
+expect cpu0 lazy
+K: use_mm A
+expect cpu0 busy
+K: read p
+expect cpu0 tlb hits 1
+K: unuse_mm
+switch cpu1 A
+A: exit_group
+switch cpu1 idle
+expect cpu1 loaded init_mm
+expect cpu1 busy`;
+    const { failures: none, state } = runText(`${TWO}${text}`);
+    expect(none).toEqual([]);
+    expect(state && [...violations(state)]).toEqual([]);
+  });
+
+  test("say what is otherwise", () => {
+    const run = "switch cpu0 A\nA: mmap p 8K rw private anon\nA: write p\n";
+    expect(failures(`${run}expect cpu0 tlb entries 1 misses 3`)).toEqual([
+      "7:8: expected entries 1 misses 3, found entries 1 misses 2",
+    ]);
+    expect(failures(`${run}expect cpu0 tlb holds p..p+8K`)).toEqual(["7:8: expected it to hold p+4K"]);
+    expect(failures(`${run}expect cpu0 tlb lacks p`)).toEqual(["7:8: expected it to lack p"]);
+    expect(failures(`${run}expect A tlb_gen 1`)).toEqual(["7:8: expected tlb_gen 1, found 0"]);
+    expect(failures("expect cpu2 tlb hits 0")).toEqual([
+      "4:8: this machine has no cpu2: 'machine cpus 3' gives it one",
+    ]);
+    const [none] = runText("machine cpus 1\nprocess A\nexpect cpu0 tlb entries 0").failures;
+    expect(none).toContain("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
+  });
+});

@@ -3,6 +3,7 @@ import {
   fileId,
   isLive,
   type KernelState,
+  type MmContext,
   type MmId,
   type MmStruct,
   mmOf,
@@ -10,6 +11,7 @@ import {
   type Pid,
   pid,
   type Task,
+  tlbContexts,
 } from "@pagetrail/core";
 import type { PlaceWord } from "./value.ts";
 
@@ -105,6 +107,8 @@ export class Scene {
     const state = this.task(found)?.state;
     if (state === "vforked")
       throw this.impasse(`${name} waits in vfork, until its child has called exec or exit`);
+    if (this.state.tlb && this.task(found)?.onCpu === undefined)
+      throw this.impasse(`${name} runs on no CPU: a line such as 'switch cpu0 ${name}' has to come first`);
     if (state === "dumping") throw this.impasse(`${name} waits for a core dump, and will exit`);
     return found;
   }
@@ -117,14 +121,24 @@ export class Scene {
     return found;
   }
 
-  /** A pid for a new process or thread of that name. */
-  hire(name: string): Pid {
+  /** A pid for a new process or thread of that name: the one that its line asks for, or the next. */
+  hire(name: string, wanted?: number): Pid {
     const old = this.#pids.get(name);
     const task = old === undefined ? undefined : this.task(old);
     if (task && isLive(task)) throw this.impasse(`there is a ${name} already`);
-    const made = pid(FIRST_PID + this.#hired);
-    this.#hired += 1;
+    const made = wanted === undefined ? this.#nextPid() : pid(wanted);
+    if (this.task(made)) throw this.impasse(`there is a task ${made} already`);
     this.#pids.set(name, made);
+    return made;
+  }
+
+  #nextPid(): Pid {
+    const taken = new Set(this.#pids.values());
+    let made: Pid;
+    do {
+      made = pid(FIRST_PID + this.#hired);
+      this.#hired += 1;
+    } while (taken.has(made));
     return made;
   }
 
@@ -154,6 +168,13 @@ export class Scene {
     const mm = mmOf(this.state, of);
     if (!mm) throw this.impasse(`${this.nameOf(of)} has no address space any more`);
     return mm;
+  }
+
+  /** What the TLBs are told of an address space. */
+  context(mm: MmId): MmContext {
+    const found = tlbContexts(this.state).find((context) => context.mm === mm);
+    if (!found) throw this.impasse("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
+    return found;
   }
 
   segment(name: string): number {

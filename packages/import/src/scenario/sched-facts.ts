@@ -5,6 +5,7 @@ import { knownName } from "./names.ts";
 import type { Scene } from "./scene.ts";
 import { readCpu } from "./sched-lines.ts";
 import type { Scope } from "./scope.ts";
+import { readTlbFact } from "./tlb-fact.ts";
 import { needNumber } from "./value.ts";
 
 /** `refs users 2 count 3`, `refs freed`: how often the address space is referred to that a process has, or had last. */
@@ -28,10 +29,11 @@ export function readRefs(cursor: Cursor): (scene: Scene, name: string) => string
   };
 }
 
-/** `cpu0 runs A`, `cpu0 loaded A`, `cpu0 lazy`: what a CPU runs, whose page tables it has, and whether it needs them. */
+/** `cpu0 runs A`, `cpu0 loaded A`, `cpu0 lazy`: what a CPU runs, whose page tables it has, whether it needs them; `cpu0 tlb …`. */
 export function readCpuFact(cursor: Cursor, scope: Scope): Fact {
   const id = readCpu(cursor);
-  const word = cursor.oneOf("runs", "loaded", "lazy", "busy");
+  const word = cursor.oneOf("runs", "loaded", "lazy", "busy", "tlb");
+  if (word === "tlb") return readTlbFact(cursor, scope, id);
   if (word === "lazy" || word === "busy")
     return (scene) => {
       const found = cpuOf(scene, id).lazy ? "lazy" : "busy";

@@ -2,6 +2,7 @@ import { isLive, type Pid, type Request } from "@pagetrail/core";
 import type { Ask } from "./ask.ts";
 import type { Cursor } from "./cursor.ts";
 import { knownName, newName } from "./names.ts";
+import { takePid } from "./operands.ts";
 import type { Scene } from "./scene.ts";
 import type { Scope } from "./scope.ts";
 import type { RequestLine } from "./statement.ts";
@@ -37,7 +38,11 @@ const aboutTask =
 
 const readKthread: SchedLineReader = (cursor, scope) => {
   const name = newName(cursor, scope, "process", "a name for the kernel thread");
-  return asked((scene) => ({ call: "kthread", child: scene.hire(name.of(scene)), comm: name.of(scene) }));
+  const wanted = takePid(cursor);
+  return asked((scene) => {
+    const comm = name.of(scene);
+    return { call: "kthread", child: scene.hire(comm, wanted), comm };
+  });
 };
 
 const readSwitch: SchedLineReader = (cursor, scope) => {

@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "@pagetrail/core";
 
 /** What a name can stand for. */
 export type NameKind = "process" | "address" | "segment" | "file";

@@ -15,6 +15,7 @@ import type { Recorded } from "../record-importer.ts";
 import type { Origin, Session } from "../session.ts";
 import type { ShownMapping, ShownTask, Touch } from "../sightings.ts";
 import type { SystemFiles } from "../sink.ts";
+import { stackText } from "../stack-text.ts";
 import type { Tally } from "../tally.ts";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
@@ -23,7 +24,7 @@ import { Programs } from "./exec/programs.ts";
 import { joinPath } from "./files/index.ts";
 import { Learning } from "./learning.ts";
 import { nameRequest, OpenFiles } from "./open-files.ts";
-import type { StraceCall, StraceExit } from "./text/index.ts";
+import type { StackFrame, StraceCall, StraceExit } from "./text/index.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
 import { outcomeOf, outcomeOfCall } from "./translate/outcome.ts";
@@ -168,6 +169,7 @@ export class Interpreter {
       as: call.name === "syscall_0x1ce" ? "mseal" : call.name,
       ...(call.time === undefined ? {} : { time: call.time }),
       ...(assumed.length > 0 ? { assumed } : {}),
+      ...stackOf(call),
     };
   }
 
@@ -206,7 +208,7 @@ export class Interpreter {
   }
 
   /** A fault: what the recording does not tell of it is taken from what the memory is for. */
-  #touch({ tid, addr, access, complete, ofExec, line, time }: Touch): void {
+  #touch({ tid, addr, access, complete, ofExec, line, time, stack }: Touch): void {
     const over = this.#ended.has(tid) || this.#leaving.has(tid) || this.session.state.tasks.has(tid as Pid);
     if (this.#abandoned.has(tid) || (over && !this.session.isLive(tid))) return;
     this.#ensureTask(tid, line);
@@ -216,6 +218,7 @@ export class Interpreter {
       ...(line === undefined ? {} : { line }),
       ...(time === undefined ? {} : { time }),
       ...(access === undefined ? { assumed: ["kind"] } : {}),
+      ...stackOf({ stack }),
     };
     this.#files.reaches(tid, pageOf(addr));
     this.session.touch(tid, { addr, access: kind, ofExec }, origin);
@@ -498,4 +501,10 @@ function reapedChild(call: StraceCall): number | undefined {
   if (call.name !== "waitid") return undefined;
   const [, shown] = /si_pid=(\d+)/.exec(call.args[2] ?? "") ?? [];
   return shown === undefined ? undefined : Number(shown);
+}
+
+/** The member of an event that has the user stack; none where the recording has none. */
+function stackOf({ stack }: { readonly stack?: readonly StackFrame[] | undefined }): Pick<Origin, "stack"> {
+  const frames = stackText(stack);
+  return frames.length === 0 ? {} : { stack: frames };
 }

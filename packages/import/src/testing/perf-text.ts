@@ -20,6 +20,12 @@ export class PerfText {
     return this;
   }
 
+  /** A frame of the call chain of the line before: `poll+0x10 (/lib/libc.so.6)`. */
+  frame(address: number | bigint, where: string): this {
+    this.#lines.push(`\t${address.toString(16).padStart(16)} ${where}`);
+    return this;
+  }
+
   /** Lets time go by. */
   wait(micros: number): this {
     this.#micros += micros;

@@ -7,13 +7,13 @@ import {
   isSpecialEntry,
   isWritable,
   isYoung,
-  type KernelState,
-  type MmStruct,
-  PG,
   pfnOf,
-} from "@pagetrail/core";
+} from "../arch/index.ts";
+import type { KernelState } from "../kernel/index.ts";
+import type { MmStruct } from "../mm/index.ts";
+import { PG } from "../phys/index.ts";
 
-/** Words for what a page-table entry can be: a scenario may expect any of them together. */
+/** Words for what a page-table entry can be; several go together. */
 export const ENTRY_WORDS = [
   "absent",
   "present",

@@ -1,0 +1,243 @@
+import type { MmId } from "../base/index.ts";
+import type { Histories } from "./blame.ts";
+import type { Edge, PageRow, SpaceHistory, Version } from "./blame-history.ts";
+import { VarintReader, VarintWriter } from "./varint.ts";
+
+/** The spelling of the blocks below. */
+export const BLAME_INDEX_VERSION = 1;
+
+/** Spaces share a block up to this size; a larger one has its own. */
+const BLOCK = 256 * 1024;
+
+/**
+ * Histories as blocks of bytes. The first says where each address space stands: how many there are, then by id each
+ * one's distance from the id before, its birth, its parent, its block and where it begins there.
+ */
+export function encodeHistories(histories: ReadonlyMap<MmId, SpaceHistory>): readonly Uint8Array[] {
+  const directory = new VarintWriter();
+  const blocks: Uint8Array[] = [];
+  let block = new VarintWriter();
+  const ids = [...histories.keys()].sort((a, b) => a - b);
+  directory.unsigned(ids.length);
+  let last = 0;
+  for (const id of ids) {
+    const history = histories.get(id) as SpaceHistory;
+    if (block.length > BLOCK) {
+      blocks.push(block.bytes());
+      block = new VarintWriter();
+    }
+    const at = [id - last, history.born, history.parent, blocks.length + 1, block.length];
+    for (const n of at) directory.unsigned(n);
+    writeSpace(block, history);
+    last = id;
+  }
+  return [directory.bytes(), ...blocks, block.bytes()];
+}
+
+function writeSpace(out: VarintWriter, history: SpaceHistory): void {
+  const versions = [...history.versions()];
+  out.unsigned(versions.length);
+  let [lastStart, lastSeq] = [0, history.born];
+  for (const { start, end, seq, permissions, edges } of versions) {
+    out.unsigned(start - lastStart);
+    out.unsigned(end - start);
+    out.signed(seq - lastSeq);
+    out.unsigned(permissions + 16 * edges.length);
+    let done = start;
+    for (const { source, from, to, shift, marks } of edges) {
+      out.signed(source - start);
+      out.unsigned(from - done);
+      out.unsigned(to - from);
+      out.signed(shift);
+      out.unsigned(marks);
+      done = to;
+    }
+    [lastStart, lastSeq] = [start, seq];
+  }
+  const rows = [...history.pageRows()];
+  out.unsigned(rows.length);
+  let [lastPage, lastRow] = [0, history.born];
+  for (const { start, end, seq, code, shift } of rows) {
+    out.signed(start - lastPage);
+    out.unsigned(end - start);
+    out.unsigned(seq - lastRow);
+    out.unsigned(code);
+    if (code === MOVED) out.signed(shift);
+    [lastPage, lastRow] = [end, seq];
+  }
+}
+
+const MOVED = 3;
+
+/** Where a space stands. */
+interface Place {
+  readonly born: number;
+  readonly parent: number;
+  readonly block: number;
+  readonly at: number;
+}
+
+/** Histories that are read when they are asked for, and kept. */
+export class BlameIndex implements Histories {
+  readonly #places = new Map<number, Place>();
+  readonly #read = new Map<number, SpaceHistory>();
+  readonly #blocks = new Map<number, Uint8Array>();
+
+  private constructor(private readonly readBlock: (block: number) => Uint8Array | undefined) {}
+
+  /** Undefined where the directory cannot be read. */
+  static open(readBlock: (block: number) => Uint8Array | undefined): BlameIndex | undefined {
+    const directory = readBlock(0);
+    if (!directory) return undefined;
+    const index = new BlameIndex(readBlock);
+    const reader = new VarintReader(directory);
+    let id = 0;
+    for (let left = reader.unsigned(); left > 0; left--) {
+      id += reader.unsigned();
+      const [born, parent] = [reader.unsigned(), reader.unsigned()];
+      const [block, at] = [reader.unsigned(), reader.unsigned()];
+      index.#places.set(id, { born, parent, block, at });
+    }
+    return index;
+  }
+
+  /** @throws DamagedIndex when the bytes are no longer what was written */
+  get(mm: MmId): SpaceHistory | undefined {
+    const known = this.#read.get(mm);
+    const place = this.#places.get(mm);
+    if (known || !place) return known;
+    const bytes = this.#blocks.get(place.block) ?? this.readBlock(place.block);
+    if (!bytes) throw new DamagedIndex();
+    this.#blocks.set(place.block, bytes);
+    const history = new PackedSpace(place, new VarintReader(bytes, place.at));
+    this.#read.set(mm, history);
+    return history;
+  }
+}
+
+/** A block of an index is gone or damaged: whoever reads works without it. */
+export class DamagedIndex extends Error {
+  override readonly name = "DamagedIndex";
+
+  constructor() {
+    super("a block of the blame index is damaged");
+  }
+}
+
+const VERSION = 5;
+const EDGE = 5;
+const ROW = 5;
+
+/** A history in flat lists, the versions by start and then by event. */
+class PackedSpace implements SpaceHistory {
+  readonly born: number;
+  readonly parent: number;
+  readonly #versions: Float64Array;
+  readonly #edges: number[] = [];
+  readonly #rows: Float64Array;
+
+  constructor({ born, parent }: Place, reader: VarintReader) {
+    this.born = born;
+    this.parent = parent;
+    this.#versions = this.#readVersions(reader);
+    this.#rows = this.#readRows(reader);
+  }
+
+  #readVersions(reader: VarintReader): Float64Array {
+    const count = reader.unsigned();
+    const versions = new Float64Array((count + 1) * VERSION);
+    let [start, seq] = [0, this.born];
+    for (let i = 0; i < count; i++) {
+      start += reader.unsigned();
+      const pages = reader.unsigned();
+      seq += reader.signed();
+      const bits = reader.unsigned();
+      const at = i * VERSION;
+      versions[at] = start;
+      versions[at + 1] = start + pages;
+      versions[at + 2] = seq;
+      versions[at + 3] = bits % 16;
+      versions[at + 4] = this.#edges.length;
+      let done = start;
+      for (let left = Math.floor(bits / 16); left > 0; left--) {
+        const source = start + reader.signed();
+        const from = done + reader.unsigned();
+        done = from + reader.unsigned();
+        this.#edges.push(source, from, done, reader.signed(), reader.unsigned());
+      }
+    }
+    // One more, so that the last knows where its edges end; it begins above all.
+    versions.set([Number.POSITIVE_INFINITY, 0, 0, 0, this.#edges.length], count * VERSION);
+    return versions;
+  }
+
+  #readRows(reader: VarintReader): Float64Array {
+    const count = reader.unsigned();
+    const rows = new Float64Array(count * ROW);
+    let [page, seq] = [0, this.born];
+    for (let i = 0; i < count; i++) {
+      const start = page + reader.signed();
+      page = start + reader.unsigned();
+      seq += reader.unsigned();
+      const code = reader.unsigned();
+      rows.set([start, page, seq, code, code === MOVED ? reader.signed() : 0], i * ROW);
+    }
+    return rows;
+  }
+
+  versionAt(start: number, seq: number): Version | undefined {
+    const list = this.#versions;
+    let [low, high] = [0, list.length / VERSION - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const [from, at] = [list[middle * VERSION] as number, list[middle * VERSION + 2] as number];
+      if (from < start || (from === start && at <= seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && list[(low - 1) * VERSION] === start ? this.#version(low - 1) : undefined;
+  }
+
+  *versions(): Iterable<Version> {
+    for (let i = 0; i < this.#versions.length / VERSION - 1; i++) yield this.#version(i);
+  }
+
+  pageAt(page: number, seq: number): PageRow | undefined {
+    const rows = this.#rows;
+    for (let i = rows.length - ROW; i >= 0; i -= ROW) {
+      const inside = (rows[i] as number) <= page && page < (rows[i + 1] as number);
+      if (inside && (rows[i + 2] as number) <= seq) return this.#row(i);
+    }
+    return undefined;
+  }
+
+  *pageRows(): Iterable<PageRow> {
+    for (let i = 0; i < this.#rows.length; i += ROW) yield this.#row(i);
+  }
+
+  #version(i: number): Version {
+    const [list, all] = [this.#versions, this.#edges];
+    const at = i * VERSION;
+    const last = list[at + VERSION + 4] as number;
+    const edges: Edge[] = [];
+    for (let e = list[at + 4] as number; e < last; e += EDGE)
+      edges.push({
+        source: all[e] as number,
+        from: all[e + 1] as number,
+        to: all[e + 2] as number,
+        shift: all[e + 3] as number,
+        marks: all[e + 4] as number,
+      });
+    return {
+      start: list[at] as number,
+      end: list[at + 1] as number,
+      seq: list[at + 2] as number,
+      permissions: list[at + 3] as number,
+      edges,
+    };
+  }
+
+  #row(i: number): PageRow {
+    const [start, end, seq, code, shift] = this.#rows.subarray(i, i + ROW);
+    return { start, end, seq, code, shift } as PageRow;
+  }
+}
