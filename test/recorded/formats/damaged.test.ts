@@ -1,4 +1,4 @@
-import { violations } from "@pagetrail/core";
+import { type KernelState, violations } from "@pagetrail/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { damage, damaged } from "../damage.ts";
@@ -18,6 +18,18 @@ test("a damaged text of perf script imports as far as it makes sense, and breaks
     fc.property(damage, (how) => expectLawful(importPerf(damaged(PIPELINE, how)))),
     { numRuns: 150 },
   );
+});
+
+test.each([
+  ["the offset of a mapping", 295233],
+  ["the length of a program's first mapping", 310234],
+])("where %s is damaged, the laws hold behind every event", (_, place) => {
+  const breaks: string[] = [];
+  const watch = (state: KernelState): void => {
+    for (const { law, where, what } of violations(state)) breaks.push(`${law}, ${where}: ${what}`);
+  };
+  importPerf(damaged(PIPELINE, { how: "bytes exchanged", at: [place] }), { watch });
+  expect(breaks).toEqual([]);
 });
 
 test("so do a trace and its faults, whichever is damaged", () => {

@@ -295,14 +295,14 @@ describe("frames", () => {
     expect(lines).toContain("swap     1 of 64 slots used; swap cache 0 pages");
     expect(lines).toContain("hugetlb  1 of 1 page of 2 MB free");
     expect(lines.slice(-8).map((line) => line.split(/ {2,}/))).toEqual([
-      ["task_struct", "2"],
-      ["signal_cache", "2"],
-      ["mm_struct", "1"],
-      ["vm_area_struct", "5"],
-      ["pgd page tables", "1"],
-      ["pud page tables", "1"],
-      ["pmd page tables", "1"],
-      ["pte page tables", "3"],
+      ["task_struct", "2", "5", "5,888", "5", "8"],
+      ["signal_cache", "2", "14", "1,152", "14", "4"],
+      ["mm_struct", "1", "20", "1,600", "20", "8"],
+      ["vm_area_struct", "5", "21", "192", "21", "1"],
+      ["pgd page tables", "1", "1", "4,096", "1", "1"],
+      ["pud page tables", "1", "1", "4,096", "1", "1"],
+      ["pmd page tables", "1", "1", "4,096", "1", "1"],
+      ["pte page tables", "3", "3", "4,096", "1", "3"],
     ]);
   });
 
@@ -338,7 +338,10 @@ describe("frames", () => {
       cache: [{ name: "/lib/libdemo+1.so", pages: 3, dirty: 0, mapped: 3 }],
       swap: { size: 64, used: 1, cached: 0 },
       hugetlb: { total: 1, free: 1 },
-      slabs: { mm_struct: 1, vm_area_struct: 5 },
+      slabs: {
+        mm_struct: { active: 1, objects: 20, size: 1600, perSlab: 20, pages: 8, slabs: 1 },
+        vm_area_struct: { active: 5, slabs: 1 },
+      },
     });
     expect(await document("frames", "4611", "--at", FORKED)).toMatchObject({
       schema: 1,

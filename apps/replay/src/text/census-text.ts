@@ -1,4 +1,4 @@
-import type { FrameCensus } from "@pagetrail/core";
+import { type FrameCensus, PAGE_SIZE } from "@pagetrail/core";
 import { count, counted, pagesSize } from "./numbers.ts";
 import { type Column, table } from "./table.ts";
 
@@ -33,9 +33,13 @@ export function* censusLines(census: FrameCensus, buddyinfo: string): Generator<
   yield `swap     ${count(swap.used)} of ${counted(swap.size, "slot")} used; swap cache ${counted(swap.cached, "page")}`;
   yield `hugetlb  ${count(hugetlb.free)} of ${counted(hugetlb.total, "page")} of 2 MB free`;
   yield "";
-  const levels = Object.entries(tables).map(([level, n]) => [`${level} page tables`, n] as const);
+  const pages = Object.entries(tables).map(([level, n]) => [`${level} page tables`, n, n, PAGE_SIZE, 1, n]);
+  const caches = Object.entries(slabs).map(([name, c]) => [
+    name,
+    ...[c.active, c.objects, c.size, c.perSlab, c.slabs * c.pages],
+  ]);
   yield* table(
-    [{ title: "OBJECT" }, ...right("ACTIVE")],
-    [...Object.entries(slabs), ...levels].map(([name, n]) => [name, count(n)]),
+    [{ title: "OBJECT" }, ...right("ACTIVE", "OBJECTS", "BYTES", "PER SLAB", "PAGES")],
+    [...caches, ...pages].map(([name, ...n]) => [String(name), ...n.map((x) => count(Number(x)))]),
   );
 }

@@ -106,6 +106,17 @@ export interface KernelTraits {
   /** A huge page that is split leaves the page of zeros in the place of pages that hold nothing else. */
   readonly splitFindsZeros: boolean;
 
+  // Who copies after a fork.
+
+  /** When a page of a huge one, mapped page by page, is written to without a copy. */
+  readonly reusesLarge: "one address space" | "one reference" | "one entry a page";
+  /** To which private pages that nobody shares mprotect gives write access back without a fault. */
+  readonly protectUpgrades: "all pages" | "dirty small pages" | "nothing";
+  /** A write to a shared huge page copies all of it, and does not split it. */
+  readonly copiesHuge: boolean;
+  /** When a write to 2 MiB of zeros brings a huge page; else they are split, and one page is brought. */
+  readonly zerosBecomeHuge: "always" | "where they may" | "never";
+
   // What /proc prints.
 
   /** Memory that only touches the break's range is called [heap] too. */
@@ -162,6 +173,10 @@ export const LINUX_6_18: KernelTraits = {
   wipedIsTouched: false,
   startCode: "executable",
   lacksAuxv: new Set(),
+  reusesLarge: "one address space",
+  protectUpgrades: "all pages",
+  copiesHuge: false,
+  zerosBecomeHuge: "always",
   heapTouches: false,
   thpEligible: "THPeligible:           ",
   filePmdMapped: "FilePmdMapped:  ",
@@ -195,6 +210,9 @@ export const LINUX_6_1: KernelTraits = {
   mapStackNoHuge: false,
   dontunmapKeepsLockedCount: false,
   lacksAuxv: new Set<LaterAuxv>(["RSEQ_FEATURE_SIZE", "RSEQ_ALIGN"]),
+  reusesLarge: "one reference",
+  protectUpgrades: "dirty small pages",
+  zerosBecomeHuge: "never",
   heapTouches: true,
   thpEligible: "THPeligible:    ",
   smapsKsm: false,
@@ -232,6 +250,10 @@ export const LINUX_5_4: KernelTraits = {
   wipedIsTouched: true,
   startCode: "any",
   lacksAuxv: new Set<LaterAuxv>(["MINSIGSTKSZ", "RSEQ_FEATURE_SIZE", "RSEQ_ALIGN"]),
+  reusesLarge: "one entry a page",
+  protectUpgrades: "nothing",
+  copiesHuge: true,
+  zerosBecomeHuge: "where they may",
   thpEligible: "THPeligible:\t\t",
   filePmdMapped: "FilePmdMapped: ",
   pssDirty: false,

@@ -11,9 +11,10 @@ import {
   vmPageProt,
 } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, HUGE_ZERO_PFN, mapWhole, PG } from "../phys/index.ts";
+import { FRAME, HUGE_ZERO_PFN, mapWhole, PG, unmapWhole } from "../phys/index.ts";
 import { prepareAnon } from "./anonymous.ts";
 import { entryPfn, type Fault, setEntry } from "./fault.ts";
+import { mostMapped } from "./reuse-anon.ts";
 
 /**
  * Whether a fault may bring a huge page: the mapping is private memory that may have them, and the whole
@@ -87,10 +88,10 @@ function mapHuge({ edit, memory, pages, vma }: Fault, table: TablePage, i: numbe
 
 /**
  * A write to 2 MiB that are mapped without write access: made writable where this is their one user, else
- * split, and the one page copied.
+ * split, and the one page copied. 5.4 copies them whole where it finds another huge page. 6.1 splits zeros too.
  *
  * @returns undefined when the fault goes on with the small page
- * @kernel do_huge_pmd_wp_page, do_huge_zero_wp_pmd, mm/huge_memory.c (6.18)
+ * @kernel do_huge_pmd_wp_page, mm/huge_memory.c (6.18 and 5.4); do_huge_zero_wp_pmd (6.18)
  */
 export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEnd | undefined {
   const { memory, pages } = fault;
@@ -98,7 +99,9 @@ export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEn
   const first = fault.page - (fault.page % HUGE_PAGES);
   if (isSpecialEntry(table.words[2 * i] as number)) {
     prepareAnon(fault);
-    const head = allocHuge(fault);
+    const { zerosBecomeHuge } = fault.edit.env.traits;
+    const huge = zerosBecomeHuge === "always" || (zerosBecomeHuge === "where they may" && mayBeHuge(fault));
+    const head = huge ? allocHuge(fault) : undefined;
     if (head === undefined) {
       splitHugePmd(memory, pages, table, i, first);
       return undefined;
@@ -109,13 +112,34 @@ export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEn
   }
   fault.edit.env.trace?.enter("do_huge_pmd_wp_page");
   const head = entryPfn(table, i);
-  if (phys.has(head, PG.EXCLUSIVE) || phys.get(head, FRAME.REFCOUNT) === 1) {
+  const { copiesHuge } = fault.edit.env.traits;
+  const alone = copiesHuge
+    ? mostMapped(phys, head) === 1
+    : phys.has(head, PG.EXCLUSIVE) || phys.get(head, FRAME.REFCOUNT) === 1;
+  if (alone) {
     phys.flag(head, PG.EXCLUSIVE);
     makeHugeWritable(table, i, fault.vma, pages.table.mode.savedDirty);
     return "done";
   }
+  if (copiesHuge && mayBeHuge(fault) && copyHuge(fault, table, i, head)) return "done";
   splitHugePmd(memory, pages, table, i, first);
   return undefined;
+}
+
+/** Puts a copy in the place of a shared huge page: copy_user_huge_page; false where no block is free. */
+function copyHuge(fault: Fault, table: TablePage, i: number, old: number): boolean {
+  const { memory, pages } = fault;
+  const { phys } = memory;
+  const head = allocHuge(fault);
+  if (head === undefined) return false;
+  for (let n = 0; n < HUGE_PAGES; n++) phys.setContent(head + n, phys.content(old + n));
+  unmapWhole(phys, old, pages.id);
+  pages.rssAnon -= HUGE_PAGES;
+  mapHuge(fault, table, i, head);
+  const first = fault.page - (fault.page % HUGE_PAGES);
+  flushTlbRange(fault.edit, first, first + HUGE_PAGES);
+  phys.put(old);
+  return true;
 }
 
 function makeHugeWritable({ words }: TablePage, i: number, vma: Vma, savedDirty: boolean): void {

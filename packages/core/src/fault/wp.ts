@@ -1,9 +1,10 @@
 import { isSpecialEntry, mkdirty, mkwrite, mkyoung } from "../arch/index.ts";
-import { type FaultEnd, flushTlbPage, freeSwapOf, releasePage, VM } from "../mm/index.ts";
+import { type FaultEnd, flushTlbPage, releasePage, VM } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
-import { FRAME, largeMapcount, maybeMappedShared, PG, type PhysMemory, unmapPage } from "../phys/index.ts";
+import { PG, unmapPage } from "../phys/index.ts";
 import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
 import { entryPfn, type Fault, pteIndex } from "./fault.ts";
+import { mayReuseAnon } from "./reuse-anon.ts";
 
 /**
  * A write to a page that is mapped without write access: the page is made writable where nobody else can see
@@ -24,7 +25,7 @@ export function doWpPage(fault: Fault, table: TablePage): FaultEnd {
     return "done";
   }
   const pfn = entryPfn(table, i);
-  if (!special && memory.phys.has(pfn, PG.ANON) && mayReuse(fault, pfn)) {
+  if (!special && memory.phys.has(pfn, PG.ANON) && mayReuseAnon(fault, pfn)) {
     trace?.choose("nobody else has the page: it is made writable");
     memory.phys.flag(pfn, PG.EXCLUSIVE);
     makeWritable(fault, table, i);
@@ -38,33 +39,6 @@ function makeWritable({ pages, vma }: Fault, { words }: TablePage, i: number): v
   mkyoung(words, 2 * i);
   if ((vma.flags & VM.WRITE) !== 0) mkwrite(words, 2 * i);
   mkdirty(words, 2 * i, pages.table.mode.savedDirty);
-}
-
-/**
- * Whether a private page has this one user: it is exclusive already, or this entry holds all that refers to it.
- *
- * @kernel wp_can_reuse_anon_folio, mm/memory.c (6.18)
- */
-function mayReuse(fault: Fault, pfn: number): boolean {
-  const { phys } = fault.memory;
-  if (phys.has(pfn, PG.EXCLUSIVE)) return true;
-  const head = phys.head(pfn);
-  if (phys.has(head, PG.HEAD)) return mayReuseLarge(phys, head);
-  const cached = phys.has(pfn, PG.SWAPCACHE) ? 1 : 0;
-  if (phys.get(pfn, FRAME.REFCOUNT) > 1 + cached || !freeSwapOf(fault.memory, pfn)) return false;
-  phys.set(pfn, FRAME.MAPPING, fault.vma.anonVma);
-  return true;
-}
-
-/**
- * The same for a page of a huge one: every reference is an entry, and all entries are of one address space. The last
- * page of it that is mapped is copied, so that the huge one is free.
- *
- * @kernel __wp_can_reuse_large_anon_folio, mm/memory.c (6.18)
- */
-function mayReuseLarge(phys: PhysMemory, head: number): boolean {
-  const mapped = largeMapcount(phys, head);
-  return mapped > 1 && phys.get(head, FRAME.REFCOUNT) === mapped && !maybeMappedShared(phys, head);
 }
 
 /** wp_page_copy: `old` is undefined where the page of zeros was mapped. */

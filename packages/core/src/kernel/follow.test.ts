@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import { MAP } from "../mm/index.ts";
 import { FIRST, Machine } from "../testing/machine.ts";
+import { PageMachine } from "../testing/page-machine.ts";
 import { anonymous, flagged, ranges } from "../testing/region.ts";
 import { advanceState } from "./advance.ts";
 import { violations } from "./laws.ts";
@@ -42,6 +43,16 @@ describe("a recording that contradicts the model is followed:", () => {
 
   test("a mapping outside user space is not there either", () => {
     expect(after(mapped(), anonymous(PAGE_SIZE), { ret: 2 ** 50 })).toEqual(["20000000-20002000"]);
+  });
+
+  test("a file's page that no offset names is the one that holds it: a recording may be damaged", () => {
+    const machine = new PageMachine();
+    const file = { id: fileId(1), path: "/f", kind: "disk", size: 8 * PAGE_SIZE } as const;
+    machine.ask({ call: "file", file: { ...file, readable: true, writable: true, deleted: false } });
+    const mmap = anonymous(2 * PAGE_SIZE, { flags: MAP.PRIVATE, file: 1, offset: 2 * PAGE_SIZE + 2 });
+    expect(after(machine, mmap, { ret: HERE })).toEqual(["20000000-20002000"]);
+    expect(machine.mm().vmas.toArray()[0]?.pgoff).toBe(2);
+    expect(machine.touch("read", HERE / PAGE_SIZE)).toBe("ok");
   });
 
   test("memory that the model would not unmap is gone", () => {

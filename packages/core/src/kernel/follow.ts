@@ -134,7 +134,7 @@ function mappedFrom(
       ? edit.env.makeFile({ path: "/dev/zero", kind: "shmem", readable: true, writable: true, deleted: true })
       : undefined);
   const flags = (r.prot & PROT_RWX) | VM_MAY | (shared ? VM.SHARED | VM.MAYSHARE : 0);
-  const pgoff = file ? Number(r.offset) / PAGE_SIZE : shared ? 0 : start;
+  const pgoff = file ? pageOf(Number(r.offset)) : shared ? 0 : start;
   const ops = file ? VM_OPS.file : shared ? VM_OPS.shmem : VM_OPS.anon;
   return new Vma(start, (start + pages) as Vpn, flags, 0, pgoff, behind?.id ?? NO_FILE, ops, 0, 0);
 }

@@ -35,7 +35,7 @@ export function changeProtection(edit: MmEdit, start: number, end: number): void
     const [lo, hi] = [words[at] as number, words[at + 1] as number];
     if (!isPresent(lo)) return;
     modify(words, at, prot, savedDirty, size > 1);
-    if (upgrade && !isWritable(words[at] as number) && mayBeWritable(edit, vma, words, at))
+    if (upgrade && !isWritable(words[at] as number) && mayBeWritable(edit, vma, words, at, size > 1))
       mkwrite(words, at);
     if (gather && needsFlush(lo, hi, words[at] as number, words[at + 1] as number)) gather.clear(page, size);
   };
@@ -57,9 +57,12 @@ export function changeProtection(edit: MmEdit, start: number, end: number): void
 const wantsUpgrade = (edit: MmEdit, vma: Vma): boolean =>
   (vma.flags & VM.SHARED) !== 0 ? wantsWriteNotify(edit, vma) : (vma.flags & VM.WRITE) !== 0;
 
-function mayBeWritable(edit: MmEdit, vma: Vma, words: Uint32Array, at: number): boolean {
+/** can_change_pte_writable, can_change_pmd_writable. */
+function mayBeWritable(edit: MmEdit, vma: Vma, words: Uint32Array, at: number, large: boolean): boolean {
   const [lo, hi] = [words[at] as number, words[at + 1] as number];
   if ((vma.flags & VM.SHARED) !== 0) return isDirty(lo, hi);
-  if (isSpecialEntry(lo)) return false;
+  const { protectUpgrades } = edit.env.traits;
+  if (isSpecialEntry(lo) || protectUpgrades === "nothing") return false;
+  if (protectUpgrades === "dirty small pages" && (large || !isDirty(lo, hi))) return false;
   return edit.env.memory?.phys.has(pfnOf(lo, hi), PG.EXCLUSIVE) ?? false;
 }

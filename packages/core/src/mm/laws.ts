@@ -4,7 +4,7 @@ import type { MmStruct } from "./mm-struct.ts";
 import { VM } from "./vm-flags.ts";
 import { statOf, type Vma } from "./vma.ts";
 
-/** VMAs are sorted, disjoint and inside user space. */
+/** VMAs are sorted, disjoint and inside user space, and begin at a whole page of what is behind them. */
 export function* orderLaw(mm: MmStruct): Iterable<Violation> {
   const where = `mm ${mm.id}`;
   let previous: Vma | undefined;
@@ -12,6 +12,8 @@ export function* orderLaw(mm: MmStruct): Iterable<Violation> {
     const at = `${vma.start.toString(16)}-${vma.end.toString(16)}`;
     if (previous && previous.end > vma.start)
       yield { law: "order", where, what: `${at} overlaps its neighbour` };
+    if (!Number.isSafeInteger(vma.pgoff) || vma.pgoff < 0)
+      yield { law: "order", where, what: `${at} begins at page ${vma.pgoff} of what is behind it` };
     if (vma.end > taskPages(mm)) yield { law: "order", where, what: `${at} leaves user space` };
     previous = vma;
   }

@@ -4,6 +4,7 @@ import { HUGE_PAGES } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, PG, type PhysMemory, RESERVED_FRAMES, type Zone, type ZoneName } from "../phys/index.ts";
 import { cachedFileName, type FrameUse, useOf } from "./frame.ts";
+import { type SlabCache, slabCaches } from "./slabinfo.ts";
 
 /** A zone as /proc/zoneinfo tells of it, in pages, and its free blocks by order. */
 export interface ZoneFacts {
@@ -41,8 +42,8 @@ export interface FrameCensus {
   readonly swap: { readonly size: number; readonly used: number; readonly cached: number };
   /** Huge pages of 2 MiB. */
   readonly hugetlb: { readonly total: number; readonly free: number };
-  /** Objects of the kernel's caches that the state has, by the cache's name. */
-  readonly slabs: Readonly<Record<string, number>>;
+  /** The kernel's caches of objects that the state has, by name. */
+  readonly slabs: Readonly<Record<string, SlabCache>>;
   /** Page tables by level, the highest first. */
   readonly tables: Readonly<Record<string, number>>;
 }
@@ -60,7 +61,7 @@ export function frameCensus(state: KernelState): FrameCensus | undefined {
     cache: cachedFiles(state, memory),
     swap: { size: Math.max(0, swap.size - 1), used: swap.used, cached: swapCached(phys) },
     hugetlb: { total: pool.total, free: pool.free.length },
-    slabs: slabsOf(state),
+    slabs: slabCaches(state),
     tables: tablesOf(state),
   };
 }
@@ -122,17 +123,6 @@ function cachedFiles(state: KernelState, { caches, phys }: MemoryState): readonl
     files.push({ file, name: cachedFileName(state, file), ...sum });
   }
   return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.file - b.file));
-}
-
-function slabsOf(state: KernelState): Readonly<Record<string, number>> {
-  let vmas = 0;
-  for (const mm of state.mms.values()) vmas += mm.vmas.size;
-  return {
-    task_struct: state.tasks.size,
-    signal_cache: state.groups.size,
-    mm_struct: state.mms.size,
-    vm_area_struct: vmas,
-  };
 }
 
 function tablesOf(state: KernelState): Readonly<Record<string, number>> {

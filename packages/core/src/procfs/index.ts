@@ -9,6 +9,7 @@ export * from "./page-entry.ts";
 export * from "./pagemap.ts";
 export * from "./resident.ts";
 export * from "./rmap.ts";
+export * from "./slabinfo.ts";
 export * from "./smaps.ts";
 export * from "./statm.ts";
 export * from "./status.ts";

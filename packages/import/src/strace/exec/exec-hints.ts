@@ -93,8 +93,8 @@ export class ExecHints {
     const { result } = a.call;
     const length = a.number(1);
     const flags = a.flags(3, MAP);
-    if (result.kind !== "value" || result.value === undefined || length === undefined || flags === undefined)
-      return;
+    // No kernel grants a mapping without a length: a damaged line says nothing.
+    if (result.kind !== "value" || result.value === undefined || !length || flags === undefined) return;
     const span = { start: result.value, length: alignUp(length, PAGE_SIZE) };
     this.#mapped.push(span);
     if (span.start >= END_OF_32_BITS) this.#is64 = true;
