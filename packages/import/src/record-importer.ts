@@ -28,8 +28,8 @@ export interface RecordImportOptions {
 /** Records that may wait for what comes after them. */
 const LOOK_AHEAD = 50_000;
 
-/** A recording that shows faults shows one within so many records. */
-const FAULTS_SHOW_WITHIN = 2000;
+/** A recording that shows faults shows one within so many records, and a switch of each CPU that has any. */
+const FAULTS_SHOW_WITHIN = 20_000;
 
 /** Records within which a call returns that was made before another thread's returned. */
 const OVERLAP_REACH = 256;
@@ -97,11 +97,15 @@ export class RecordImporter {
    */
   #begun(all: boolean): Interpreter | undefined {
     if (this.#interpreter) return this.#interpreter;
+    if (this.faults && !all && this.#queue.length < FAULTS_SHOW_WITHIN) return undefined;
     const shown = this.faults && this.#queue.some((r) => r.kind === "touch" && r.complete);
-    if (this.faults && !shown && !all && this.#queue.length < FAULTS_SHOW_WITHIN) return undefined;
     const { system, sink, cwd = "", release } = this.options;
     const machine = release === undefined ? REFERENCE_PROFILE : profileOf(release);
-    const profile = shown ? { ...machine, pages: RECORDED_PAGES } : machine;
+    const profile = {
+      ...machine,
+      ...(shown ? { pages: RECORDED_PAGES } : {}),
+      scheduling: { ...machine.scheduling, cpus: this.#cpus() },
+    };
     sink.start(profile, this.source);
     const session = new Session(profile, sink, this.tally);
     this.#interpreter = new Interpreter({ system, cwd }, session, this.tally, {
@@ -109,6 +113,26 @@ export class RecordImporter {
       hintsOf: (call) => this.#hints.get(call) ?? new ExecHints(),
     });
     return this.#interpreter;
+  }
+
+  /**
+   * How many CPUs the recording tells of, 0 where it does not tell all that they do: one of a single program does not
+   * show what else ran, so that few of its switches begin with the task that the one before ended with.
+   */
+  #cpus(): number {
+    const runs = new Map<number, number>();
+    let [fitting, others] = [0, 0];
+    for (const record of this.#queue) {
+      if (record.kind !== "switch") continue;
+      const { cpu, prev, next } = record;
+      if (runs.get(cpu) === prev.pid) fitting += 1;
+      else if (runs.has(cpu)) others += 1;
+      runs.set(cpu, next.pid);
+    }
+    if (runs.size === 0) return 0;
+    if (fitting > 3 * others) return Math.max(...runs.keys()) + 1;
+    this.tally.note("context switches of the recorded program alone: record all CPUs with perf record -a");
+    return 0;
   }
 
   #drain(all: boolean): void {

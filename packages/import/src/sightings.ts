@@ -3,7 +3,7 @@ import type { ProcMemory } from "./maps/snapshot.ts";
 import type { ShownFile, StackFrame } from "./strace/text/index.ts";
 
 /** What a recording can show besides calls. */
-export type Sighting = Touch | ShownMapping | ShownTask | ShownMemory;
+export type Sighting = Touch | ShownMapping | ShownTask | ShownMemory | ShownSwitch;
 
 /** A page fault in user memory. */
 export interface Touch {
@@ -38,6 +38,27 @@ export interface ShownMapping {
   readonly perms: string;
   /** Undefined for anonymous memory. */
   readonly file: ShownFile | undefined;
+  /** Seconds. */
+  readonly time?: number;
+}
+
+/** A task as a context switch names it; pid 0 is a CPU's idle task. */
+export interface SwitchedTask {
+  readonly pid: number;
+  readonly comm: string;
+  /** The recording shows memory or calls of its own: it is no kernel thread. */
+  readonly isUser: boolean;
+}
+
+/** A CPU turned from one task to another. */
+export interface ShownSwitch {
+  readonly kind: "switch";
+  readonly cpu: number;
+  readonly prev: SwitchedTask;
+  /** The letter of the state in which the first left. */
+  readonly state: string;
+  readonly next: SwitchedTask;
+  readonly line?: number;
   /** Seconds. */
   readonly time?: number;
 }

@@ -19,6 +19,7 @@ const RECORD_PERF = `
 Record with at least system calls, faults and tasks:
   perf record -o perf.data -e 'raw_syscalls:*,exceptions:*,task:task_newtask,sched:sched_process_*' -c 1 -d COMMAND
   perf script -i perf.data --show-mmap-events --show-task-events --show-lost-events > perf.txt
+With perf record -a and sched:sched_switch among the events the log tells of CPUs and kernel threads, too.
 `;
 
 /** What makes logs. */

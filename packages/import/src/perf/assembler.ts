@@ -1,4 +1,5 @@
 import type { Recorded } from "../record-importer.ts";
+import type { SwitchedTask } from "../sightings.ts";
 import type { StraceCall } from "../strace/text/index.ts";
 import { isFork } from "../strace/translate/system.ts";
 import type { Tally } from "../tally.ts";
@@ -20,6 +21,7 @@ import {
   type PerfMoment,
   type PerfRecord,
   type PerfSample,
+  type PerfSwitch,
   readSample,
 } from "./text/index.ts";
 
@@ -155,7 +157,29 @@ export class PerfAssembler {
       case "gone":
         this.#gone(tid, sample);
         break;
+      case "switch":
+        this.#switch(sample, event);
+        break;
     }
+  }
+
+  /** Both tasks are there by then; what either is in the middle of goes on when it runs again. */
+  #switch({ cpu, line, time }: PerfSample, { prev, state, next }: PerfSwitch): void {
+    if (cpu === undefined) {
+      this.tally.note("context switches without the CPU: write the text with perf script -F +cpu");
+      return;
+    }
+    const at = time === undefined ? {} : { time };
+    const both = { prev: this.#switched(prev), next: this.#switched(next) };
+    this.#outbox.add({ kind: "switch", cpu, ...both, state, line, ...at });
+  }
+
+  #switched({ pid, comm }: PerfSwitch["prev"]): SwitchedTask {
+    const hasMemory = this.#before.hasMemory(pid);
+    if (hasMemory) for (const shown of this.#before.tell(pid)) this.#outbox.add(shown);
+    const parent = this.#parents.get(pid);
+    if (parent !== undefined) this.#settleBirth(parent, this.#task(parent));
+    return { pid, comm, isUser: hasMemory || this.#tasks.has(pid) };
   }
 
   #fault(sample: PerfSample, fault: PerfFault): void {
@@ -383,7 +407,6 @@ const unfinished = (tid: number, line: number): StraceCall => ({
 });
 
 const NAMED_UNUSED: ReadonlySet<string> = new Set([
-  "sched:sched_switch",
   "sched:sched_process_wait",
   "sched:sched_wakeup",
   "PERF_RECORD_SWITCH",

@@ -14,6 +14,8 @@ interface Found {
 /** Tasks that were there when perf began: told of once they do something. */
 export class TasksBefore {
   readonly #found = new Map<number, Found>();
+  /** Processes that have been told with memory of their own. */
+  readonly #users = new Set<number>();
 
   task(tid: number, { tgid, comm }: { readonly tgid?: number; readonly comm?: string }): void {
     const found = this.#of(tid);
@@ -32,11 +34,20 @@ export class TasksBefore {
     this.#found.delete(tid);
   }
 
+  /** Whether a task that was found has memory of its own: kernel threads have none. */
+  hasMemory(tid: number): boolean {
+    const found = this.#found.get(tid);
+    if (!found) return false;
+    const { mappings } = this.#found.get(found.tgid) ?? found;
+    return mappings.length > 0 || this.#users.has(found.tgid);
+  }
+
   /** What is known of a task, its process's first one before it; nothing the second time. */
   *tell(tid: number): Generator<ShownTask | ShownMapping> {
     const found = this.#found.get(tid);
     if (!found) return;
     this.#found.delete(tid);
+    if (found.mappings.length > 0) this.#users.add(tid);
     if (found.tgid !== tid) yield* this.tell(found.tgid);
     yield { kind: "task", tid, tgid: found.tgid as Pid, comm: found.comm };
     yield* found.mappings;

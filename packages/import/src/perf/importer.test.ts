@@ -1,4 +1,4 @@
-import type { Event } from "@pagetrail/core";
+import { type Event, type MmId, type Pid, violations } from "@pagetrail/core";
 import { describe, expect, test } from "vitest";
 import { importPerf } from "../testing/import-text.ts";
 import { NR, PerfText } from "../testing/perf-text.ts";
@@ -426,15 +426,15 @@ test("32-bit programs have their own numbers of calls", () => {
 
 test("what is recognised and not used is counted, and said once each", () => {
   const text = new PerfText()
-    .line(42, "sched:sched_switch: prev_comm=a ==> next_comm=b")
-    .line(42, "sched:sched_switch: prev_comm=b ==> next_comm=a")
+    .line(42, "sched:sched_wakeup: comm=a pid=1")
+    .line(42, "sched:sched_wakeup: comm=b pid=2")
     .line(42, "irq:softirq_entry: vec=1")
     .line(42, "PERF_RECORD_SWITCH OUT")
     .fault(42, ARENA, 4);
   const { summary } = importPerf(text.text);
   expect(summary.notes).toEqual(
     expect.arrayContaining([
-      { note: "sched:sched_switch: recognised, and not used yet", count: 2 },
+      { note: "sched:sched_wakeup: recognised, and not used yet", count: 2 },
       { note: "PERF_RECORD_SWITCH: recognised, and not used yet", count: 1 },
       { note: "events of other kinds, which say nothing of memory that is modelled", count: 1 },
     ]),
@@ -459,4 +459,103 @@ test("times that go back are said to be disorder", () => {
   const late = new PerfText(100).fault(42, ARENA, 6).text;
   const early = new PerfText(50).fault(42, ARENA, 6).text;
   expect(importPerf(late + early).summary.disordered).toEqual({ count: 1, first: 2 });
+});
+
+describe("context switches", () => {
+  const text = (lines: readonly string[]): string => `${lines.join("\n")}\n`;
+  let clock = 0;
+  /** A line of an event on a CPU, each a millisecond behind the one before. */
+  const at = (cpu: number, who: string, event: string): string => {
+    clock += 1;
+    const [comm = "", pid = ""] = who.split(":");
+    return `${comm.padStart(16)} ${pid.padStart(5)} [00${cpu}] ${(100 + clock / 1000).toFixed(6)}: ${event}`;
+  };
+  const turn = (cpu: number, from: string, state: string, to: string): string => {
+    const [[comm, pid], [nextComm, nextPid]] = [from.split(":"), to.split(":")];
+    return at(
+      cpu,
+      from,
+      `sched:sched_switch: prev_comm=${comm} prev_pid=${pid} prev_prio=120 prev_state=${state} ==> next_comm=${nextComm} next_pid=${nextPid} next_prio=120`,
+    );
+  };
+  const idle = (cpu: number): string => `swapper/${cpu}:0`;
+  const memory = (who: string): readonly string[] => {
+    const [comm = "", pid = ""] = who.split(":");
+    return [
+      `${comm.padStart(16)} ${pid.padStart(5)} [000]     0.000000: PERF_RECORD_COMM: ${comm}:${pid}/${pid}`,
+      `${comm.padStart(16)} ${pid.padStart(5)} [000]     0.000000: PERF_RECORD_MMAP2 ${pid}/${pid}: [0x400000(0x2000) @ 0 fe:00 4711 0]: r-xp /bin/${comm}`,
+    ];
+  };
+  const [SH, OTHER] = ["sh:42", "cat:43"] as const;
+
+  test("of all CPUs show who runs where, and who borrows whose address space", () => {
+    clock = 0;
+    const { events, states, summary } = importPerf(
+      text([
+        ...memory(SH),
+        ...memory(OTHER),
+        turn(0, idle(0), "R", SH),
+        turn(1, idle(1), "R", OTHER),
+        at(0, SH, "raw_syscalls:sys_enter: NR 12 (0, 0, 0, 0, 0, 0)"),
+        at(0, SH, "raw_syscalls:sys_exit: NR 12 = 6291456"),
+        turn(0, SH, "S", "kworker_0:7"),
+        turn(0, "kworker_0:7", "I", idle(0)),
+        turn(1, OTHER, "R+", idle(1)),
+        turn(1, idle(1), "R", SH),
+      ]),
+    );
+    const switches = events.filter(({ request }) => request.call === "switch");
+    expect(switches.map(({ request, assumed }) => [request, assumed ?? []])).toMatchObject([
+      [{ cpu: 0, next: 42 }, []],
+      [{ cpu: 1, next: 43 }, []],
+      [{ cpu: 0, next: 7, state: "S" }, []],
+      [{ cpu: 0, next: 0, state: "I" }, []],
+      [{ cpu: 1, next: 0, state: "R" }, []],
+      [{ cpu: 1, next: 42 }, []],
+    ]);
+    expect(summary.notes.filter(({ note }) => note.includes("switch"))).toEqual([]);
+    // While the kernel thread and then the idle task run, they borrow what sh has.
+    const seqs = switches.map(({ seq }) => seq);
+    const sh = states.at(-1)?.tasks.get(42 as Pid)?.mm ?? 0;
+    const counts = seqs.map((seq) => states[seq - 1]?.mms.get(sh as MmId)?.mmCount);
+    expect(counts).toEqual([1, 1, 2, 2, 2, 2]);
+    expect(states.at(-1)?.cpus.get(1)).toMatchObject({ current: 42, loadedMm: sh });
+    expect(states.at(-1)?.tasks.get(7 as Pid)?.kind).toBe("kthread");
+    for (const state of states) expect([...violations(state)]).toEqual([]);
+  });
+
+  test("of one program alone are not followed, and said", () => {
+    clock = 0;
+    const lines = [1, 2, 3].flatMap(() => [turn(0, SH, "S", idle(0)), turn(0, SH, "S", "cron:9")]);
+    const { events, summary } = importPerf(text([...memory(SH), ...lines]));
+    expect(events.filter(({ request }) => request.call === "switch")).toEqual([]);
+    expect(summary.notes.map(({ note }) => note)).toContain(
+      "context switches of the recorded program alone: record all CPUs with perf record -a",
+    );
+  });
+
+  test("that were lost are supposed", () => {
+    clock = 0;
+    const { events, states } = importPerf(
+      text([
+        ...memory(SH),
+        ...memory(OTHER),
+        turn(0, idle(0), "R", SH),
+        turn(0, SH, "S", idle(0)),
+        turn(0, idle(0), "R", OTHER),
+        turn(0, OTHER, "S", idle(0)),
+        // That cat left CPU 0 for sh is missing, and so is that sh came to CPU 1.
+        turn(0, idle(0), "R", OTHER),
+        turn(1, SH, "S", idle(1)),
+        turn(1, idle(1), "R", OTHER),
+      ]),
+    );
+    expect(
+      events.filter(({ assumed }) => assumed?.includes("switch")).map(({ request }) => request),
+    ).toMatchObject([
+      { call: "switch", cpu: 1, next: 42 },
+      { call: "switch", cpu: 0, next: 0 },
+    ]);
+    for (const state of states) expect([...violations(state)]).toEqual([]);
+  });
 });

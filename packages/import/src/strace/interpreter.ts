@@ -17,6 +17,7 @@ import type { Origin, Session } from "../session.ts";
 import type { ShownMapping, ShownMemory, ShownTask, Touch } from "../sightings.ts";
 import type { SystemFiles } from "../sink.ts";
 import { stackText } from "../stack-text.ts";
+import { Switches } from "../switches.ts";
 import type { Tally } from "../tally.ts";
 import { readExecCall } from "./exec/exec-call.ts";
 import type { ExecHints } from "./exec/exec-hints.ts";
@@ -56,6 +57,7 @@ export class Interpreter {
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
   readonly #learning: Learning;
+  readonly #switches: Switches;
   /** By which entry of the kernel each task makes its calls, as far as strace noted it. */
   readonly #entries = new Map<number, Entry>();
 
@@ -68,6 +70,7 @@ export class Interpreter {
     this.#files = new OpenFiles(system, session, tally);
     this.#likelyCwd = cwd;
     this.#learning = new Learning(session);
+    this.#switches = new Switches(session, tally, (tid) => this.#comesFromAhead(tid));
     this.#programs = new Programs(system);
   }
 
@@ -132,6 +135,9 @@ export class Interpreter {
       case "snapshot":
         this.#snapshot(record);
         break;
+      case "switch":
+        this.#switches.turn(record);
+        break;
       case "unreadable":
         this.tally.unreadable(record);
         break;
@@ -194,6 +200,13 @@ export class Interpreter {
     }
     this.#adopt(tid, "", tid as Pid);
     this.tally.process(tid);
+  }
+
+  /** Brings a task that a fork ahead in the recording made; false where there is no such. */
+  #comesFromAhead(tid: number): boolean {
+    if (!this.ahead.forkOf(tid)) return false;
+    this.#ensureTask(tid);
+    return this.session.isLive(tid);
   }
 
   #noteAttached(): void {

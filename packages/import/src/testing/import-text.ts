@@ -19,6 +19,8 @@ export interface Imported {
   readonly events: readonly Event[];
   readonly summary: ImportSummary;
   readonly state: KernelState;
+  /** The state behind each event. */
+  readonly states: readonly KernelState[];
   readonly refusal: string | undefined;
   /** The last maps of a process, addresses and names only. */
   maps(pid: number): readonly string[];
@@ -69,18 +71,20 @@ export function importBoth(calls: string, faults: string, piece = 4096): Importe
 
 function imported(run: (sink: ImportSink) => Pick<Imported, "summary" | "refusal">): Imported {
   const events: Event[] = [];
-  let state = initialState(REFERENCE_PROFILE);
+  const states: KernelState[] = [];
   const ended = run({
     start: () => {},
     event: (event, after) => {
       events.push(event);
-      state = after;
+      states.push(after);
     },
   });
+  const state = states.at(-1) ?? initialState(REFERENCE_PROFILE);
   return {
     ...ended,
     events,
     state,
+    states,
     maps: (pid) =>
       maps(state, mmOf(state, pid as Pid))
         .split("\n")

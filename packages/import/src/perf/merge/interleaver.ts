@@ -1,5 +1,5 @@
 import type { Recorded } from "../../record-importer.ts";
-import type { Touch } from "../../sightings.ts";
+import type { ShownSwitch, Touch } from "../../sightings.ts";
 import type { ClockFit } from "../../sink.ts";
 import type { StraceCall, StraceRecord } from "../../strace/text/index.ts";
 import { isFork } from "../../strace/translate/system.ts";
@@ -39,6 +39,8 @@ export class Interleaver {
   #seen = Number.NEGATIVE_INFINITY;
   #ended = { calls: false, faults: false };
   #soleTid: number | undefined;
+  /** Context switches that have not been given out, in their order. */
+  readonly #switches: ShownSwitch[] = [];
   /** Ends that perf has seen, by its clock. */
   readonly #gone: { readonly tid: number; readonly time: number }[] = [];
 
@@ -181,6 +183,7 @@ export class Interleaver {
     if (time !== undefined) this.#seen = Math.max(this.#seen, time);
     if (record.kind === "exit" && time !== undefined) this.#gone.push({ tid: record.tid, time });
     if (call) this.#witness(call);
+    else if (record.kind === "switch") this.#switches.push(record);
     else if (record.kind === "touch") this.#tell(this.#tidOf(record.tid), record);
   }
 
@@ -266,8 +269,8 @@ export class Interleaver {
     return this.#ended.calls || this.#traced > Math.max(returned, this.#seen + this.#offset) + SLACK;
   }
 
-  /** The faults that came before a record, in the order of time. */
-  #before(next: Traced<StraceRecord>): readonly Touch[] {
+  /** The faults and context switches that came before a record, in the order of time. */
+  #before(next: Traced<StraceRecord>): readonly (Touch | ShownSwitch)[] {
     const own = isTracedCall(next) ? (next.record.formerTid ?? next.record.tid) : undefined;
     const touches: Touch[] = [];
     if (own !== undefined && isTracedCall(next)) touches.push(...this.#beforeOwn(this.#thread(own), next));
@@ -277,7 +280,18 @@ export class Interleaver {
       touches.push(...this.#beforeOthers(tid, thread, at));
     }
     if (next.record.kind === "exit") touches.push(...this.#last(next.record.tid));
-    return inTime(touches);
+    return inTime([...touches, ...this.#switchesBefore(at)]);
+  }
+
+  /** By the trace's clock, and on no line of it. A trace without pids does not say which task it is about. */
+  *#switchesBefore(at: number): Generator<ShownSwitch> {
+    for (let head = this.#switches[0]; head; head = this.#switches[0]) {
+      if ((head.time ?? 0) + this.#offset >= at) break;
+      this.#switches.shift();
+      const { line: _, time, ...shown } = head;
+      if (this.#soleTid === undefined && time !== undefined)
+        yield { ...shown, time: micros(time + this.#offset) };
+    }
   }
 
   /** What a task that is gone by now still did. */
@@ -329,7 +343,7 @@ export class Interleaver {
   }
 
   /** What is left when both recordings are over. */
-  #rest(): readonly Touch[] {
+  #rest(): readonly (Touch | ShownSwitch)[] {
     const left: Touch[] = [];
     for (const [tid, { told, known }] of this.#threads) {
       for (const one of told) {
@@ -339,7 +353,7 @@ export class Interleaver {
       }
     }
     this.#threads.clear();
-    return inTime(left);
+    return inTime([...left, ...this.#switchesBefore(Number.POSITIVE_INFINITY)]);
   }
 
   /** A fault as the log has it: by the trace's clock, and on no line of the trace. */
@@ -352,7 +366,8 @@ export class Interleaver {
 const micros = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;
 
 /** One thread's own order is that of time already. */
-const inTime = (touches: Touch[]): Touch[] => touches.sort((a, b) => (a.time ?? 0) - (b.time ?? 0));
+const inTime = <T extends { readonly time?: number }>(sightings: T[]): T[] =>
+  sightings.sort((a, b) => (a.time ?? 0) - (b.time ?? 0));
 
 const STRANGERS = "page faults of tasks that the trace does not show, such as strace's own";
 

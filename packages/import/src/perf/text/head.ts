@@ -3,6 +3,7 @@ export interface Head {
   readonly comm: string;
   readonly pid: number | undefined;
   readonly tid: number;
+  readonly cpu: number | undefined;
   readonly time: number | undefined;
   readonly period: number | undefined;
   /** "page-faults:u", "PERF_RECORD_MMAP2". */
@@ -15,7 +16,7 @@ export interface Head {
 const REACH = 512;
 
 const TASK = String.raw`(?:(-?\d+)\/ *)?(-?\d+)`;
-const CPU = String.raw`(?:\[(?:\d{3,})\] +)?`;
+const CPU = String.raw`(?:\[(\d{3,})\] +)?`;
 /** -F misc: where the processor was. */
 const MODE = "(?:[KUHGgu?MESp]{1,4} +)?";
 const PERIOD = String.raw`(?:(\d+) +)?`;
@@ -33,12 +34,13 @@ export function readHead(line: string): Head | undefined {
   const timed = TIMED.exec(beginning);
   const found = timed ?? UNTIMED.exec(beginning);
   if (!found) return undefined;
-  const [whole, comm = "", pid, tid = ""] = found;
-  const [time, period, record, event] = timed ? found.slice(4) : [undefined, ...found.slice(4)];
+  const [whole, comm = "", pid, tid = "", cpu] = found;
+  const [time, period, record, event] = timed ? found.slice(5) : [undefined, ...found.slice(5)];
   return {
     comm,
     pid: pid === undefined ? undefined : Number(pid),
     tid: Number(tid),
+    cpu: cpu === undefined ? undefined : Number(cpu),
     time: time === undefined ? undefined : Number(time),
     period: period === undefined ? undefined : Number(period),
     event: record ?? event ?? "",

@@ -87,12 +87,13 @@ export class PerfReader {
       this.#giveUp(text, `no task and event as perf script prints them: ${AGAIN}`);
       return;
     }
-    const { comm, pid, tid, time, period, event } = head;
+    const { comm, pid, tid, cpu, time, period, event } = head;
     const moment: PerfMoment = {
       line: this.#lines,
       tid,
       ...(pid === undefined ? {} : { pid }),
       ...(comm === "" ? {} : { comm }),
+      ...(cpu === undefined ? {} : { cpu }),
       ...(time === undefined ? {} : { time }),
     };
     const rest = text.slice(head.rest);

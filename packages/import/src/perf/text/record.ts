@@ -18,6 +18,8 @@ export interface PerfMoment {
   /** With -F pid only. */
   readonly pid?: number;
   readonly comm?: string;
+  /** Where it happened, unless -F leaves it out. */
+  readonly cpu?: number;
   /** Seconds, as perf's clock counts them. */
   readonly time?: number;
 }

@@ -133,8 +133,18 @@ describe("tasks", () => {
     expect(event(text)).toEqual({ what: "born", child: 8447, flags });
   });
 
-  test("an end is one, and a switch is not used", () => {
+  test("an end is one, and a switch names both tasks, however it is printed", () => {
     expect(event("sched:sched_process_exit: comm=thr pid=42 prio=120")).toEqual({ what: "gone" });
-    expect(event("sched:sched_switch: prev_comm=a ==> next_comm=b")).toEqual({ what: "unused" });
+    const fields =
+      "prev_comm=a b prev_pid=4 prev_prio=120 prev_state=R+ ==> next_comm=swapper/0 next_pid=0 next_prio=120";
+    const told = {
+      what: "switch",
+      prev: { pid: 4, comm: "a b" },
+      state: "R",
+      next: { pid: 0, comm: "swapper/0" },
+    };
+    expect(event(`sched:sched_switch: ${fields}`)).toEqual(told);
+    expect(event("sched:sched_switch: a b:4 [120] Z ==> swapper/0:0 [120]")).toEqual({ ...told, state: "X" });
+    expect(event("sched:sched_switch: prev_comm=a ==> next_comm=b")).toMatchObject({ what: "unreadable" });
   });
 });

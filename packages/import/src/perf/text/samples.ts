@@ -12,6 +12,7 @@ export type PerfEvent =
   /** A task was made; `flags` as clone had them, where the event says so. */
   | { readonly what: "born"; readonly child: number; readonly flags: number | undefined }
   | { readonly what: "gone" }
+  | PerfSwitch
   /** Of no use to a model of memory, or of none yet. */
   | { readonly what: "unused" }
   /** A fault in the kernel's half. */
@@ -20,6 +21,20 @@ export type PerfEvent =
 
 /** A system call's name, or its number where the event has no more. */
 export type CallName = string | number;
+
+/** A CPU turns from one task to another. */
+export interface PerfSwitch {
+  readonly what: "switch";
+  readonly prev: SwitchedTask;
+  /** The letter of the state in which the first leaves; R where it was preempted. */
+  readonly state: string;
+  readonly next: SwitchedTask;
+}
+
+export interface SwitchedTask {
+  readonly pid: number;
+  readonly comm: string;
+}
 
 export interface PerfFault {
   readonly what: "fault";
@@ -67,6 +82,8 @@ export function readSample(sample: PerfSample): PerfEvent {
       return newTask(text);
     case "sched:sched_process_fork":
       return processFork(text);
+    case "sched:sched_switch":
+      return taskSwitch(text);
     case "sched:sched_process_exit":
       return { what: "gone" };
     default:
@@ -173,3 +190,26 @@ function processFork(text: string): PerfEvent {
     ? unreadable("child_pid=")
     : { what: "born", child: Number(child), flags: undefined };
 }
+
+const FIELDS =
+  /\bprev_comm=(.*?) prev_pid=(\d+) prev_prio=\S+ prev_state=(\S+) ==> next_comm=(.*?) next_pid=(\d+)/;
+/** As a plugin of perf's prints them: `bash:4242 [120] S ==> swapper/0:0 [120]`. */
+const SHORT = /^ *(.*?):(\d+) \[\d+\] (\S+) ==> (.*?):(\d+) \[\d+\]/;
+
+function taskSwitch(text: string): PerfEvent {
+  const found = FIELDS.exec(text) ?? SHORT.exec(text);
+  if (!found) return unreadable("prev_pid= and next_pid=");
+  const [, comm = "", pid, state = "", nextComm = "", nextPid] = found;
+  return {
+    what: "switch",
+    prev: { pid: Number(pid), comm },
+    state: leavingState(state),
+    next: { pid: Number(nextPid), comm: nextComm },
+  };
+}
+
+/** `R+` was preempted; a zombie that leaves its CPU will not come back. */
+const leavingState = (printed: string): string => {
+  const letter = printed.endsWith("+") ? "R" : printed.charAt(0);
+  return letter === "Z" ? "X" : letter;
+};
