@@ -84,35 +84,52 @@ interface Place {
   readonly at: number;
 }
 
+/** Numbers of a space in the directory: its id and its place. */
+const PLACE = 5;
+
 /** Histories that are read when they are asked for, and kept. */
 export class BlameIndex implements Histories {
-  readonly #places = new Map<number, Place>();
   readonly #read = new Map<number, SpaceHistory>();
   readonly #blocks = new Map<number, Uint8Array>();
 
-  private constructor(private readonly readBlock: (block: number) => Uint8Array | undefined) {}
+  /** @param places `PLACE` numbers for each space, by id: plain numbers, for most of them are never asked for */
+  private constructor(
+    private readonly readBlock: (block: number) => Uint8Array | undefined,
+    private readonly places: Float64Array,
+  ) {}
 
   /** Undefined where the directory cannot be read. */
   static open(readBlock: (block: number) => Uint8Array | undefined): BlameIndex | undefined {
     const directory = readBlock(0);
     if (!directory) return undefined;
-    const index = new BlameIndex(readBlock);
     const reader = new VarintReader(directory);
+    const places = new Float64Array(PLACE * reader.unsigned());
     let id = 0;
-    for (let left = reader.unsigned(); left > 0; left--) {
+    for (let at = 0; at < places.length; at += PLACE) {
       id += reader.unsigned();
-      const [born, parent] = [reader.unsigned(), reader.unsigned()];
-      const [block, at] = [reader.unsigned(), reader.unsigned()];
-      index.#places.set(id, { born, parent, block, at });
+      places[at] = id;
+      for (let i = 1; i < PLACE; i++) places[at + i] = reader.unsigned();
     }
-    return index;
+    return new BlameIndex(readBlock, places);
+  }
+
+  #placeOf(mm: MmId): Place | undefined {
+    const list = this.places;
+    let [low, high] = [0, list.length / PLACE];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((list[middle * PLACE] as number) < mm) low = middle + 1;
+      else high = middle;
+    }
+    const [id, born, parent, block, at] = list.subarray(low * PLACE, (low + 1) * PLACE);
+    return id === mm ? ({ born, parent, block, at } as Place) : undefined;
   }
 
   /** @throws DamagedIndex when the bytes are no longer what was written */
   get(mm: MmId): SpaceHistory | undefined {
     const known = this.#read.get(mm);
-    const place = this.#places.get(mm);
-    if (known || !place) return known;
+    const place = known ? undefined : this.#placeOf(mm);
+    if (!place) return known;
     const bytes = this.#blocks.get(place.block) ?? this.readBlock(place.block);
     if (!bytes) throw new DamagedIndex();
     this.#blocks.set(place.block, bytes);
