@@ -108,6 +108,11 @@ export class Output {
     this.#io.stderr.write(text);
   }
 
+  /** Aborts on Ctrl-C, which does nothing else from now on. */
+  get interrupted(): AbortSignal {
+    return this.#io.interrupted;
+  }
+
   /** A long piece of work, which shows how far it is and stops on Ctrl-C. */
   progress(verb: string): Progress {
     const { stderr, interrupted } = this.#io;

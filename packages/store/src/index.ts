@@ -1,4 +1,5 @@
 export * from "./file-log-writer.ts";
+export { type FollowOptions, followLog } from "./follow-log.ts";
 export type { SyncPolicy, WriteCall } from "./line-file.ts";
 export { type LineSink, LogWriter } from "./log-writer.ts";
 export * from "./memory-log-store.ts";

@@ -159,7 +159,7 @@ function readSome(fd: number, buffer: Buffer): number {
 }
 
 /** Decodes bytes, and knows where lines begin in them, which the text alone does not tell. */
-class ByteDecoder {
+export class ByteDecoder {
   readonly #file: string;
   readonly #decoder = new LogDecoder({ hash: sha256 });
   readonly #utf8 = new StringDecoder("utf8");
