@@ -2,19 +2,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { decodeEvent, encodeEvent, encodeProfile, hashText, type Result, StateDigest } from "@pagetrail/core";
+import { decodeEvent, encodeEvent, encodeProfile, hashText, StateDigest } from "@pagetrail/core";
 import { FileLogWriter, readLog, sha256 } from "@pagetrail/store";
+import { must } from "./must.ts";
 import { type ImportedRecording, importRecording, RECORDING } from "./recording.ts";
 import type { Measure, Row } from "./row.ts";
 import { time } from "./timing.ts";
 
 const ROUNDS = 9;
 const APPEND_ROUNDS = 3;
-
-function must<T>(result: Result<T, unknown>): T {
-  if (!result.ok) throw new Error(`the log was refused: ${JSON.stringify(result.error)}`);
-  return result.value;
-}
 
 /** Writes a log as an import does: sealed with digests of the states, on the disk at its end. */
 function writeLog(path: string, { profile, events, states }: ImportedRecording): void {

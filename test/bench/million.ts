@@ -12,13 +12,13 @@ import {
   type KernelState,
   type Pid,
   type Profile,
-  type Result,
   replayEvents,
   StateDigest,
 } from "@pagetrail/core";
 import { FileLogWriter, sha256 } from "@pagetrail/store";
 import { importCase } from "../recorded/import-case.ts";
 import { loadCase, recordedDir } from "../recorded/truth.ts";
+import { must } from "./must.ts";
 import { type Shift, shifted } from "./tiling.ts";
 
 export const MILLION = 1_000_000;
@@ -147,11 +147,6 @@ function endings({ groups, tasks }: KernelState, behind: number): readonly Event
     const request = { call: "kill", signal: "SIGKILL" } as const;
     return [{ seq: behind + i + 1, tid: task.pid, request, outcome: { gone: "SIGKILL" } }];
   });
-}
-
-function must<T>(result: Result<T, unknown>): T {
-  if (!result.ok) throw new Error(`the log was refused: ${JSON.stringify(result.error)}`);
-  return result.value;
 }
 
 /** What the log depends on: this code, and the recordings. */

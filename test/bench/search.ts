@@ -4,9 +4,9 @@ import {
   anyChangeAt,
   buildIndex,
   type Expression,
-  type IndexBase,
-  type IndexGroup,
-  SearchIndex,
+  indexOfTexts,
+  indexTexts,
+  type SearchIndex,
   search,
 } from "@pagetrail/core/search";
 import { Million } from "./million.ts";
@@ -36,15 +36,10 @@ function built(timeline: Timeline): SearchIndex {
 }
 
 /** The index as a file beside the log has it. */
-function packed(index: SearchIndex): readonly Uint8Array[] {
-  const groups = Array.from({ length: index.base.groups }, (_, n) => index.group(n));
-  return [index.base, ...groups].map((part) => gzipSync(JSON.stringify(part)));
-}
+const packed = (index: SearchIndex): readonly Uint8Array[] => indexTexts(index).map((text) => gzipSync(text));
 
-function unpacked(parts: readonly Uint8Array[]): SearchIndex {
-  const part = (n: number): unknown => JSON.parse(gunzipSync(parts[n] as Uint8Array).toString());
-  return new SearchIndex(part(0) as IndexBase, (n) => part(n + 1) as IndexGroup);
-}
+const unpacked = (parts: readonly Uint8Array[]): SearchIndex =>
+  indexOfTexts((n) => gunzipSync(parts[n] as Uint8Array).toString());
 
 /** Milliseconds of the processor that each of two things takes, in turns: the two differ by less than a busy machine does. */
 function ofProcessor(first: () => void, second: () => void): readonly [number, number] {

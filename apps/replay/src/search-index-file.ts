@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { ok, type Result } from "@pagetrail/core";
-import { buildIndex, type IndexBase, type IndexGroup, SearchIndex } from "@pagetrail/core/search";
+import { buildIndex, indexOfTexts, indexTexts, type SearchIndex } from "@pagetrail/core/search";
 import { Sidecar, type SidecarHead, writeSidecar } from "@pagetrail/store";
 import { executed, type LoadedLog } from "./open-log.ts";
 import type { Output } from "./output.ts";
@@ -48,17 +48,12 @@ export async function openSearchIndex(
   }
 }
 
-/** Packed JSON: what every search asks for, and then group by group. */
-export function partsOf(index: SearchIndex): readonly Uint8Array[] {
-  const groups = Array.from({ length: index.base.groups }, (_, n) => index.group(n));
-  return [index.base, ...groups].map((part) => gzipSync(JSON.stringify(part)));
-}
+export const partsOf = (index: SearchIndex): readonly Uint8Array[] =>
+  indexTexts(index).map((text) => gzipSync(text));
 
 /** The index of such parts; groups are unpacked when they are asked for. */
-export function indexOf(parts: readonly Uint8Array[]): SearchIndex {
-  const unpack = (n: number): unknown => JSON.parse(gunzipSync(parts[n] ?? new Uint8Array()).toString());
-  return new SearchIndex(unpack(0) as IndexBase, (n) => unpack(n + 1) as IndexGroup);
-}
+export const indexOf = (parts: readonly Uint8Array[]): SearchIndex =>
+  indexOfTexts((n) => gunzipSync(parts[n] ?? new Uint8Array()).toString());
 
 /** Undefined for one that does not fit, or is damaged anywhere. */
 function readIndex(log: string, head: SidecarHead, last: number): SearchIndex | undefined {

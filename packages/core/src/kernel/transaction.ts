@@ -33,7 +33,6 @@ import { tlbAccess } from "../paging/index.ts";
 import {
   type Cpu,
   type CpuDraft,
-  FIRST_NAMED,
   NO_MM,
   type Ref,
   type Scheduling,
@@ -44,26 +43,14 @@ import {
   type World,
 } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
+import { LedgerDraft } from "./ledger-draft.ts";
 import { MemoryDraft, type MemoryState } from "./memory-state.ts";
+import { noteChanges, noteSpace } from "./note-changes.ts";
 import { layoutOf, type Profile, traitsOf } from "./profile.ts";
 import { type FileRecord, KERNEL_FILES, type KernelState, KIN, kinKey } from "./state.ts";
-import {
-  type CounterStep,
-  type Counters,
-  countersOf,
-  type FrameStep,
-  type KspaceStep,
-  type PteStep,
-  RECORD_KINDS,
-  type RecordStep,
-  type RecordTable,
-  type SpaceStep,
-  type TlbStep,
-} from "./step.ts";
+import type { Counters, RecordTable } from "./step.ts";
 import { TaskEnv } from "./task-env.ts";
 import { TlbDraft, type TlbState } from "./tlb-state.ts";
-
-const RECORD_TABLES = Object.keys(RECORD_KINDS) as readonly RecordTable[];
 
 /** The tables of the root, each cloned when a transaction first writes to it. */
 const TABLES = ["tasks", "groups", "mms", "files", "shms", "cpus", "refs", "threads", "children"] as const;
@@ -92,8 +79,7 @@ export class Transaction implements World {
     cpus: new Map<number, CpuDraft>(),
     files: new Map<FileId, FileDraft>(),
   };
-  /** Lines of the ledger that came, changed or, where undefined, went. */
-  private readonly refEdits = new Map<number, Ref | undefined>();
+  private readonly ledger = new LedgerDraft({ peek: () => this.tables.refs, own: () => this.own("refs") });
   private readonly mmDrafts = new Map<MmId, MmDraft>();
   /** The machine's memory, checked out when it is first needed. */
   private memoryDraft: MemoryDraft | undefined;
@@ -132,7 +118,7 @@ export class Transaction implements World {
   /** The state with everything that was done here, as of event `seq`. The transaction ends. */
   commit(seq: number): KernelState {
     this.settleFaults();
-    this.settleRefs();
+    this.ledger.settle();
     this.settleTlb();
     for (const record of this.checkedOut.tasks.values()) Object.freeze(record);
     for (const record of this.checkedOut.groups.values()) Object.freeze(record);
@@ -147,50 +133,9 @@ export class Transaction implements World {
     if (tlb) Object.assign(this.draft, { tlb });
     if (this.kspaceDraft) Object.assign(this.draft, { kspace: freezeKspace(this.kspaceDraft) });
     const state = finishDraft(this.draft) as KernelState;
-    if (this.journal) this.noteRecords(this.journal, state);
+    const spaces = this.memoryDraft && this.mmDrafts.keys();
+    if (this.journal) noteChanges(this.journal, this.base, state, spaces);
     return state;
-  }
-
-  /** Records are told of once, with what they were before the transaction and what they are behind it. */
-  private noteRecords(journal: Journal, state: KernelState): void {
-    for (const table of RECORD_TABLES) {
-      const [was, is] = [this.base[table], state[table]] as [Table<number, object>, Table<number, object>];
-      was.diff(is, (key, before, after) => {
-        const step: RecordStep = { kind: RECORD_KINDS[table], table, key, before, after };
-        journal.note(step);
-      });
-    }
-    this.notePages(journal, state);
-    if (state.kspace !== this.base.kspace) {
-      const step: KspaceStep = { kind: "kspace", before: this.base.kspace, after: state.kspace };
-      journal.note(step);
-    }
-    if (state.tlb && this.base.tlb && state.tlb !== this.base.tlb) {
-      const step: TlbStep = { kind: "tlb", before: this.base.tlb, after: state.tlb };
-      journal.note(step);
-    }
-    const step: CounterStep = { kind: "counters", before: countersOf(this.base), after: countersOf(state) };
-    journal.note(step);
-  }
-
-  /** What lies below the VMAs is told of once, whole. */
-  private notePages(journal: Journal, state: KernelState): void {
-    if (!this.memoryDraft || !this.base.memory || !state.memory) return;
-    for (const id of this.mmDrafts.keys()) {
-      const step: PteStep = {
-        kind: "pte",
-        mm: id,
-        before: this.base.mms.get(id)?.pages,
-        after: state.mms.get(id)?.pages,
-      };
-      if (state.mms.has(id)) journal.note(step);
-    }
-    for (const [mm, { pages }] of this.base.mms.entries()) {
-      const gone: PteStep = { kind: "pte", mm, before: pages, after: undefined };
-      if (!state.mms.has(mm)) journal.note(gone);
-    }
-    const frames: FrameStep = { kind: "frame", before: this.base.memory, after: state.memory };
-    journal.note(frames);
   }
 
   peekTask(pid: Pid): Task | undefined {
@@ -323,32 +268,19 @@ export class Transaction implements World {
   }
 
   peekRef(key: number): Ref | undefined {
-    return this.refEdits.has(key) ? this.refEdits.get(key) : this.tables.refs.get(key);
+    return this.ledger.peek(key);
   }
 
   setRef(key: number, ref: Ref | undefined): void {
-    this.refEdits.set(key, ref && Object.freeze(ref));
+    this.ledger.set(key, ref);
   }
 
   namedRefs(): readonly Ref[] {
-    this.settleRefs();
-    return this.tables.refs.range(FIRST_NAMED, Number.POSITIVE_INFINITY);
+    return this.ledger.named();
   }
 
   lastRef(): number {
-    this.settleRefs();
-    return this.tables.refs.last() ?? -1;
-  }
-
-  /** A CPU borrows and gives back many times over: only what is left of that goes into the table. */
-  private settleRefs(): void {
-    if (this.refEdits.size === 0) return;
-    const refs = this.own("refs");
-    for (const [key, ref] of this.refEdits) {
-      if (ref) refs.set(key, ref);
-      else refs.delete(key);
-    }
-    this.refEdits.clear();
+    return this.ledger.last();
   }
 
   peekGroup(tgid: Pid): ThreadGroup | undefined {
@@ -402,7 +334,7 @@ export class Transaction implements World {
       copy.pages = MmPages.create(this.memory.paging, this.memory.tables);
     this.mmDrafts.set(mm.id, copy);
     this.own("mms").set(mm.id, copy);
-    this.noteSpace(mm.id, undefined, copy);
+    noteSpace(this.journal, mm.id, undefined, copy);
   }
 
   setMm<F extends MmScalar>(id: MmId, field: F, value: MmStruct[F]): void {
@@ -415,18 +347,10 @@ export class Transaction implements World {
   }
 
   removeMm(id: MmId): void {
-    this.noteSpace(id, this.mm(id), undefined);
+    noteSpace(this.journal, id, this.mm(id), undefined);
     this.tlb?.forget(id);
     this.mmDrafts.delete(id);
     this.own("mms").delete(id);
-  }
-
-  private noteSpace(mm: MmId, before: MmStruct | undefined, after: MmStruct | undefined): void {
-    if (!this.journal) return;
-    const copy = (m: MmStruct | undefined): MmStruct | undefined =>
-      m && { ...m, vmas: m.vmas.clone(), ...(m.pages && { pages: m.pages.clone() }) };
-    const step: SpaceStep = { kind: "space", mm, before: copy(before), after: copy(after) };
-    this.journal.note(step);
   }
 
   /** Does a step of an address space over again; what files count is told by steps of their own. */

@@ -3,6 +3,7 @@ export { holds, numberAt, valueAt } from "./evaluate.ts";
 export * from "./expression.ts";
 export { GRAMMAR } from "./grammar.ts";
 export { buildIndex } from "./index-builder.ts";
+export { indexOfTexts, indexTexts } from "./index-texts.ts";
 export { mightChange, mightMatch } from "./might.ts";
 export type { Moment } from "./moment.ts";
 export { type ExpressionContext, type ExpressionProblem, parseExpression, parseSum } from "./parse.ts";

@@ -11,9 +11,10 @@ import { Timeline } from "../timeline/index.ts";
 import { holds, valueAt } from "./evaluate.ts";
 import { type Expression, isMomentary } from "./expression.ts";
 import { buildIndex } from "./index-builder.ts";
+import { indexOfTexts, indexTexts } from "./index-texts.ts";
 import { parseExpression, parseSum } from "./parse.ts";
 import { type Found, type Search, search } from "./search.ts";
-import { SearchIndex } from "./search-index.ts";
+import type { SearchIndex } from "./search-index.ts";
 import { series } from "./series.ts";
 import { ScannedSpaces, Walk } from "./walk.ts";
 import { anyChangeAt, watch } from "./watch.ts";
@@ -307,9 +308,8 @@ function built(timeline: Timeline, blockEvents: number): SearchIndex {
   for (;;) {
     const step = building.next();
     if (step.done) {
-      const { base } = step.value;
-      const groups = Array.from({ length: base.groups }, (_, n) => JSON.stringify(step.value.group(n)));
-      return new SearchIndex(JSON.parse(JSON.stringify(base)), (n) => JSON.parse(groups[n] ?? ""));
+      const texts = indexTexts(step.value);
+      return indexOfTexts((n) => texts[n] ?? "");
     }
   }
 }

@@ -11,13 +11,17 @@ import { VarintReader, VarintWriter } from "./varint.ts";
 describe.each(MACHINES)("the index of blame where %s are modelled", (_, machine) => {
   test("answers as the fold that it was made from, at every moment", { timeout: 600_000 }, () => {
     fc.assert(
-      fc.property(askings(40), (asked) => {
+      fc.property(askings(40), fc.constantFrom(1, 2, 5, undefined), (asked, together) => {
         const told = history(asked, machine);
         const replay = new BlameReplay(initialState(machine));
         for (const { event } of told) replay.take(event);
         const spaces = replay.fold.spaces();
-        const blocks = encodeHistories(spaces);
+        const blocks = encodeHistories(spaces, together);
         const index = BlameIndex.open((block) => blocks[block]) as BlameIndex;
+        for (const [id, history] of spaces) {
+          expect([...(index.get(id)?.versions() ?? [])]).toEqual([...history.versions()]);
+          expect([...(index.get(id)?.pageRows() ?? [])]).toEqual([...history.pageRows()]);
+        }
         for (const { event, after } of told)
           for (const mm of after.mms.values())
             for (const vma of mm.vmas.items()) {

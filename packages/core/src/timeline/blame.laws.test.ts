@@ -112,6 +112,20 @@ const FOUND: readonly (readonly [string, readonly Asking[]])[] = [
       }),
     ],
   ],
+  [
+    "unknown: nor does it where the kernel chooses the place, and the first mapping is not split",
+    [
+      asks({ call: "shmat", shm: 1, addr: WINDOW, flags: 0 }),
+      asks({
+        call: "mremap",
+        addr: WINDOW,
+        oldLength: 2n ** 64n - 1n,
+        newLength: PAGE_SIZE,
+        flags: 1,
+        newAddr: 0,
+      }),
+    ],
+  ],
 ];
 
 describe.each(MACHINES)("blame where %s are modelled", (_, machine) => {

@@ -254,13 +254,20 @@ function jumped(at: Open, { start, seq, shift, chain }: Jump): Open {
   return { ...at, start, seq, low, high, shift: at.shift - shift, trail: { chain, newer: at.trail } };
 }
 
-const lengthened = (
+/** The way with one more station at its old end; resizes in a row become one here, so that no range repeats them. */
+function lengthened(
   { mm, trail }: Open,
   left: Pages & { readonly permissions: number },
   seq: number,
   marks: number,
   shift: number,
-): Trail => ({ chain: appended(undefined, stationOf(mm, left, seq, marks, shift)), newer: trail });
+): Trail {
+  const station = stationOf(mm, left, seq, marks, shift);
+  const next = trail?.chain;
+  return next && !next.older && isSameResize(station, next.station)
+    ? { chain: appended(undefined, folded(station, next.station)), newer: trail.newer }
+    : { chain: appended(undefined, station), newer: trail };
+}
 
 const stationOf = (
   mm: MmId,

@@ -9,11 +9,7 @@ export class VarintWriter {
 
   /** A number that is not negative. */
   unsigned(n: number): void {
-    if (this.#length + 8 > this.#bytes.length) {
-      const more = new Uint8Array(2 * this.#bytes.length);
-      more.set(this.#bytes);
-      this.#bytes = more;
-    }
+    this.#makeRoom(8);
     let rest = n;
     while (rest >= 128) {
       this.#bytes[this.#length++] = (rest % 128) + 128;
@@ -24,6 +20,20 @@ export class VarintWriter {
 
   signed(n: number): void {
     this.unsigned(n < 0 ? -2 * n - 1 : 2 * n);
+  }
+
+  /** What another has written. */
+  append(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const more = new Uint8Array(2 * (this.#length + bytes));
+    more.set(this.#bytes);
+    this.#bytes = more;
   }
 
   bytes(): Uint8Array {
