@@ -251,7 +251,9 @@ function executeProcess(
       return begun.ok ? recorded : refused(begun.error);
     }
     case "exit":
-      exitTask(tx, task.pid);
+      // Behind a core dump the thread that wrote it ends its whole process: get_signal, kernel/signal.c (6.18).
+      if (tx.peekGroup(task.tgid)?.dumper === task.pid) exitGroup(tx, task.tgid);
+      else exitTask(tx, task.pid);
       return recorded;
     case "exit_group":
     case "kill":

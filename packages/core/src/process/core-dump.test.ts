@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
-import { mmOf } from "../kernel/index.ts";
+import { mmOf, violations } from "../kernel/index.ts";
 import { statusVm } from "../procfs/index.ts";
 import { CpuMachine, KTHREAD } from "../testing/cpus.ts";
 import { Machine } from "../testing/machine.ts";
@@ -36,6 +36,13 @@ describe("a core dump", () => {
     m.ask({ call: "kill", signal: "SIGSEGV" }, T);
     expect(states(m)).toEqual(["zombie", undefined, undefined]);
     expect(m.state.groups.get(LEADER)?.dumper).toBeUndefined();
+  });
+
+  test("ends with the process also where the thread that wrote it exits by itself", () => {
+    const m = dumping();
+    m.ask({ call: "exit", code: 0 }, T);
+    expect(states(m)).toEqual(["zombie", undefined, undefined]);
+    expect([...violations(m.state)]).toEqual([]);
   });
 
   test("is written by one thread, and keeps the process from making others", () => {
