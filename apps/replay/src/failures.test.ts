@@ -127,7 +127,7 @@ describe("a wrong command line", () => {
       ["maps", "LOG", "--at", "99"],
       "'99' is event 99, and the log has events 1 to 12 (LOG): see pagetrail events",
     ],
-    [["maps", "LOG", "--at", "@x"], "'@x' is a bookmark, which belongs to a later version"],
+    [["maps", "LOG", "--at", "@x"], "there is no bookmark @x: the log has none"],
     [
       ["maps", "LOG", "--pid", "7"],
       "there is no process 7 (LOG, event 12): the log has 100 (demo), 101 (demo)",

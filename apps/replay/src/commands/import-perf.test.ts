@@ -16,7 +16,7 @@ const PERF = [
   event(115, "raw_syscalls:sys_enter: NR 11 (20000000, 1000, 0, 0, 0, 0)"),
   event(118, "raw_syscalls:sys_exit: NR 11 = 0"),
   fault(140, "0x20005000"),
-  event(150, "sched:sched_switch: prev_comm=demo ==> next_comm=swapper"),
+  event(150, "sched:sched_wakeup: comm=demo pid=42"),
   event(215, "raw_syscalls:sys_enter: NR 11 (20000001, 1000, 0, 0, 0, 0)"),
   event(218, "raw_syscalls:sys_exit: NR 11 = -22"),
 ]
@@ -60,7 +60,7 @@ describe("import perf", () => {
       "6 events of 1 process from 9 lines\npredicted 3 of 3 decided calls right (100%)\n",
     );
     expect(out).toContain("\n2 page faults\n");
-    expect(out).toContain("\n  sched:sched_switch: recognised, and not used yet\n");
+    expect(out).toContain("\n  sched:sched_wakeup: recognised, and not used yet\n");
     expect(await callsOf(log)).toEqual(IN_ORDER);
     expect((await pagetrail(["replay", log])).code).toBe(0);
     expect((await pagetrail(["verify", log])).code).toBe(0);
