@@ -6,6 +6,13 @@ import type { TablePage } from "../paging/index.ts";
 /** What a program did to memory. */
 export type AccessKind = "read" | "write" | "exec";
 
+/**
+ * Who faults: the program itself, a populating madvise, or mlock and MAP_POPULATE. They differ in which fault that
+ * had to begin anew is a major one (FAULT_FLAG_TRIED): for the program, whose first try holds nothing but the VMA, one
+ * that read its page in; for madvise every one; for the others none, since they forget the first try.
+ */
+export type FaultAsker = "program" | "advice" | "populate";
+
 /** A fault while it is handled (struct vm_fault). */
 export interface Fault {
   readonly edit: MmEdit;
@@ -15,16 +22,21 @@ export interface Fault {
   vma: Vma;
   readonly page: number;
   readonly write: boolean;
-  /** A fault that begins anew after its page was read in is known as such, and so is a major one: FAULT_FLAG_TRIED. */
-  readonly knowsTries: boolean;
+  readonly asker: FaultAsker;
 }
 
 /** A fault at a page of an address space whose pages are modelled. */
-export function faultAt(edit: MmEdit, vma: Vma, page: number, write: boolean, knowsTries = true): Fault {
+export function faultAt(
+  edit: MmEdit,
+  vma: Vma,
+  page: number,
+  write: boolean,
+  asker: FaultAsker = "program",
+): Fault {
   const { pages } = edit.mm;
   const { memory } = edit.env;
   assert(pages && memory, "pages are modelled");
-  return { edit, memory, pages, vma, page, write, knowsTries };
+  return { edit, memory, pages, vma, page, write, asker };
 }
 
 /** The file behind the faulting mapping. */

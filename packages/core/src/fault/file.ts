@@ -6,7 +6,7 @@ import { allocAnon, mapAnon, prepareAnon } from "./anonymous.ts";
 import { type Fault, fileOf, pageIndex, pteIndex, pteTable } from "./fault.ts";
 import { mapAround } from "./fault-around.ts";
 import { cachedPage, isMemoryBacked, mapFilePage } from "./map-file-page.ts";
-import { readAround } from "./read-ahead.ts";
+import { readAround, readOn, readsAhead } from "./read-ahead.ts";
 
 /**
  * A fault in a mapping of a file where nothing is mapped yet.
@@ -26,10 +26,12 @@ function doReadFault(fault: Fault): FaultEnd {
   if (mapAround(fault)) return "done";
   const found = filemapFault(fault);
   if (typeof found.pfn !== "number") return found.end;
-  // A page that had to be read was waited for, and the fault begins anew: more is cached by then.
-  if (found.wasRead && mapAround(fault)) return found.end;
-  const table = pteTable(fault);
-  mapFilePage(fault, table, pteIndex(fault, fault.page), found.pfn);
+  // The second try finds what was waited for, and not what is only being read ahead.
+  if (found.anew === undefined || !mapAround(fault)) {
+    const table = pteTable(fault);
+    mapFilePage(fault, table, pteIndex(fault, fault.page), found.pfn);
+  }
+  if (found.anew === "marked") readOn(fault);
   return found.end;
 }
 
@@ -44,6 +46,7 @@ function doCowFault(fault: Fault): FaultEnd {
     memory.phys.put(pfn);
     return found.end;
   }
+  if (found.anew === "marked") readOn(fault);
   memory.phys.setContent(pfn, memory.phys.content(found.pfn));
   mapAnon(fault, pteTable(fault), pteIndex(fault, fault.page), pfn);
   pages.rssAnon++;
@@ -55,6 +58,7 @@ function doSharedFault(fault: Fault): FaultEnd {
   const { memory, pages } = fault;
   const found = filemapFault(fault);
   if (typeof found.pfn !== "number") return found.end;
+  if (found.anew === "marked") readOn(fault);
   const table = pteTable(fault);
   const i = pteIndex(fault, fault.page);
   mapFilePage(fault, table, i, found.pfn);
@@ -67,7 +71,8 @@ function doSharedFault(fault: Fault): FaultEnd {
 /** What the file gave for a page. */
 interface Found {
   readonly pfn?: number;
-  readonly wasRead?: boolean;
+  /** The fault begins anew: the page was read, or it was marked, so that reading goes on behind it. */
+  readonly anew?: "read" | "marked";
   readonly end: FaultEnd;
 }
 
@@ -89,8 +94,9 @@ function filemapFault(fault: Fault): Found {
   const cached = cachedPage(fault, file, index);
   trace?.choose(`page ${index} of ${file.path} is ${cached === undefined ? "not " : ""}in the page cache`);
   if (cached !== undefined) {
+    if (!memory.phys.has(cached, PG.READAHEAD) || !readsAhead(fault)) return { pfn: cached, end: "done" };
     memory.phys.flag(cached, 0, PG.READAHEAD);
-    return { pfn: cached, end: "done" };
+    return { pfn: cached, anew: "marked", end: fault.asker === "advice" ? "major" : "done" };
   }
   if (isMemoryBacked(vma)) {
     const slot = memory.peekCache(mapping)?.slot(index);
@@ -101,5 +107,5 @@ function filemapFault(fault: Fault): Found {
   const pfn = cachePage(memory, mapping, index, 0);
   if (pfn === undefined) return { end: "oom" };
   readAround(fault, index);
-  return { pfn, end: fault.knowsTries ? "major" : "done", wasRead: true };
+  return { pfn, end: fault.asker === "populate" ? "done" : "major", anew: "read" };
 }

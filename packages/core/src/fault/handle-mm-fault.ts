@@ -1,7 +1,7 @@
 import { isLarge, isPresent, isWritable } from "../arch/index.ts";
 import { type FaultEnd, isAnonymous, type MmEdit, VM, VM_OPS, type Vma } from "../mm/index.ts";
 import { doAnonymousPage } from "./anonymous.ts";
-import { type Fault, faultAt, pteIndex } from "./fault.ts";
+import { type Fault, type FaultAsker, faultAt, pteIndex } from "./fault.ts";
 import { doFault } from "./file.ts";
 import { doHugePage, doHugeWpPage, mayBeHuge } from "./huge.ts";
 import { doHugetlbFault } from "./hugetlb.ts";
@@ -22,10 +22,10 @@ export function handleMmFault(
   vma: Vma,
   page: number,
   write: boolean,
-  knowsTries = true,
+  asker: FaultAsker = "program",
 ): FaultEnd {
   edit.env.trace?.enter("handle_mm_fault");
-  const fault = faultAt(edit, vma, page, write, knowsTries);
+  const fault = faultAt(edit, vma, page, write, asker);
   const end = dispatch(fault);
   const { counted } = fault.memory;
   if (end === "major") counted.major++;

@@ -11,7 +11,7 @@ import {
   type Vma,
 } from "../mm/index.ts";
 import { PG } from "../phys/index.ts";
-import { entryPfn, faultAt } from "./fault.ts";
+import { entryPfn, type FaultAsker, faultAt } from "./fault.ts";
 import { handleMmFault, isError } from "./handle-mm-fault.ts";
 
 /** What of the range no populate touches. */
@@ -33,7 +33,7 @@ function populate(edit: MmEdit, start: number, end: number, onError: "stop" | "i
     const from = Math.max(now.start, start);
     const to = Math.min(now.end, end);
     const write = (now.flags & (VM.WRITE | VM.SHARED)) === VM.WRITE;
-    const ended = isAccessible(now) ? bringIn(edit, now, from, to, write, false) : "sigsegv";
+    const ended = isAccessible(now) ? bringIn(edit, now, from, to, write, "populate") : "sigsegv";
     if (isError(ended) && onError === "stop")
       return refuse(ended === "oom" ? "EAGAIN" : "ENOMEM", `a page cannot be had: ${ended}`);
   }
@@ -42,21 +42,17 @@ function populate(edit: MmEdit, start: number, end: number, onError: "stop" | "i
 
 /** The same for a part of one VMA, with nothing passed over: faultin_page_range, mm/gup.c. */
 function faultIn(edit: MmEdit, vma: Vma, start: number, end: number, write: boolean): FaultEnd {
-  return bringIn(edit, vma, start, end, write, true);
+  return bringIn(edit, vma, start, end, write, "advice");
 }
 
-/**
- * Brings the pages of a part of one VMA in, up to the first that cannot be had: __get_user_pages.
- *
- * @param knowsTries a page that is read in makes the fault a major one; mlock and MAP_POPULATE forget that
- */
+/** Brings the pages of a part of one VMA in, up to the first that cannot be had: __get_user_pages. */
 function bringIn(
   edit: MmEdit,
   vma: Vma,
   start: number,
   end: number,
   write: boolean,
-  knowsTries: boolean,
+  asker: FaultAsker,
 ): FaultEnd {
   // What comes in now is locked only when a batch of such pages is complete: mlock_new_folio.
   const fresh = new Set<number>();
@@ -65,7 +61,7 @@ function bringIn(
   for (let page = start; page < end; page++) {
     if (!isMapped(edit, page, write)) {
       const now = edit.lookup(page) ?? vma;
-      const ended = handleMmFault(edit, now, page, write, knowsTries);
+      const ended = handleMmFault(edit, now, page, write, asker);
       if (isError(ended)) return ended;
     }
     touch(edit, vma, page, write, fresh.has(page) ? 1 : 0);
