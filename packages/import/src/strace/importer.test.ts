@@ -431,3 +431,12 @@ describe("an exec that failed", () => {
     expect(decided("E2BIG", "/data", '["data"...]')).toBe("given");
   });
 });
+
+test("rings of io_uring are mapped by the name that has no directory", () => {
+  const text = [
+    "42 io_uring_setup(64, {flags=0, sq_entries=64}) = 3",
+    "42 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_POPULATE, 3, 0x10000000) = 0x7ffff7e7b000",
+  ];
+  const { maps } = importText(`${text.join("\n")}\n`);
+  expect(maps(42).join("\n")).toContain("rw-s anon_inode:[io_uring]");
+});

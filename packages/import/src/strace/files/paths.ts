@@ -30,6 +30,9 @@ export function descriptorPath(path: string): number | undefined {
 /** Stands for the directory in which a relative path began, where the trace does not show it. */
 const UNKNOWN_DIRECTORY = "/?";
 
+/** What has no place in any directory: `anon_inode:[io_uring]`. */
+const isNowhere = (path: string): boolean => path.startsWith("anon_inode:");
+
 /** The path as maps would print it: absolute, in an unknown directory if need be. */
 export const mapsPath = (path: string): string =>
-  isAbsolute(path) ? path : joinPath(UNKNOWN_DIRECTORY, path);
+  isAbsolute(path) || isNowhere(path) ? path : joinPath(UNKNOWN_DIRECTORY, path);
