@@ -440,3 +440,40 @@ test("rings of io_uring are mapped by the name that has no directory", () => {
   const { maps } = importText(`${text.join("\n")}\n`);
   expect(maps(42).join("\n")).toContain("rw-s anon_inode:[io_uring]");
 });
+
+describe("a process that does not want to know of its children", () => {
+  const fork =
+    "42 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f0000000000) = 43";
+  const end = ["43 exit_group(0) = ?", "43 +++ exited with 0 +++"];
+  const sigchld = (action: string): string =>
+    `42 rt_sigaction(SIGCHLD, {${action}, sa_mask=[]}, NULL, 8) = 0`;
+
+  test.each([
+    ["ignores SIGCHLD", sigchld("sa_handler=SIG_IGN, sa_flags=SA_RESTORER"), undefined],
+    ["asks for none to wait", sigchld("sa_handler=SIG_DFL, sa_flags=SA_RESTORER|SA_NOCLDWAIT"), undefined],
+    ["handles it", sigchld("sa_handler=0x561f44102570, sa_flags=SA_RESTORER"), "zombie"],
+    [
+      "asks how it is",
+      "42 rt_sigaction(SIGCHLD, NULL, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, 8) = 0",
+      "zombie",
+    ],
+    [
+      "is not allowed to",
+      "42 rt_sigaction(SIGCHLD, {sa_handler=SIG_IGN, sa_flags=0}, NULL, 8) = -1 EFAULT (Bad address)",
+      "zombie",
+    ],
+  ])("and %s", (_, line, state) => {
+    const { state: last } = importText(lines(line, fork, ...end));
+    expect(last.tasks.get(43 as Pid)?.state).toBe(state);
+  });
+
+  test("says it once, and takes it back", () => {
+    const ignore = sigchld("sa_handler=SIG_IGN, sa_flags=0");
+    const { events } = importText(lines(ignore, ignore, sigchld("sa_handler=SIG_DFL, sa_flags=0")));
+    const told = events.filter(({ request }) => request.call === "autoreap");
+    expect(told.map(({ request, line }) => [request, line])).toEqual([
+      [{ call: "autoreap", on: 1 }, 1],
+      [{ call: "autoreap", on: 0 }, 3],
+    ]);
+  });
+});

@@ -30,7 +30,15 @@ import type { StackFrame, StraceCall, StraceExit } from "./text/index.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
 import { outcomeOf, outcomeOfCall } from "./translate/outcome.ts";
-import { cloneFlags, GIVEN_CALLS, isFork, limitSet, shmRequest } from "./translate/system.ts";
+import {
+  type ChildReaping,
+  childReaping,
+  cloneFlags,
+  GIVEN_CALLS,
+  isFork,
+  limitSet,
+  shmRequest,
+} from "./translate/system.ts";
 
 /** What lies ahead in the trace, as far as it has been read. */
 export interface Ahead {
@@ -56,6 +64,8 @@ export class Interpreter {
   #latest = Number.NEGATIVE_INFINITY;
   /** What each task runs: /proc/self/exe. */
   readonly #programOf = new Map<number, string>();
+  /** Processes whose children leave no zombies only until they execute another program. */
+  readonly #forgetOnExec = new Set<number>();
   readonly #learning: Learning;
   readonly #switches: Switches;
   /** By which entry of the kernel each task makes its calls, as far as strace noted it. */
@@ -335,6 +345,7 @@ export class Interpreter {
       this.#abandon(call, translated.why);
       return;
     }
+    if (this.#forgetOnExec.has(tid)) this.#reapsAs(tid, "waited for", {});
     this.#learning.forget(tid);
     this.#loaded += 1;
     if (translated.note !== undefined) this.tally.note(translated.note);
@@ -479,9 +490,23 @@ export class Interpreter {
   #elsewhere(call: StraceCall): void {
     this.session.goesOn(call.tid, LOADER_CALLS.has(call.name) ? "loading" : true);
     this.#learning.from(call);
+    const reaping = call.result.kind === "value" ? childReaping(call) : undefined;
+    if (reaping !== undefined) this.#reapsAs(call.tid, reaping, this.#origin(call));
     const child = reapedChild(call);
     if (child !== undefined && this.session.state.tasks.get(child as Pid)?.state === "zombie")
       this.session.emit(call.tid, { call: "reap", child: child as Pid }, { ret: child });
+  }
+
+  /** Children of a process that does not want to know of them leave no zombies. */
+  #reapsAs(tid: number, reaping: ChildReaping, origin: Origin): void {
+    const { tasks, groups } = this.session.state;
+    const tgid = tasks.get(tid as Pid)?.tgid;
+    if (tgid === undefined) return;
+    const on = reaping !== "waited for";
+    if (reaping === "not waited for") this.#forgetOnExec.add(tgid);
+    else this.#forgetOnExec.delete(tgid);
+    const isOn = groups.get(tgid)?.autoreap === true;
+    if (on !== isOn) this.session.emit(tid, { call: "autoreap", on: on ? 1 : 0 }, { ret: 0 }, origin);
   }
 }
 

@@ -135,3 +135,16 @@ export const GIVEN_CALLS: ReadonlySet<string> = new Set([
   "io_uring_setup",
   "map_shadow_stack",
 ]);
+
+/** What a process wants of children that end: nothing, though exec makes it forget a mere SA_NOCLDWAIT. */
+export type ChildReaping = "ignored" | "not waited for" | "waited for";
+
+/** What a call that sets the action of SIGCHLD says of that; undefined for any other call. */
+export function childReaping({ name, args }: StraceCall): ChildReaping | undefined {
+  const [signal, action = ""] = args;
+  if ((name !== "rt_sigaction" && name !== "sigaction") || signal !== "SIGCHLD") return undefined;
+  const members = parseStruct(action);
+  if (!members) return undefined;
+  if (members.get("sa_handler") === "SIG_IGN") return "ignored";
+  return /\bSA_NOCLDWAIT\b/.test(members.get("sa_flags") ?? "") ? "not waited for" : "waited for";
+}
