@@ -141,6 +141,16 @@ export class Foresight {
     return undefined;
   }
 
+  /**
+   * Whether a task does nothing any more from before the first exit of the capture on: a recorder begins with one event
+   * after the other, so that its exit may have been missed.
+   */
+  mayHaveExitedUnseen(pid: number): boolean {
+    const first = this.#events.findIndex(({ kind }) => kind === "exit" || kind === "exit_mmap");
+    const last = (this.#byPid.get(pid) ?? []).findLast((i) => this.#events[i]?.kind !== "free");
+    return last !== undefined && last < first;
+  }
+
   /** Whether the task's very next event is that it makes one which shares its address space. */
   sharesAhead(pid: number, at: number): boolean {
     const next = this.#byPid.get(pid)?.find((i) => i > at);

@@ -233,3 +233,33 @@ test("what is told behind the last switch cannot be followed, and is left out", 
   );
   expect(events.some(({ request }) => request.call === "clone")).toBe(false);
 });
+
+describe("an exit from before the first that is told", () => {
+  const reused = [
+    `0 switch ${user(10, "a0:1:1")} state=S -> ${user(11, "b0:1:1")}`,
+    `0 switch ${user(11, "b0:1:1")} state=S -> ${user(12, "c0:1:1")}`,
+    // What 10 had is handed out anew, to a child of 12.
+    `0 newtask ${user(12, "c0:1:1")} flags=0x0 -> ${user(13, "a0:1:1")}`,
+    `0 switch ${user(12, "c0:1:1")} state=S -> ${user(13, "a0:1:1")}`,
+  ];
+  const exits = [
+    `0 exit ${user(13, "a0:1:1")}`,
+    `0 switch ${exiting(13, "a0:0:1")} state=X -> ${user(12, "c0:1:1")}`,
+  ];
+
+  test("is put in where the kernel hands out what the task had", () => {
+    const { differences, transients, events } = told(...reused, ...exits);
+    expect(differences).toEqual([]);
+    expect(transients.hidden).toBe(1);
+    expect(events.find(({ assumed }) => assumed?.[0] === "exit")).toMatchObject({
+      tid: 10,
+      request: { call: "exit" },
+    });
+  });
+
+  test("is none of a task that does something behind the first exit: that is a difference", () => {
+    const again = `0 switch ${user(12, "c0:1:1")} state=S -> ${user(10, "a0:1:1")}`;
+    const { differences } = told(...reused, ...exits, again);
+    expect(differences[0]).toMatchObject({ line: 3, kernel: "free, and used again" });
+  });
+});

@@ -268,7 +268,10 @@ class Run {
   /** A descriptor that the kernel hands out anew was free: the model must have freed it, too. */
   #bindNew(pointer: Pointer, id: MmId, origin: Origin): void {
     const old = this.stage.idOf(pointer);
-    if (old !== undefined && old !== id) this.#witness.letGo(old, origin);
+    if (old !== undefined && old !== id) {
+      this.#witness.letGo(old, origin);
+      this.#endUnseen(old, origin);
+    }
     const left = old === undefined || old === id ? undefined : this.stage.mm(old);
     if (left)
       this.findings.difference({
@@ -278,6 +281,16 @@ class Run {
         model: `held, counts ${left.mmUsers} and ${left.mmCount}`,
       });
     this.stage.bind(pointer, id);
+  }
+
+  /** Its last user has exited before exits were told. */
+  #endUnseen(id: MmId, origin: Origin): void {
+    const { stage, foresight } = this;
+    for (let user = stage.userOf(id); user; user = stage.userOf(id)) {
+      if (user.onCpu !== undefined || !foresight.mayHaveExitedUnseen(user.pid)) return;
+      this.#exit(user.pid, user.cpu ?? 0, { ...origin, assumed: ["exit"] });
+      this.findings.transient("hidden");
+    }
   }
 
   #exec(event: TaskEvent, at: number): void {
