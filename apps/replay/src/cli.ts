@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { addChecks } from "./cli/checks.ts";
+import { addCompletion } from "./cli/completion.ts";
 import { addDebug } from "./cli/debug.ts";
 import type { Settle } from "./cli/options.ts";
 import { addRecordings } from "./cli/recordings.ts";
@@ -81,6 +82,7 @@ function buildProgram(out: Output, io: Io, end: (code: number) => void): Command
     color: program.opts<{ color: ColorChoice }>().color,
     run: (words, own) => parse(["--color", program.opts<{ color: ColorChoice }>().color, ...words], own, io),
   }));
+  addCompletion(program, out);
   for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])])
     strict(command, out);
   return program;
