@@ -55,7 +55,7 @@ export const PACKAGES: readonly PackageRule[] = [
   },
   {
     root: "apps/replay/src",
-    imports: ["@pagetrail/*", "commander", "node:*"],
+    imports: ["@pagetrail/*", "commander", "node:*", "terminal-kit"],
     pure: false,
   },
   {
