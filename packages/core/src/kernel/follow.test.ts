@@ -1,9 +1,7 @@
+import { anonymous, FIRST, flagged, Machine, PageMachine, ranges } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import { MAP } from "../mm/index.ts";
-import { FIRST, Machine } from "../testing/machine.ts";
-import { PageMachine } from "../testing/page-machine.ts";
-import { anonymous, flagged, ranges } from "../testing/region.ts";
 import { advanceState } from "./advance.ts";
 import { violations } from "./laws.ts";
 import type { Outcome, Request } from "./request.ts";

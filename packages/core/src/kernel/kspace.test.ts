@@ -1,9 +1,7 @@
+import { FIRST, kernelRequests, MACHINE, Machine, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Step } from "../base/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
 import { type Event, isDecided } from "./event.ts";

@@ -1,12 +1,20 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  FIRST,
+  history,
+  MACHINE,
+  MACHINES,
+  machineOf,
+  memoryRequests,
+  RELEASE_NAMES,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
-import { type Asking, askings, memoryRequests, schedulings } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";

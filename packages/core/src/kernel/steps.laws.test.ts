@@ -1,11 +1,17 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  FIRST,
+  history,
+  MACHINE,
+  MACHINES,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE, type Step } from "../base/index.ts";
 import { MAP, MREMAP } from "../mm/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { advanceState } from "./advance.ts";
 import { applySteps, invertSteps } from "./apply-steps.ts";
 import { composeSteps } from "./compose-steps.ts";

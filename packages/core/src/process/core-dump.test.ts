@@ -1,9 +1,8 @@
+import { CpuMachine, KTHREAD, Machine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { mmOf, violations } from "../kernel/index.ts";
 import { statusVm } from "../procfs/index.ts";
-import { CpuMachine, KTHREAD } from "../testing/cpus.ts";
-import { Machine } from "../testing/machine.ts";
 import { CLONE } from "./clone-flags.ts";
 
 const LEADER = pid(2);

@@ -1,11 +1,9 @@
+import { anonymous, FIRST, MACHINE, Machine, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
 import { violations } from "../kernel/index.ts";
 import { MADV } from "../mm/index.ts";
 import { maps } from "../procfs/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { CLONE } from "./clone-flags.ts";
 
 const CHILD = pid(2);

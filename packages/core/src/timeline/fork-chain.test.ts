@@ -1,3 +1,4 @@
+import { PAGE_MACHINE } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { isPresent, pfnOf } from "../arch/index.ts";
 import { type Journal, type Pid, pid, type Step } from "../base/index.ts";
@@ -14,7 +15,6 @@ import {
   violations,
 } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { Timeline } from "./timeline.ts";
 
 const PROCESSES = 20;

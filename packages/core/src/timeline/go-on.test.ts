@@ -1,9 +1,8 @@
+import { FIRST, history, MACHINE } from "@pagetrail/testing";
 import { expect, test } from "vitest";
 import type { Pid } from "../base/index.ts";
 import { initialState, type KernelState, mmOf, type Request, violations } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
-import { history } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
 import { goOn } from "./go-on.ts";
 
 const anonymous = (length: number, addr = 0, flags = 0): Request => ({

@@ -1,3 +1,13 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  history,
+  kernelRequests,
+  MACHINES,
+  PAGE_MACHINE,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -8,11 +18,7 @@ import {
   StateDigest,
   violations,
 } from "../kernel/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
 import { testHash } from "../testing/hash.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, kernelRequests, schedulings } from "../testing/requests.ts";
 import { rootBytes } from "./root-bytes.ts";
 import { decodeState, encodeState } from "./state-codec.ts";
 

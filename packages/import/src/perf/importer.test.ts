@@ -1,6 +1,6 @@
 import { type Event, type MmId, type Pid, violations } from "@pagetrail/core";
+import { importPerf } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { importPerf } from "../testing/import-text.ts";
 import { NR, PerfText } from "../testing/perf-text.ts";
 
 const ARENA = 0x20000000;

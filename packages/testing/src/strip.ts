@@ -1,6 +1,19 @@
-import { type FileId, fileId, type Pid, pid } from "../base/index.ts";
-import type { Outcome, Profile, Request } from "../kernel/index.ts";
-import { MAP, type OpenFile, PROT, VM, VMH, type Vma } from "../mm/index.ts";
+import {
+  type FileId,
+  fileId,
+  type KernelState,
+  MAP,
+  type OpenFile,
+  type Outcome,
+  type Pid,
+  PROT,
+  type Profile,
+  pid,
+  type Request,
+  VM,
+  VMH,
+  type Vma,
+} from "@pagetrail/core";
 import { FIRST, Machine } from "./machine.ts";
 
 /** The page that the first character of every row stands for. */
@@ -82,6 +95,11 @@ export class Strip {
   constructor(row: string, profile?: Profile) {
     this.machine = new Machine(profile);
     this.mmap(row);
+  }
+
+  /** The state behind the last operation. */
+  get state(): KernelState {
+    return this.machine.state;
   }
 
   /** Maps every run of the row, in order. `pgoff` moves the file offset, `flags` adds to the letter's. */

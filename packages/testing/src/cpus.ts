@@ -1,6 +1,17 @@
-import { type MmId, type Pid, pid } from "../base/index.ts";
-import { type Outcome, type Profile, type Request, violations } from "../kernel/index.ts";
-import { holderText, idlePid, isLive, type LazyTlb, type Task } from "../process/index.ts";
+import {
+  holderText,
+  idlePid,
+  isLive,
+  type LazyTlb,
+  type MmId,
+  type Outcome,
+  type Pid,
+  type Profile,
+  pid,
+  type Request,
+  type Task,
+  violations,
+} from "@pagetrail/core";
 import { FIRST, MACHINE, Machine } from "./machine.ts";
 
 /** The machine of the other tests with CPUs that the log tells of. */

@@ -1,7 +1,12 @@
-import type { Pid } from "../base/index.ts";
-import type { AccessKind } from "../fault/index.ts";
-import { type Outcome, type Profile, violations } from "../kernel/index.ts";
-import { MAP, type MmPages } from "../mm/index.ts";
+import {
+  type AccessKind,
+  MAP,
+  type MmPages,
+  type Outcome,
+  type Pid,
+  type Profile,
+  violations,
+} from "@pagetrail/core";
 import { FIRST, MACHINE, Machine } from "./machine.ts";
 
 /** The reference machine, a small one, with every access told. */

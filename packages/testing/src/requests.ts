@@ -1,8 +1,5 @@
+import { CLONE, MADV, MAP, PAGE_SIZE, type Pid, pid, type Request } from "@pagetrail/core";
 import fc from "fast-check";
-import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
-import type { Request } from "../kernel/index.ts";
-import { MADV, MAP } from "../mm/index.ts";
-import { CLONE } from "../process/index.ts";
 
 /** A request of one of the processes. */
 export interface Asking {

@@ -1,6 +1,4 @@
-import { addressOf } from "../base/index.ts";
-import type { Outcome, Request } from "../kernel/index.ts";
-import { MAP, PROT } from "../mm/index.ts";
+import { addressOf, MAP, type Outcome, PROT, type Request } from "@pagetrail/core";
 import type { Machine } from "./machine.ts";
 
 type Mmap = Extract<Request, { call: "mmap" }>;

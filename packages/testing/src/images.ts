@@ -1,4 +1,4 @@
-import type { ElfImage, ElfSegment, ExecRequest } from "../process/index.ts";
+import type { ElfImage, ElfSegment, ExecRequest } from "@pagetrail/core";
 
 const load = (
   flags: string,
