@@ -1,4 +1,4 @@
-import { callOf, type Event, isAligned, type Outcome, type Word, wordHex } from "@pagetrail/core";
+import { callOf, type Event, isAligned, type Outcome, PROT, type Word, wordHex } from "@pagetrail/core";
 
 /** Members whose bits say more than their value. */
 const BITS: ReadonlySet<string> = new Set(["flags", "persona"]);
@@ -21,8 +21,13 @@ export function outcomeText(outcome: Outcome): string {
   return "gone" in outcome ? `? (${outcome.gone})` : `${outcome.signal} ${outcome.code}`;
 }
 
+/** Rights as maps has them: `rw-`. */
+export const protText = (bits: number): string =>
+  `${bits & PROT.READ ? "r" : "-"}${bits & PROT.WRITE ? "w" : "-"}${bits & PROT.EXEC ? "x" : "-"}`;
+
 function valueText(name: string, value: unknown): string {
   if (typeof value === "bigint") return wordHex(value);
+  if (name === "prot" && typeof value === "number" && value < 8) return protText(value);
   if (typeof value === "number") return BITS.has(name) ? wordHex(value) : numberText(value);
   if (typeof value !== "object" || value === null) return String(value);
   if ("path" in value) return String(value.path);

@@ -1,3 +1,5 @@
+export * from "./assert-runs.ts";
+export * from "./commands.ts";
 export * from "./cpus.ts";
 export * from "./event-text.ts";
 export * from "./every-request.ts";

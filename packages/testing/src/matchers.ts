@@ -118,7 +118,9 @@ export function toSatisfyLaws(received: KernelState | StateSubject | Run): Match
   const where = event ? ` behind event ${event.seq}` : "";
   return answer(
     violations.length === 0,
-    [`expected every law to hold, but ${count(violations.length, "time")} one does not${where}:`]
+    [
+      `expected every law to hold, but there ${violations.length === 1 ? "is" : "are"} ${count(violations.length, "violation")}${where}:`,
+    ]
       .concat(broken, shown)
       .join("\n"),
     "expected some law not to hold, but all of them do",

@@ -1,14 +1,19 @@
 import type { KernelState } from "@pagetrail/core";
+import { Machine } from "./machine.ts";
 import { Maps, mapsOf, processesOf } from "./maps.ts";
+import { Recorder } from "./recorder.ts";
 import { Strip } from "./strip.ts";
 
 /** What the serializer prints in its own way. */
-type Shown = Strip | Maps | KernelState | { readonly state: KernelState };
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+type Shown = Strip | Maps | Machine | Recorder | KernelState;
 
 const isState = (value: unknown): value is KernelState =>
-  isObject(value) && "seq" in value && "tasks" in value && "mms" in value && "profile" in value;
+  typeof value === "object" &&
+  value !== null &&
+  "seq" in value &&
+  "tasks" in value &&
+  "mms" in value &&
+  "profile" in value;
 
 /**
  * Prints states, machines, maps and strips in snapshots as people write them: a strip's row, the lines of maps, and
@@ -18,8 +23,9 @@ export const serializer = {
   test: (value: unknown): value is Shown =>
     value instanceof Strip ||
     value instanceof Maps ||
-    isState(value) ||
-    (isObject(value) && "state" in value && isState(value.state)),
+    value instanceof Machine ||
+    value instanceof Recorder ||
+    isState(value),
 
   serialize: (value: Shown, _config: unknown, indentation: string): string =>
     shownText(value).replaceAll(/\n(?!\n|$)/g, `\n${indentation}`),
