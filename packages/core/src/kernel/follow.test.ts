@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import { MAP } from "../mm/index.ts";
 import { advanceState } from "./advance.ts";
-import { violations } from "./laws.ts";
 import type { Outcome, Request } from "./request.ts";
+import "@pagetrail/testing/setup";
 
 const HERE = 0x20000000;
 const THERE = 0x30000000;
@@ -17,7 +17,7 @@ function after(machine: Machine, request: Request, outcome: Outcome): readonly s
     request,
     outcome,
   }).state;
-  expect([...violations(machine.state)]).toEqual([]);
+  expect(machine.state).toSatisfyLaws();
   return ranges(machine);
 }
 

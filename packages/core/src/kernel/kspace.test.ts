@@ -8,11 +8,11 @@ import { type Event, isDecided } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { FirstDigest } from "./first-digest.ts";
 import { kernelHalf } from "./kspace.ts";
-import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { initialState, type KernelState } from "./state.ts";
 import type { KernelStep } from "./step.ts";
+import "@pagetrail/testing/setup";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
@@ -212,7 +212,7 @@ describe.each([
   test("the laws hold after it", () => {
     fc.assert(
       fc.property(kernelRequests(60), (requests) => {
-        for (const state of history(requests).states) expect([...violations(state)]).toEqual([]);
+        for (const state of history(requests).states) expect(state).toSatisfyLaws();
       }),
       runs,
     );

@@ -17,11 +17,11 @@ import { applySteps, invertSteps } from "./apply-steps.ts";
 import { composeSteps } from "./compose-steps.ts";
 import { diffStates } from "./diff-states.ts";
 import { FirstDigest } from "./first-digest.ts";
-import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
+import "@pagetrail/testing/setup";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
@@ -83,7 +83,7 @@ describe.each(sortsOfRun)("of a machine with %s", (_, machine, asked) => {
         const steps = diffStates(a, b);
         const there = applySteps(a, steps);
         expect(digest(there)).toBe(digest(b));
-        expect([...violations(there)]).toEqual([]);
+        expect(there).toSatisfyLaws();
         expect(digest(applySteps(b, invertSteps(steps)))).toBe(digest(a));
         expect(diffStates(there, b).filter(({ kind }) => kind !== "pte" && kind !== "frame")).toEqual([]);
       }),

@@ -12,10 +12,10 @@ import {
   type Profile,
   type Request,
   undoSteps,
-  violations,
 } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
 import { Timeline } from "./timeline.ts";
+import "@pagetrail/testing/setup";
 
 const PROCESSES = 20;
 /** 100 MB. */
@@ -193,7 +193,7 @@ describe("a fork chain of 20 processes over one mapping of 100 MB, with writes o
 
   test("shows the right sharing behind every event", () => {
     expect(run.moments.map(told)).toEqual(right(run.moments));
-    expect([...violations(run.state)]).toEqual([]);
+    expect(run.state).toSatisfyLaws();
   });
 
   test("shows it again going back through the states that were kept, which later events left alone", () => {

@@ -1,7 +1,8 @@
-import { decodeEvent, encodeEvent, violations } from "@pagetrail/core";
+import { decodeEvent, encodeEvent } from "@pagetrail/core";
 import { playScenario } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { readScenario } from "./reader.ts";
+import "@pagetrail/testing/setup";
 
 const ONE = "process A\nA: mmap p 16K rw private anon\n";
 const failuresOf = (text: string): readonly string[] => playScenario(`${ONE}${text}`).failures;
@@ -21,7 +22,7 @@ describe("requests", () => {
       [7, "wait4"],
     ]);
     for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test.each([
@@ -91,7 +92,7 @@ describe("requests", () => {
     );
     expect(failures).toEqual([]);
     expect(events.at(-1)?.request).toEqual({ call: "kill", signal: "SIGKILL" });
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 });
 
@@ -166,7 +167,7 @@ describe("what runs on CPUs", () => {
     expect(state?.profile.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
     for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
     expect(events.map(({ tid }) => tid)).toEqual([100, 0, 0, 100, 101, 101]);
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test("has bounds", () => {
@@ -201,7 +202,7 @@ expect cpu1 loaded init_mm
 expect cpu1 busy`;
     const { failures: none, state } = playScenario(`${TWO}${text}`);
     expect(none).toEqual([]);
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test("say what is otherwise", () => {
