@@ -67,6 +67,11 @@ export const PACKAGES: readonly PackageRule[] = [
     pure: false,
   },
   {
+    root: "test/sample-project",
+    imports: ["@pagetrail/core", "@pagetrail/testing", "fast-check", "vitest/config", "node:*"],
+    pure: false,
+  },
+  {
     root: "test",
     imports: ["@pagetrail/*", "immer", "node:*"],
     pure: false,

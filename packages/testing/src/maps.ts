@@ -107,7 +107,7 @@ function onlyMm(state: KernelState): MmStruct {
   const pids = found.map(({ pid }) => pid).join(", ");
   throw new Error(
     found.length === 0
-      ? `no process has an address space behind event ${state.seq}`
+      ? `no process has an address space behind event ${state.seq}: stateAt and stateBefore give earlier states`
       : `which process? ${pids} have an address space behind event ${state.seq}: pass { state, process }`,
   );
 }

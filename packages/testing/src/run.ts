@@ -47,3 +47,10 @@ export function stateAt(run: Run, seq: number = run.events.length): KernelState 
   for (const event of run.events.slice(0, seq)) state = advanceState(state, event).state;
   return state;
 }
+
+/** The state before the first event of which something is so, such as the exit of a process. Throws if there is none. */
+export function stateBefore(run: Run, isSo: (event: Event) => boolean): KernelState {
+  const index = run.events.findIndex(isSo);
+  if (index < 0) throw new RangeError(`none of ${run.events.length} events is such a one`);
+  return stateAt(run, index);
+}
