@@ -1,3 +1,9 @@
+/**
+ * Folders for tests that need files.
+ *
+ * @module @pagetrail/testing/folder
+ */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,9 @@
+/**
+ * ELF images for tests of exec: programs and a loader, as headers alone.
+ *
+ * @module @pagetrail/testing/images
+ */
+
 import type { ElfImage, ElfSegment, ExecRequest } from "@pagetrail/core";
 
 const load = (

@@ -1,3 +1,9 @@
+/**
+ * Tests of memory behaviour: runs, maps, strips, matchers, arbitraries and commands.
+ *
+ * @module @pagetrail/testing
+ */
+
 export * from "./assert-runs.ts";
 export * from "./commands.ts";
 export * from "./cpus.ts";
