@@ -68,7 +68,14 @@ export const PACKAGES: readonly PackageRule[] = [
   },
   {
     root: "test/sample-project",
-    imports: ["@pagetrail/core", "@pagetrail/testing", "fast-check", "vitest/config", "node:*"],
+    imports: [
+      "@pagetrail/core",
+      "@pagetrail/testing",
+      "@pagetrail/testing/setup",
+      "fast-check",
+      "vitest/config",
+      "node:*",
+    ],
     pure: false,
   },
   {

@@ -50,6 +50,27 @@ const KINDS: Readonly<Record<string, Kind>> = {
   Z: { flags: MAP.PRIVATE, file: ZERO },
 };
 
+/** What stands for a page of a row, and what it says of the page's mapping. The last three are shown, never asked for. */
+export const STRIP_LETTERS: Readonly<Record<string, string>> = {
+  ".": "nothing is mapped",
+  _: "a mapping without any access",
+  A: "private anonymous memory",
+  N: "such memory for which nothing is reserved: MAP_NORESERVE",
+  K: "such memory without huge pages: MAP_STACK, MADV_NOHUGEPAGE",
+  L: "such memory, locked: MAP_LOCKED, mlock",
+  G: "such memory that grows down: MAP_GROWSDOWN",
+  D: "memory that may be dropped: MAP_DROPPABLE",
+  S: "shared anonymous memory",
+  F: "a file, private, from the offset of its place in the row",
+  H: "the same file, opened once more",
+  M: "the same file, shared",
+  T: "a memfd, private",
+  Z: "/dev/zero, private",
+  C: "memory that children do not get: MADV_DONTFORK",
+  W: "memory that children find empty: MADV_WIPEONFORK",
+  E: "a sealed mapping: mseal",
+};
+
 /** Letters of VMAs without a file, by the first flag that they have. */
 const FLAG_LETTERS: readonly (readonly [number, string])[] = [
   [VM.DONTCOPY, "C"],

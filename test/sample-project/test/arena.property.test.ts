@@ -22,7 +22,10 @@ class Take implements fc.Command<Machine, Program> {
 
 /** Gives back one of the pages in use, the n-th of them: whichever that is, when its turn comes. */
 class Give implements fc.Command<Machine, Program> {
-  constructor(readonly n: number) {}
+  readonly n: number;
+  constructor(n: number) {
+    this.n = n;
+  }
   check = (): boolean => true;
   run(_: Machine, { arena }: Program): void {
     const { pages } = arena;
