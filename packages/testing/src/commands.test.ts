@@ -35,10 +35,10 @@ describe("sequences of commands", () => {
 
   test("nor do they where pages are modelled", () => {
     fc.assert(
-      fc.property(requestCommands(), (commands) => {
+      fc.property(requestCommands({ maxCommands: 60 }), (commands) => {
         expect(refusals(play(commands, new PageMachine(PAGE_MACHINE)))).toEqual([]);
       }),
-      { numRuns: 50 },
+      { numRuns: 300 },
     );
   });
 
