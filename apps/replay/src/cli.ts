@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { addChecks } from "./cli/checks.ts";
 import { addCompletion } from "./cli/completion.ts";
 import { addDebug } from "./cli/debug.ts";
+import { addExport } from "./cli/export.ts";
 import type { Settle } from "./cli/options.ts";
 import { addRecordings } from "./cli/recordings.ts";
 import { addSearches } from "./cli/searches.ts";
@@ -76,6 +77,7 @@ function buildProgram(out: Output, io: Io, end: (code: number) => void): Command
   addRecordings(program, out, settle);
   addViews(program, out, settle);
   addSearches(program, out, settle);
+  addExport(program, out, settle);
   addChecks(program, out, settle);
   addDebug(program, settle, () => ({
     io,

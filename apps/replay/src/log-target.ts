@@ -41,7 +41,7 @@ function replaceable(path: string): Result<string, Problem> {
 }
 
 /** Whether the file begins with a log's header, packed or not. */
-function isLog(path: string): boolean {
+export function isLog(path: string): boolean {
   for (const item of readLog(path)) return item.kind === "header";
   return false;
 }

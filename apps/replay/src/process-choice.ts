@@ -24,16 +24,22 @@ export function chooseProcess(
 }
 
 function chooseFirst(log: LoadedLog, state: KernelState): Result<ChosenProcess, Problem> {
-  const present = (log.lives?.() ?? listProcesses(log.timeline.events))
-    .map(({ pid }) => state.tasks.get(pid as Pid))
-    .filter((task) => task !== undefined);
+  const lives = log.lives?.() ?? listProcesses(log.timeline.events);
+  const present = lives.map(({ pid }) => state.tasks.get(pid as Pid)).filter((task) => task !== undefined);
   const task = present.find(({ mm }) => mm !== 0) ?? present[0];
   if (task) return ok(chosen(state, task, present.length === 1 ? "" : `, the first of ${present.length}`));
   return refused({
     what: `there is no process at event ${state.seq}`,
     where: log.name,
-    advice: "look at another moment with --at",
+    advice: lastThere(lives, state.seq) ?? "look at another moment with --at",
   });
+}
+
+/** Until when the one was there that was there longest, of those that are gone. */
+function lastThere(lives: readonly ProcessLife[], seq: number): string | undefined {
+  const ended = ({ ended = Number.POSITIVE_INFINITY }: ProcessLife): number => ended;
+  const gone = lives.filter((life) => ended(life) <= seq).sort((a, b) => ended(b) - ended(a))[0];
+  return gone && `process ${gone.pid} (${lastName(gone)}) is there until --at ${ended(gone) - 1}`;
 }
 
 function chosen(state: KernelState, task: Task, more: string): ChosenProcess {

@@ -129,6 +129,7 @@ function addCauses(program: Command, out: Output, settle: Settle): void {
     .argument("[addr]", "only what lies there: ADDR for its page, a name for its mappings, or ADDR..ADDR")
     .addOption(at())
     .addOption(pid())
+    .option("--group", "put together what the same call from the same stack made: for leaks")
     .addOption(checkpointMemory())
     .addOption(json())
     .addHelpText(

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { MAP, type Pid } from "@pagetrail/core";
 import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 import { MEMORY, pagesDemo } from "../testing/pages-fixture.ts";
@@ -130,6 +132,31 @@ describe("blame", () => {
     const { code, err } = await pagetrail(["blame", demoLog(), "0x1000"]);
     expect(code).toBe(2);
     expect(err).toContain("nothing is mapped at 0x1000");
+  });
+
+  test("puts together what one place of the program made, most ranges first", async () => {
+    const lines = [
+      '7 execve("/none", ["none"], []) = 0',
+      ...Array.from({ length: 12 }, (_, i) => [
+        `7 mmap(0x${(i + 1) * 2}0000, 8192, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x${(i + 1) * 2}0000`,
+        i % 3 === 0 ? " > /none(once+0x10) [0x1284]" : " > /none(often+0x20) [0x1384]",
+      ]).flat(),
+    ];
+    const folder = testFolder();
+    const [text, log] = [join(folder, "t.txt"), join(folder, "t.ptlog")];
+    writeFileSync(text, `${lines.join("\n")}\n`);
+    await pagetrail(["import", "strace", text, "-o", log]);
+    const { out } = await pagetrail(["blame", log, "--group"]);
+    const [head, ...rest] = out.split("\n");
+    expect(head).toBe("RANGES    SIZE  PERM  MADE BY  FIRST  LAST  NAME");
+    expect(rest.slice(0, 4).map((line) => line.trim().replaceAll(/ +/g, " "))).toEqual([
+      "8 64 KB r--p mmap 4 14",
+      "at often+0x20 (/none)",
+      "4 32 KB r--p mmap 3 12",
+      "at once+0x10 (/none)",
+    ]);
+    const json = JSON.parse((await pagetrail(["blame", log, "--group", "--json"])).out);
+    expect(json.groups[0]).toMatchObject({ ranges: 8, pages: 16, stack: ["often+0x20 (/none)"] });
   });
 
   test("is empty for a process that has left its address space", async () => {

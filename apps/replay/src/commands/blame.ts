@@ -26,9 +26,15 @@ import {
   type ProcessViewOptions,
   type ShownProcess,
 } from "../process-view.ts";
+import { groupBlame, groupTable } from "../text/blame-groups.ts";
 import { BlameText } from "../text/blame-text.ts";
 import { vmaJson } from "../text/vma-json.ts";
 import type { Ending } from "./command.ts";
+
+export interface BlameOptions extends ProcessViewOptions {
+  /** Puts together what one place of the program made. */
+  readonly group?: boolean;
+}
 
 /** A range and the VMA that it is part of. */
 interface Blamed {
@@ -46,7 +52,7 @@ interface Answer {
 export async function blameCommand(
   path: string,
   text: string | undefined,
-  options: ProcessViewOptions,
+  options: BlameOptions,
   out: Output,
 ): Ending {
   const shown = await openProcess(path, options, out);
@@ -64,8 +70,15 @@ export async function blameCommand(
   if (!answer.ok) return answer;
   if (text !== undefined && answer.value.blamed.length === 0)
     return refused({ what: `nothing is mapped at ${text}`, where: log.name, advice: "see pagetrail maps" });
-  show(shown.value, mm, answer.value, range !== undefined, options.json === true, out);
+  if (options.group) showGroups(shown.value, mm, answer.value, options.json === true, out);
+  else show(shown.value, mm, answer.value, range !== undefined, options.json === true, out);
   return ok(0);
+}
+
+function showGroups(shown: ShownProcess, mm: MmStruct, { blamed }: Answer, json: boolean, out: Output): void {
+  const groups = groupBlame(shown.log.timeline, shown.state, mm, blamed);
+  if (json) out.document({ ...momentJson(shown), groups });
+  else out.lines(groupTable(groups, out.style));
 }
 
 /** Works without the index where that turns out to be damaged. */

@@ -1,3 +1,6 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
@@ -51,6 +54,54 @@ describe("why", () => {
         { kind: "refusal", text: "address is not page-aligned" },
       ],
       changes: [],
+    });
+  });
+
+  describe("of a fault that killed", () => {
+    const trace = [
+      '7 execve("/none", ["none"], []) = 0',
+      "7 mmap(0x10000, 8192, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x10000",
+      "7 munmap(0x10000, 4096) = 0",
+      "7 --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10123} ---",
+      " > /none(look_up+0x34) [0x1284]",
+      "7 +++ killed by SIGSEGV +++",
+    ];
+
+    const why = async (lines: readonly string[], ...words: readonly string[]): Promise<string> => {
+      const folder = testFolder();
+      const [text, log] = [join(folder, "t.txt"), join(folder, "t.ptlog")];
+      writeFileSync(text, `${lines.join("\n")}\n`);
+      await pagetrail(["import", "strace", text, "-o", log]);
+      return (await pagetrail(["why", log, "end", ...words])).out;
+    };
+
+    test("says what was there, and what took it away", async () => {
+      const out = await why(trace);
+      expect(out).toContain(
+        "kill(SIGSEGV, SEGV_MAPERR, 0x10123) = ? (SIGSEGV)\n    at look_up+0x34 (/none)\n",
+      );
+      expect(out).toContain("no mapping contains 0x10123: the next one above is [0x11000, 0x12000)\n");
+      expect(out).toMatch(/^what was mapped there went with\n +\d+ +3 +7 munmap\(0x10000, 4096\) = 0$/m);
+      expect(JSON.parse(await why(trace, "--json")).unmapping).toMatchObject({ call: "munmap", line: 3 });
+    });
+
+    test("says what the mapping does not allow, where there is one", async () => {
+      const lines = trace.map((line) => line.replace("MAPERR, si_addr=0x10123", "ACCERR, si_addr=0x11123"));
+      const out = await why(lines);
+      expect(out).toContain("0x11123 lies in [0x11000, 0x12000), which may only be read\n");
+      expect(out).not.toContain("what was mapped there");
+      expect(JSON.parse(await why(lines, "--json")).unmapping).toBeNull();
+    });
+
+    test("knows of nothing where nothing was ever mapped", async () => {
+      const out = await why(trace.map((line) => line.replace("0x10123", "0x20")));
+      expect(out).toContain("no mapping contains 0x20: the next one above is [0x11000, 0x12000)\n");
+      expect(out).not.toContain("what was mapped there");
+    });
+
+    test("forgets a fault that a handler caught", async () => {
+      const caught = trace.toSpliced(5, 0, "7 rt_sigreturn({mask=[]}) = 0");
+      expect(await why(caught)).toContain("kill(SIGSEGV) = ? (SIGSEGV)\n");
     });
   });
 

@@ -2,16 +2,21 @@ import {
   callOf,
   type Event,
   type Explanation,
+  encodeEvent,
   explainEvent,
+  hex,
   type KernelState,
   mmOf,
   ok,
+  pageOf,
+  type Result,
 } from "@pagetrail/core";
+import { readExpression } from "../expression.ts";
 import { describeMoment } from "../moment.ts";
 import { executed, type LoadedLog, openLog, stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { findMoment } from "../position.ts";
-import { refused } from "../problem.ts";
+import { type Problem, refused } from "../problem.ts";
 import type { DiffSide } from "../text/diff-text.ts";
 import { EventText } from "../text/event-text.ts";
 import { outcomeHex, outcomeText } from "../text/outcome.ts";
@@ -26,6 +31,7 @@ import {
 } from "../text/state-diff-text.ts";
 import { pathLines } from "../text/why-text.ts";
 import type { CommonOptions, Ending } from "./command.ts";
+import { searchLog } from "./when.ts";
 
 /** Tells how an event came to its outcome: the kernel's functions, what they checked and chose, and what changed. */
 export async function whyCommand(
@@ -52,7 +58,9 @@ export async function whyCommand(
   if (!before.ok) return before;
   const explained = executed(log.name, () => explainEvent(before.value, event));
   if (!explained.ok) return explained;
-  const story = { log, event, before: before.value, ...explained.value };
+  const missed = await lastUnmapping(log, event, before.value, out);
+  if (!missed.ok) return missed;
+  const story = { log, event, before: before.value, unmapping: missed.value, ...explained.value };
   if (json) out.document(asJson(story));
   else out.lines(asText(story, out));
   return ok(0);
@@ -62,6 +70,38 @@ interface Story extends Explanation {
   readonly log: LoadedLog;
   readonly event: Event;
   readonly before: KernelState;
+  /** Where the event is a fault at which nothing is mapped any more: the event that took away what was. */
+  readonly unmapping: Event | undefined;
+}
+
+/** Where a fault met nothing: the event that unmapped what was there, if anything ever was. */
+async function lastUnmapping(
+  log: LoadedLog,
+  event: Event,
+  before: KernelState,
+  out: Output,
+): Promise<Result<Event | undefined, Problem>> {
+  const addr = missedAddress(event);
+  const mm = mmOf(before, event.tid);
+  if (addr === undefined || !mm || mm.vmas.find(pageOf(addr))) return ok(undefined);
+  const pid = before.tasks.get(event.tid)?.tgid;
+  const expression = readExpression(`vma ${hex(addr)} mapped`, log, pid);
+  if (!expression.ok) return expression;
+  let found: Event | undefined;
+  const asked = { expression: expression.value.value, direction: "backward", edge: "changes" } as const;
+  const searched = await searchLog(log, asked, out, (hit) => {
+    if (hit.seq >= event.seq) return true;
+    if (!hit.now) found = hit.event;
+    return false;
+  });
+  return searched.ok ? ok(found) : searched;
+}
+
+/** The address at which the event found no mapping, of those that a program may have. */
+function missedAddress({ request, outcome }: Event): number | undefined {
+  const fault = "signal" in outcome ? outcome : request.call === "kill" ? request : undefined;
+  const isMissed = fault?.code === "SEGV_MAPERR" && typeof fault.addr === "number";
+  return isMissed ? (fault.addr as number) : undefined;
 }
 
 /** The caller's address space before and after. */
@@ -71,16 +111,23 @@ const sidesOf = ({ event, before, after }: Story): readonly [DiffSide, DiffSide]
 ];
 
 function* asText(story: Story, out: Output): Generator<string> {
-  const { log, event, before, after, path, predicted, agrees } = story;
+  const { log, event, before, after, path, predicted, agrees, unmapping } = story;
   const text = new EventText(out.style);
   text.learnUpTo(log.timeline.events, event.seq);
   const comm = (after.tasks.get(event.tid) ?? before.tasks.get(event.tid))?.comm;
   yield `${describeMoment(log, event.seq)}, by ${event.tid}${comm === undefined ? "" : ` (${comm})`}`;
   yield text.body(event);
+  for (const frame of event.stack ?? []) yield out.style.dim(`    at ${frame}`);
   yield "";
   if (path.length > 0) yield* pathLines(path, out.style);
   else yield "  no rule of the model decides: the outcome is the recording's";
   yield "";
+  if (unmapping) {
+    yield "what was mapped there went with";
+    yield text.line(unmapping);
+    for (const frame of unmapping.stack ?? []) yield out.style.dim(`    at ${frame}`);
+    yield "";
+  }
   if (!agrees) {
     yield `the model answers ${outcomeText(predicted)}, the recording ${outcomeText(event.outcome)}: the state follows it`;
     yield "";
@@ -93,7 +140,7 @@ function* asText(story: Story, out: Output): Generator<string> {
 }
 
 function asJson(story: Story): Readonly<Record<string, unknown>> {
-  const { log, event, before, after, path, predicted, agrees } = story;
+  const { log, event, before, after, path, predicted, agrees, unmapping } = story;
   const [left, right] = sidesOf(story);
   const { own, machine } = diffSides(left, right);
   return {
@@ -106,6 +153,7 @@ function asJson(story: Story): Readonly<Record<string, unknown>> {
     predicted: outcomeHex(predicted),
     agrees,
     path,
+    unmapping: unmapping ? encodeEvent(unmapping) : null,
     ...spaceJson(own, left, right),
     machine: machineJson(machine, before, after),
   };

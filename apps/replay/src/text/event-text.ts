@@ -150,7 +150,11 @@ export class EventText {
       case "file":
         return `${r.file.id}, ${r.file.path}, ${r.file.kind}`;
       case "kill":
-        return r.signal;
+        return [
+          r.signal,
+          ...(r.code === undefined ? [] : [r.code]),
+          ...(r.addr === undefined ? [] : [wordHex(r.addr)]),
+        ].join(", ");
       case "reap":
         return String(r.child);
       case "access": {

@@ -40,6 +40,7 @@ import {
   releaseTask,
   type Task,
 } from "../process/index.ts";
+import { traceBadArea } from "./bad-area.ts";
 import {
   adopt,
   appear,
@@ -255,8 +256,12 @@ function executeProcess(
       if (tx.peekGroup(task.tgid)?.dumper === task.pid) exitGroup(tx, task.tgid);
       else exitTask(tx, task.pid);
       return recorded;
-    case "exit_group":
     case "kill":
+      if (r.addr !== undefined && tx.trace && task.mm !== 0)
+        traceBadArea(tx.mm(task.mm), r.addr, r.code, tx.trace);
+      exitGroup(tx, task.tgid);
+      return recorded;
+    case "exit_group":
     case "abandon":
       exitGroup(tx, task.tgid);
       return recorded;

@@ -251,8 +251,8 @@ export type Bookkeeping =
   | { readonly call: "file"; readonly file: OpenFile }
   /** The task, which a signal kills, writes a core dump first. */
   | { readonly call: "coredump"; readonly signal: string }
-  /** The task was ended by a signal. */
-  | { readonly call: "kill"; readonly signal: string }
+  /** The task was ended by a signal; `code` and `addr` are those of a fault that could not be served. */
+  | { readonly call: "kill"; readonly signal: string; readonly code?: string; readonly addr?: Word }
   /** The recording goes on, but the process can no longer be modelled. */
   | { readonly call: "abandon"; readonly why: string }
   /** A zombie child was waited for. */

@@ -16,10 +16,12 @@ export function isUnevictable(memory: Memory, pfn: number, besides = 0): boolean
   return locked > besides;
 }
 
-function lockedEntries({ vmas, pages }: MmStruct, pfn: number): number {
+/** Hardly any program locks memory: locked_vm says so without a look at its VMAs. */
+function lockedEntries({ vmas, pages, lockedVm }: MmStruct, pfn: number): number {
+  if (!pages || lockedVm === 0) return 0;
   let found = 0;
   for (const vma of vmas.items()) {
-    if (!pages || !isLocked(vma)) continue;
+    if (!isLocked(vma)) continue;
     pages.table.visit(vma.start, vma.end, {
       leaf({ words }, from, to) {
         for (let i = from; i < to; i++) {

@@ -9,10 +9,10 @@ import type { Task } from "../process/index.ts";
 import { GapTree, Table, WordTable } from "../struct/index.ts";
 
 /** The spelling below; another one does not read it. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 /** Tables of plain records. */
-const PLAIN = ["tasks", "groups", "files", "shms", "cpus", "refs"] as const;
+const PLAIN = ["tasks", "files", "shms", "cpus", "refs"] as const;
 const COUNTERS = ["rssFile", "rssAnon", "rssShmem", "swapEnts", "hugetlb", "hiwaterRss"] as const;
 const SWAP_WORDS = 2;
 
@@ -26,18 +26,23 @@ type Entries<T> = readonly (readonly [number, T])[];
 export function encodeState(state: KernelState): string {
   const { seq, committed, nextMm, nextAnonVma, nextFile, memory, tlb } = state;
   const tables = Object.fromEntries(PLAIN.map((name) => [name, [...state[name]]]));
-  return JSON.stringify(
-    {
-      counters: { seq, committed, nextMm, nextAnonVma, nextFile },
-      ...tables,
-      mms: [...state.mms.values()].map(encodeMm),
-      ...(memory && { memory: encodeMemory(memory) }),
-      ...(tlb && { tlb: encodeTlb(tlb) }),
-      kspace: encodeKspace(state.kspace),
-    },
-    (_, value: unknown) => (value === UNLIMITED ? { unlimited: true } : value),
-  );
+  return JSON.stringify({
+    counters: { seq, committed, nextMm, nextAnonVma, nextFile },
+    ...tables,
+    groups: encodeGroups(state.groups),
+    mms: [...state.mms.values()].map(encodeMm),
+    ...(memory && { memory: encodeMemory(memory) }),
+    ...(tlb && { tlb: encodeTlb(tlb) }),
+    kspace: encodeKspace(state.kspace),
+  });
 }
+
+/** A text of its own: only limits may be without end, and asking every value of a state for that takes long. */
+const encodeGroups = (groups: KernelState["groups"]): string =>
+  JSON.stringify([...groups], (_, value: unknown) => (value === UNLIMITED ? { unlimited: true } : value));
+
+const decodeGroups = (text: string): unknown =>
+  JSON.parse(text, (_, value) => (value?.unlimited === true ? UNLIMITED : value));
 
 /**
  * The state that a text of `encodeState` tells of; undefined for what is none. Whoever keeps such texts has to know
@@ -45,9 +50,7 @@ export function encodeState(state: KernelState): string {
  */
 export function decodeState(text: string, profile: Profile): KernelState | undefined {
   try {
-    const json = JSON.parse(text, (_, value) => (value?.unlimited === true ? UNLIMITED : value)) as Json & {
-      readonly counters: object;
-    };
+    const json = JSON.parse(text) as Json & { readonly counters: object };
     return Object.freeze({ profile, ...json.counters, ...decodeTables(json, profile) }) as KernelState;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
@@ -62,6 +65,7 @@ function decodeTables(json: Json, profile: Profile): object {
   const mms = (json.mms as readonly Json[]).map((mm) => decodeMm(mm, mode));
   return {
     ...tables,
+    groups: decodeTable(decodeGroups(json.groups as string), deepFreeze),
     ...kinOf(tables.tasks as unknown as Table<Pid, Task>),
     mms: Table.from(mms.map((mm) => [mm.id, mm])),
     memory: json.memory && decodeMemory(json.memory as Json),

@@ -6,6 +6,7 @@ import {
   type Outcome,
   type Pid,
   pageOf,
+  parseWord,
   type Request,
   VM,
   vpn,
@@ -26,7 +27,7 @@ import { Programs } from "./exec/programs.ts";
 import { joinPath } from "./files/index.ts";
 import { Learning } from "./learning.ts";
 import { nameRequest, OpenFiles } from "./open-files.ts";
-import type { StackFrame, StraceCall, StraceExit } from "./text/index.ts";
+import type { StackFrame, StraceCall, StraceExit, StraceSignal } from "./text/index.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 import { isMemoryCall, readMemoryCall } from "./translate/memory.ts";
 import { outcomeOf, outcomeOfCall } from "./translate/outcome.ts";
@@ -66,6 +67,8 @@ export class Interpreter {
   readonly #programOf = new Map<number, string>();
   /** Processes whose children leave no zombies only until they execute another program. */
   readonly #forgetOnExec = new Set<number>();
+  /** Signals of faults, until their tasks go on. */
+  readonly #faults = new Map<number, StraceSignal>();
   readonly #learning: Learning;
   readonly #switches: Switches;
   /** By which entry of the kernel each task makes its calls, as far as strace noted it. */
@@ -156,6 +159,9 @@ export class Interpreter {
         if (record.tid !== undefined && record.note === "mode64") this.#entries.set(record.tid, 64);
         break;
       case "signal":
+        this.#faults.delete(record.tid);
+        if (record.addr !== undefined && FAULTS.has(record.signal)) this.#faults.set(record.tid, record);
+        break;
       case "superseded":
         break;
     }
@@ -163,6 +169,7 @@ export class Interpreter {
 
   #call(call: StraceCall): void {
     const tid = call.formerTid ?? call.tid;
+    this.#faults.delete(tid);
     if (this.#told.delete(call)) return;
     this.#checkTime(call);
     if (this.#abandoned.has(tid)) {
@@ -415,7 +422,7 @@ export class Interpreter {
   }
 
   /** The tasks that an exit takes along. */
-  *#leavers({ tid, name }: StraceCall): Generator<number> {
+  *#leavers({ tid, name }: Pick<StraceCall, "tid" | "name">): Generator<number> {
     yield tid;
     const tgid = this.session.state.tasks.get(tid as Pid)?.tgid;
     if (name !== "exit_group" || tgid === undefined) return;
@@ -431,9 +438,24 @@ export class Interpreter {
     this.#entries.delete(tid);
     this.#learning.forget(tid);
     if (!this.session.isLive(tid)) return;
-    if ("signal" in status)
-      this.session.emit(tid, { call: "kill", signal: status.signal }, { gone: status.signal }, { line });
+    if ("signal" in status) this.#killed(tid, status.signal, line);
     else this.session.emit(tid, { call: "exit", code: status.code }, { gone: "exit" }, { line });
+  }
+
+  /** Of all threads that a signal takes along, the one that ends first says so; another one may have caught it. */
+  #killed(tid: number, signal: string, line: number): void {
+    const fault = [...this.#leavers({ tid, name: "exit_group" })]
+      .map((one) => this.#faults.get(one))
+      .find((one) => one?.signal === signal);
+    const addr = fault?.addr === undefined ? undefined : parseWord(fault.addr);
+    const code = fault?.code === undefined ? {} : { code: fault.code };
+    const where = addr === undefined ? {} : { ...code, addr };
+    this.session.emit(
+      tid,
+      { call: "kill", signal, ...where },
+      { gone: signal },
+      { line, ...stackOf(fault ?? {}) },
+    );
   }
 
   #ordinary(call: StraceCall): void {
@@ -512,6 +534,9 @@ export class Interpreter {
 
 /** Times of day start over at midnight. */
 const HALF_A_DAY = 43_200;
+
+/** Signals that say at which address a fault was. */
+const FAULTS: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS"]);
 
 /** The end of user space with four-level page tables. */
 const USER_END = 2 ** 47;
