@@ -30,7 +30,7 @@ export interface Beside {
 export type MachineCommand<B extends Beside = Beside> = fc.Command<Machine, B>;
 
 /** What a command would ask a machine for as it is now; undefined where it has no meaning. */
-type Aim = (machine: Readonly<Machine>) => Asking | undefined;
+export type Aim = (machine: Readonly<Machine>) => Asking | undefined;
 
 /**
  * A command that says what it means, not where: "unmap the first page of the second mapping of the first process". It
@@ -50,10 +50,12 @@ export class RequestCommand implements MachineCommand {
     this.#aim = aim;
   }
 
+  /** Whether there is anything that the command could be about. */
   check(machine: Readonly<Machine>): boolean {
     return this.#aim(machine) !== undefined;
   }
 
+  /** Asks the machine, and tells whoever stands beside it. */
   run(machine: Machine, beside: Beside): void {
     const asking = this.#aim(machine);
     if (!asking) return;
@@ -61,6 +63,7 @@ export class RequestCommand implements MachineCommand {
     beside.asked?.(asking.request, asking.tid, outcome);
   }
 
+  /** The command in words. */
   toString(): string {
     return this.#text;
   }

@@ -20,6 +20,7 @@ export const cpuProfile = (cpus: number, lazyTlb: LazyTlb = "refcount"): Profile
   scheduling: { cpus, lazyTlb },
 });
 
+/** The kernel thread of every machine with CPUs. */
 export const KTHREAD = pid(50);
 
 /**
@@ -47,11 +48,13 @@ export class CpuMachine extends Machine {
     return this.ask({ call: "switch", cpu, next, state: idle ? "R" : leaves }, (idle ? 0 : current) as Pid);
   }
 
+  /** Forks a child of this pid. */
   fork(child: number, parent: Pid = FIRST, flags = 17): Pid {
     this.ask({ call: "clone", flags, child: pid(child) }, parent);
     return pid(child);
   }
 
+  /** A task by its pid; 0, -1 … are the idle tasks of the CPUs. */
   task(tid: number): Task {
     const task = this.state.tasks.get((tid <= 0 ? idlePid(-tid) : tid) as Pid);
     if (!task) throw new Error(`no task ${tid}`);

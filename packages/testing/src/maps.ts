@@ -52,6 +52,7 @@ export class Maps {
   }
 }
 
+/** The name of the page that every process of a 64-bit kernel has at the end of its maps. */
 export const VSYSCALL_NAME = "[vsyscall]";
 
 /** Reads one line of maps, whole or shortened. */

@@ -146,6 +146,3 @@ export function toDivergeAt(received: Run, seq: number, model?: Outcome): Matche
     `expected event ${seq} not to be the first to diverge, but it is:\n\n${shown}`,
   );
 }
-
-/** All matchers, for `expect.extend`. */
-export const matchers = { toHaveMapping, toMatchMaps, toReplay, toSatisfyLaws, toDivergeAt } as const;

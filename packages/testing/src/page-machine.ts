@@ -57,10 +57,12 @@ export class PageMachine extends Machine {
     return "signal" in outcome ? `${outcome.signal} ${outcome.code}` : "ok";
   }
 
+  /** Forks a child of this pid. */
   fork(child: Pid, parent: Pid = FIRST): Outcome {
     return this.ask({ call: "clone", flags: 17, child }, parent);
   }
 
+  /** The pages of a process: its page tables and what they count. */
   pages(tid: Pid = FIRST): MmPages {
     const { pages } = this.mm(tid);
     if (!pages) throw new Error("pages are not modelled");

@@ -283,6 +283,7 @@ export const schedulings = (maxLength: number): fc.Arbitrary<readonly Asking[]> 
 /** What tells the machine of two files and a segment; a file is named again before it is mapped. */
 export const PREPARED: readonly Request[] = [{ call: "shmget", key: 1, size: 3 * PAGE_SIZE, shm: 1 }];
 
+/** The two files that requests map, as a log introduces them; only the first may be written to. */
 export const FILES: readonly Request[] = [1, 2].map((id) => ({
   call: "file",
   file: {

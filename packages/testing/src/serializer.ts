@@ -5,7 +5,7 @@ import { Recorder } from "./recorder.ts";
 import { Strip } from "./strip.ts";
 
 /** What the serializer prints in its own way. */
-type Shown = Strip | Maps | Machine | Recorder | KernelState;
+export type Shown = Strip | Maps | Machine | Recorder | KernelState;
 
 const isState = (value: unknown): value is KernelState =>
   typeof value === "object" &&
@@ -20,6 +20,7 @@ const isState = (value: unknown): value is KernelState =>
  * of a state the maps of each process.
  */
 export const serializer = {
+  /** Whether the value is one of these. */
   test: (value: unknown): value is Shown =>
     value instanceof Strip ||
     value instanceof Maps ||
@@ -27,6 +28,7 @@ export const serializer = {
     value instanceof Recorder ||
     isState(value),
 
+  /** The value as text, each line but the first as far in as it stands. */
   serialize: (value: Shown, _config: unknown, indentation: string): string =>
     shownText(value).replaceAll(/\n(?!\n|$)/g, `\n${indentation}`),
 } as const;

@@ -5,10 +5,10 @@
  */
 
 import { expect } from "vitest";
-import { matchers } from "./matchers.ts";
+import { toDivergeAt, toHaveMapping, toMatchMaps, toReplay, toSatisfyLaws } from "./matchers.ts";
 import { serializer } from "./serializer.ts";
 
 export type { PagetrailMatchers } from "./matcher-types.ts";
 
-expect.extend(matchers);
+expect.extend({ toHaveMapping, toMatchMaps, toReplay, toSatisfyLaws, toDivergeAt });
 expect.addSnapshotSerializer(serializer);

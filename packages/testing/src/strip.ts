@@ -142,6 +142,7 @@ export class Strip {
     return this;
   }
 
+  /** Unmaps every run of the row. */
   munmap(row: string): this {
     return this.each(row, (addr, length) => ({ call: "munmap", addr, length }));
   }
@@ -156,18 +157,22 @@ export class Strip {
     }));
   }
 
+  /** Gives a piece of advice about every run of the row: one of MADV. */
   madvise(row: string, advice: number): this {
     return this.each(row, (addr, length) => ({ call: "madvise", addr, length, advice }));
   }
 
+  /** Locks every run of the row. */
   mlock(row: string, flags = 0): this {
     return this.each(row, (addr, length) => ({ call: "mlock", addr, length, flags }));
   }
 
+  /** Unlocks every run of the row. */
   munlock(row: string): this {
     return this.each(row, (addr, length) => ({ call: "munlock", addr, length }));
   }
 
+  /** Seals every run of the row. */
   mseal(row: string): this {
     return this.each(row, (addr, length) => ({ call: "mseal", addr, length, flags: 0 }));
   }
@@ -202,6 +207,7 @@ export class Strip {
     return this;
   }
 
+  /** Asks for anything else; places of the row begin at page STRIP_PAGE. */
   ask(request: Request): this {
     const outcome: Outcome = this.machine.ask(request, this.process);
     this.last = "errno" in outcome ? outcome.errno : "ok";
@@ -215,6 +221,7 @@ export class Strip {
     return vma;
   }
 
+  /** The row as it is now. */
   toString(): string {
     const vmas = this.machine.mm(this.process).vmas.collect(STRIP_PAGE, STRIP_PAGE + this.width);
     let text = "";
@@ -243,6 +250,7 @@ export class Strip {
   }
 }
 
+/** Draws a row: maps every run of it, in a machine of its own. */
 export const strip = (row: string, profile?: Profile): Strip => new Strip(row, profile);
 
 function protOf(letter: string): number {
