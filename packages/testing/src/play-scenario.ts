@@ -36,7 +36,7 @@ export function playScenario(text: string): Played {
 }
 
 /** `line:column: what` of a scenario that cannot be read. */
-export function problemOf(text: string): string {
+export function scenarioProblem(text: string): string {
   const scenario = readScenario(text);
   if (scenario.ok) throw new Error("this can be read");
   const { line, column, what } = scenario.error;

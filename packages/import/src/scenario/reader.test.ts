@@ -1,5 +1,5 @@
 import { nearest, UNLIMITED } from "@pagetrail/core";
-import { playScenario, problemOf } from "@pagetrail/testing";
+import { playScenario, scenarioProblem } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 
 const AFTER = "process A\nfile /data/x 4K\nA: mmap page 8K rw private anon\n";
@@ -51,7 +51,7 @@ describe("a scenario that cannot be read says where and what may stand there", (
     ['A: write page "no end', "4:15:"],
     ["nonsense", "a process and a colon"],
   ])("%s", (line, said) => {
-    expect(problemOf(`${AFTER}${line}`)).toContain(said);
+    expect(scenarioProblem(`${AFTER}${line}`)).toContain(said);
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe("a scenario that cannot be read says where and what may stand there", (
     ["machine layout arm", "expected x86-64, x86-64-5level or i386"],
     ["machine limit stack 8M hard 4M", "a soft limit is not above the hard one"],
   ])("%s", (line, said) => {
-    expect(problemOf(line)).toContain(said);
+    expect(scenarioProblem(line)).toContain(said);
   });
 });
 
@@ -134,7 +134,7 @@ describe("the CPUs of a machine", () => {
     ["machine cpus 1\nswitch A", "expected a CPU such as cpu0"],
     ["machine cpus 1\nexpect cpu0 has", "expected runs, loaded, lazy, busy or tlb"],
   ])("%j cannot be read", (text, why) => {
-    expect(problemOf(text)).toContain(why);
+    expect(scenarioProblem(text)).toContain(why);
   });
 });
 
