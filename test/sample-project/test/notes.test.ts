@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { mapsOf, momentsOf, processesOf, readRun, stateBefore } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 
-/** What `pagetrail record -o notes.ptlog -- notes` wrote: a program that keeps notes and has a worker. */
+/** A recording of a program that keeps notes, and has a worker. */
 const run = readRun(join(import.meta.dirname, "../recordings/notes.ptlog"));
 const NOTES = 18198;
 
