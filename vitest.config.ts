@@ -9,7 +9,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**"],
+    // The sample project has its own run, with the packed packages.
+    exclude: ["**/node_modules/**", "**/dist/**", "test/sample-project/**"],
     // A busy machine slows property tests and recordings many times over; none of them may fail for that.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { PACKAGES, ROOMS } from "./rooms.ts";
 import { violations } from "./rules.ts";
+import { importsOf, readSource } from "./source-text.ts";
 
 const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const SKIPPED = new Set(["node_modules", "dist", "coverage"]);
@@ -32,6 +33,16 @@ describe("the house", () => {
         root,
       ).not.toEqual([]);
     }
+  });
+
+  test("of the test kit only what registers with vitest knows it", () => {
+    const kit = SOURCES.filter((file) => /^packages\/testing\/src\/(?!.*\.test\.ts$)/.test(file));
+    const knowing = kit.filter((file) =>
+      importsOf(readSource(readFileSync(join(REPOSITORY, file), "utf8"))).some(
+        ({ specifier }) => specifier === "vitest",
+      ),
+    );
+    expect(knowing).toEqual(["packages/testing/src/folder.ts", "packages/testing/src/setup.ts"]);
   });
 
   test("a room imports only from rooms above it", () => {

@@ -54,8 +54,28 @@ export const PACKAGES: readonly PackageRule[] = [
     pure: false,
   },
   {
+    root: "packages/testing/src",
+    imports: ["@pagetrail/core", "@pagetrail/import", "@pagetrail/store", "fast-check", "vitest", "node:*"],
+    pure: false,
+  },
+  {
     root: "apps/replay/src",
-    imports: ["@pagetrail/*", "commander", "node:*", "terminal-kit"],
+    imports: [
+      ...["@pagetrail/conformance", "@pagetrail/core", "@pagetrail/core/search", "@pagetrail/import"],
+      ...["@pagetrail/store", "commander", "node:*", "terminal-kit"],
+    ],
+    pure: false,
+  },
+  {
+    root: "test/sample-project",
+    imports: [
+      "@pagetrail/core",
+      "@pagetrail/testing",
+      "@pagetrail/testing/setup",
+      "fast-check",
+      "vitest/config",
+      "node:*",
+    ],
     pure: false,
   },
   {
@@ -66,7 +86,14 @@ export const PACKAGES: readonly PackageRule[] = [
 ];
 
 /** What a test may import on top of its package's list; a test may look into any room of its package. */
-export const TEST_IMPORTS: readonly string[] = ["vitest", "fast-check", "node:*", "xstate/graph"];
+export const TEST_IMPORTS: readonly string[] = [
+  "vitest",
+  "fast-check",
+  "node:*",
+  "xstate/graph",
+  "@pagetrail/testing",
+  "@pagetrail/testing/*",
+];
 
 /** Names that would let the outside into a pure package. */
 export const OUTSIDE: readonly RegExp[] = [

@@ -6,7 +6,7 @@ import { importsOf, lineAt, readSource, type SourceText } from "./source-text.ts
 export type Violation = string;
 
 /** Tests, and what only tests use. */
-const isTest = (file: string): boolean => file.endsWith(".test.ts") || file.includes("/testing/");
+const isTest = (file: string): boolean => file.endsWith(".test.ts") || /\/src\/(?:.*\/)?testing\//.test(file);
 
 const ruleFor = (file: string): PackageRule | undefined =>
   PACKAGES.find((rule) => file.startsWith(`${rule.root}/`));

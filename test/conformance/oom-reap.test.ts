@@ -14,9 +14,9 @@ import {
   pid,
   REFERENCE_PROFILE,
   type Request,
-  violations,
 } from "@pagetrail/core";
 import { expect, test } from "vitest";
+import "@pagetrail/testing/setup";
 
 const reason = whyNoLiveKernel();
 
@@ -51,7 +51,7 @@ class Model {
     const { predicted } = advanceState(this.state, { ...event, outcome: { ret: 0 } });
     expect(predicted).not.toHaveProperty("errno");
     this.state = advanceState(this.state, { ...event, outcome: predicted }).state;
-    expect([...violations(this.state)]).toEqual([]);
+    expect(this.state).toSatisfyLaws();
   }
 
   /** Resident kilobytes of a kind. */

@@ -12,9 +12,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { advanceState, type Event, initialState, MAP, type Pid, REFERENCE_PROFILE } from "@pagetrail/core";
 import { FileLogWriter, packLog } from "@pagetrail/store";
+import { testFolder } from "@pagetrail/testing/folder";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogSink } from "./log-sink.ts";
-import { pagetrail, testFolder } from "./testing/log-fixture.ts";
+import { pagetrail } from "./testing/log-fixture.ts";
 
 const EVENTS = 10_000;
 const MOMENTS = ["end", "1", "50%", "5000", "8193", "9999"];

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { ClosedPipe, type DataSink } from "./io.ts";
-import { collecting, demoLog, pagetrail, testFolder } from "./testing/log-fixture.ts";
+import { collecting, demoLog, pagetrail } from "./testing/log-fixture.ts";
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(testFolder(), name);

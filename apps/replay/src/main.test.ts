@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "./bundled.ts";
-import { demoLog, testFolder } from "./testing/log-fixture.ts";
+import { demoLog } from "./testing/log-fixture.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 const SOURCE = ["--conditions=pagetrail-source", "--import", import.meta.resolve("tsx"), main];

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { showPaged } from "./pager.ts";
-import { demoLog, pagetrail, testFolder } from "./testing/log-fixture.ts";
+import { demoLog, pagetrail } from "./testing/log-fixture.ts";
 
 const lines = (n: number): string => "line\n".repeat(n);
 

@@ -1,7 +1,8 @@
 import { CLONE, type Pid } from "@pagetrail/core";
+import { Recorder } from "@pagetrail/testing";
 import { expect, test } from "vitest";
 import { listProcesses } from "./process-list.ts";
-import { demo, Recorder } from "./testing/log-fixture.ts";
+import { demo } from "./testing/log-fixture.ts";
 
 test("processes are listed from their first event to their last", () => {
   expect(listProcesses(demo().events)).toMatchObject([

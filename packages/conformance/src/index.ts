@@ -1,3 +1,9 @@
+/**
+ * The model beside the running kernel.
+ *
+ * @module @pagetrail/conformance
+ */
+
 export { cProgram } from "./c-program.ts";
 export { CHILDREN, type Child, childOf, possibleChildren } from "./child.ts";
 export { type Comparison, compare, type Difference, type MakeModel, textOf } from "./compare.ts";

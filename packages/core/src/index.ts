@@ -1,3 +1,9 @@
+/**
+ * The model: states, events that lead from one to the next, and what /proc says of them.
+ *
+ * @module @pagetrail/core
+ */
+
 export * from "./arch/index.ts";
 export * from "./base/index.ts";
 export * from "./fault/index.ts";

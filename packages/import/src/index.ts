@@ -1,3 +1,9 @@
+/**
+ * Recordings and scenarios in, events out.
+ *
+ * @module @pagetrail/import
+ */
+
 export * from "./elf/elf.ts";
 export * from "./elf/find-program.ts";
 export * from "./elf/shebang.ts";

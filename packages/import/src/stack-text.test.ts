@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { decodeEvent, encodeEvent } from "@pagetrail/core";
+import { importPerf, importStrace } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { stackText } from "./stack-text.ts";
-import { importPerf, importText } from "./testing/import-text.ts";
 import { NR, PerfText } from "./testing/perf-text.ts";
 
 const STACKS = readFileSync(new URL("./strace/text/fixtures/stacks.txt", import.meta.url), "utf8");
 
 describe("the stack of a call", () => {
   test("stands at its event, from a trace of strace -k", () => {
-    const { events } = importText(STACKS);
+    const { events } = importStrace(STACKS);
     const brk = events.filter(({ request }) => request.call === "brk");
     expect(brk.slice(0, 2).map(({ stack }) => stack)).toEqual([
       ["_dl_early_allocate+0x3b (/srv/demo/tour)"],
@@ -37,8 +37,8 @@ describe("the stack of a call", () => {
   });
 
   test("goes into a log and comes back, and changes neither outcomes nor states", () => {
-    const bare = importText(STACKS.replaceAll(/^ > .*\n/gm, ""));
-    const told = importText(STACKS);
+    const bare = importStrace(STACKS.replaceAll(/^ > .*\n/gm, ""));
+    const told = importStrace(STACKS);
     expect(told.events.some(({ stack }) => stack !== undefined)).toBe(true);
     expect(bare.events.some(({ stack }) => stack !== undefined)).toBe(false);
     const plain = ({ events }: typeof told) => events.map(({ request, outcome }) => ({ request, outcome }));

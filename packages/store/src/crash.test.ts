@@ -4,12 +4,13 @@ import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "@pagetrail/testing/folder";
 import { expect, onTestFinished, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import { readLog } from "./read-log.ts";
 import { granted, refused, writeLog } from "./testing/contract.ts";
 import { eventAt } from "./testing/event-fixture.ts";
-import { folderStore, testFolder } from "./testing/folder-fixture.ts";
+import { folderStore } from "./testing/folder-fixture.ts";
 
 const child = fileURLToPath(new URL("testing/append-child.ts", import.meta.url));
 

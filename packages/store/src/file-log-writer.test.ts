@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import type { WriteCall } from "./line-file.ts";
@@ -24,7 +25,7 @@ import {
   writeLog,
 } from "./testing/contract.ts";
 import { eventAt } from "./testing/event-fixture.ts";
-import { folderStore, testFolder } from "./testing/folder-fixture.ts";
+import { folderStore } from "./testing/folder-fixture.ts";
 
 describeLogStore("a folder of files", () => folderStore(testFolder()));
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "@pagetrail/testing/folder";
 import { expect, onTestFinished, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import { followLog } from "./follow-log.ts";
@@ -11,7 +12,7 @@ import { readLog } from "./read-log.ts";
 import type { StoreItem } from "./store.ts";
 import { granted, writeLog } from "./testing/contract.ts";
 import { eventAt } from "./testing/event-fixture.ts";
-import { folderStore, testFolder } from "./testing/folder-fixture.ts";
+import { folderStore } from "./testing/folder-fixture.ts";
 
 function newLog(events: number): string {
   const folder = testFolder();

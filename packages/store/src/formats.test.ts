@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { readLog } from "./read-log.ts";
-import { testFolder } from "./testing/folder-fixture.ts";
 
 const page = readFileSync(new URL("../../../docs/FORMATS.md", import.meta.url), "utf8");
 const log = /```ptlog\n(?<log>.*?)```/s.exec(page)?.groups?.log ?? "";

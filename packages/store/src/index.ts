@@ -1,3 +1,9 @@
+/**
+ * Logs in files and in memory.
+ *
+ * @module @pagetrail/store
+ */
+
 export * from "./file-log-writer.ts";
 export { type FollowOptions, followLog } from "./follow-log.ts";
 export type { SyncPolicy, WriteCall } from "./line-file.ts";

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import { packLog } from "./pack-log.ts";
 import { readLog } from "./read-log.ts";
 import { brief, granted, header, refused, writeEvents } from "./testing/contract.ts";
-import { testFolder } from "./testing/folder-fixture.ts";
 
 /** A log of so many events, written under a name. */
 function logAt(path: string, events: number): string {

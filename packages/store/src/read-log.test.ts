@@ -3,11 +3,12 @@ import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { explainRefusal } from "@pagetrail/core";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import { readLog } from "./read-log.ts";
 import { brief, granted, header, refused, writeEvents, writeLog } from "./testing/contract.ts";
-import { folderStore, testFolder } from "./testing/folder-fixture.ts";
+import { folderStore } from "./testing/folder-fixture.ts";
 
 /** A log of `count` events in a file, and its bytes. */
 function logFile(count: number): { readonly path: string; readonly bytes: Buffer } {

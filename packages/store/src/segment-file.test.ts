@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LogEvent } from "@pagetrail/core";
+import { testFolder } from "@pagetrail/testing/folder";
 import { expect, test } from "vitest";
 import { FileLogWriter } from "./file-log-writer.ts";
 import { packLog } from "./pack-log.ts";
 import { SegmentFile } from "./segment-file.ts";
-import { testFolder } from "./testing/folder-fixture.ts";
 
 /** A log of three segments, the second with texts that look like seals, the last without events. */
 function log(): string {

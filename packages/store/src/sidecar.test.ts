@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, it } from "vitest";
 import { Sidecar, type SidecarHead, writeSidecar } from "./sidecar.ts";
-import { testFolder } from "./testing/folder-fixture.ts";
 
 const HEAD: SidecarHead = { kind: "blame", version: 3, log: "ab".repeat(32), seq: 2048 };
 const BLOCKS = [Buffer.from("first"), Buffer.alloc(0), Buffer.alloc(100_000, 7)];

@@ -1,14 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { type Event, initialState, type KernelState, REFERENCE_PROFILE } from "@pagetrail/core";
-import {
-  FaultedStraceImporter,
-  type ImportSink,
-  type ImportSummary,
-  PerfImporter,
-  type SystemFiles,
-} from "@pagetrail/import";
+import type { KernelState } from "@pagetrail/core";
+import { FaultedStraceImporter, type ImportSink, PerfImporter, type SystemFiles } from "@pagetrail/import";
+import { type Imported, imported } from "@pagetrail/testing";
 import { sysrootFiles } from "../system-files.ts";
 import { sysrootDir } from "../truth.ts";
 
@@ -18,28 +13,23 @@ export function recording(name: string): string {
   return (name.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("latin1");
 }
 
-export interface Done {
-  readonly events: readonly Event[];
-  readonly state: KernelState;
-  readonly summary: ImportSummary;
-  readonly refusal: string | undefined;
-}
+/** What an import of these came to. */
+export type Done = Imported;
 
-type Ended = Pick<Done, "summary" | "refusal">;
-
-function collected(run: (sink: ImportSink) => Ended, watch?: (state: KernelState) => void): Done {
-  const events: Event[] = [];
-  let state = initialState(REFERENCE_PROFILE);
-  const ended = run({
-    start: () => {},
-    event: (event, after) => {
-      events.push(event);
-      state = after;
-      watch?.(after);
-    },
-  });
-  return { ...ended, events, state };
-}
+/** Collects what an importer tells, and shows every state. */
+const collected = (
+  run: (sink: ImportSink) => Pick<Done, "summary" | "refusal">,
+  watch: (state: KernelState) => void = () => {},
+): Done =>
+  imported((sink) =>
+    run({
+      start: (profile, source) => sink.start(profile, source),
+      event: (event, after) => {
+        sink.event(event, after);
+        watch(after);
+      },
+    }),
+  );
 
 /** Imports the text of perf script alone, with the program headers of the recordings' machine. */
 export function importPerf(text: string, { watch, system = sysrootFiles(sysrootDir) }: Options = {}): Done {

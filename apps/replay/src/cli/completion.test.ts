@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { pagetrail } from "../testing/log-fixture.ts";
 
 /** A folder with the script of a shell in it, and some files to be completed. */
 async function folderFor(shell: string): Promise<string> {

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MAP, type Pid } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { anonymous, demo, demoLog, pagetrail, Recorder, testFolder } from "../testing/log-fixture.ts";
+import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 import { MEMORY, pagesDemo } from "../testing/pages-fixture.ts";
 
 const rows = (out: string): readonly string[] =>
@@ -58,7 +60,7 @@ describe("blame", () => {
     const r = new Recorder();
     const stack = ["mmap64+0x17 (/lib/libc.so.6)", "main+0x5 (/bin/demo)"];
     r.call(100, { call: "adopt", comm: "demo", tgid: 100 as Pid });
-    r.call(100, anonymous(1));
+    r.call(100, anonymous(4096));
     r.events[1] = { ...(r.events[1] as (typeof r.events)[0]), stack };
     const log = demoLog(r);
     const table = await pagetrail(["blame", log]);
@@ -73,11 +75,10 @@ describe("blame", () => {
     const r = new Recorder();
     r.call(100, { call: "adopt", comm: "demo", tgid: 100 as Pid });
     const fixed = (page: number) =>
-      ({
-        ...anonymous(1),
+      anonymous(4096, {
         addr: 0x100000 + page * 4096,
         flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED,
-      }) as never;
+      });
     for (let page = 0; page < 50; page++) r.call(100, fixed(page));
     const { out } = await pagetrail(["blame", demoLog(r), "100000"]);
     expect(out).toContain("grown, to rw-p 00100000-00132000, 49 times since event 3, at last by\n");
@@ -86,7 +87,7 @@ describe("blame", () => {
   test("tells which write copied a page", async () => {
     const r = new Recorder(pagesDemo().profile);
     r.call(100, { call: "adopt", comm: "demo", tgid: 100 as Pid });
-    r.call(100, { ...anonymous(1), addr: MEMORY, flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED } as never);
+    r.call(100, anonymous(4096, { addr: MEMORY, flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED }));
     r.call(100, { call: "access", addr: MEMORY, kind: "write" });
     r.call(100, { call: "clone", flags: 17, child: 101 as Pid });
     r.call(101, { call: "access", addr: MEMORY, kind: "write" });

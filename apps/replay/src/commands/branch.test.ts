@@ -1,14 +1,16 @@
 import { appendFileSync, copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pid } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { expect, test } from "vitest";
-import { anonymous, demoLog, pagetrail, Recorder, testFolder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** A log with more events than a segment has. */
 function longLog(folder: string): string {
   const recorder = new Recorder();
   recorder.call(100, { call: "adopt", comm: "long", tgid: 100 as Pid });
-  for (let i = 0; i < 1500; i++) recorder.call(100, anonymous(1, i % 2), { line: i + 1 });
+  for (let i = 0; i < 1500; i++) recorder.call(100, anonymous(4096, { prot: i % 2 }), { line: i + 1 });
   return recorder.write(join(folder, "long.ptlog"));
 }
 

@@ -3,8 +3,9 @@ import { fileURLToPath } from "node:url";
 import { whyNoLiveKernel, whyNoLivePages } from "@pagetrail/conformance";
 import { encodeEvent, maps, mmOf, type Pid } from "@pagetrail/core";
 import { FileLogWriter, readLog } from "@pagetrail/store";
+import type { Recorder } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { demo, demoLog, pagetrail, type Recorder } from "../testing/log-fixture.ts";
+import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** A log that is whole as a log, but whose events or states are not what the model makes of them. */
 function forge(recorder: Recorder, change: { readonly seq?: number; readonly digest?: string }): string {

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { applySteps, decodeSteps, FirstDigest, initialState, replayEvents } from "@pagetrail/core";
+import { testFolder } from "@pagetrail/testing/folder";
 import { expect, test } from "vitest";
 import { openLog } from "../open-log.ts";
 import { Output } from "../output.ts";
-import { collecting, pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { collecting, pagetrail } from "../testing/log-fixture.ts";
 
 const PAGE = readFileSync(new URL("../../../../docs/DIFF.md", import.meta.url), "utf8");
 const [, SCENARIO = ""] = /^```scenario\n(.*?)^```/ms.exec(PAGE) ?? [];

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeSteps, MAP, type Pid, PROT, smaps } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { anonymous, demo, demoLog, pagetrail, Recorder, testFolder } from "../testing/log-fixture.ts";
+import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 const lines = (out: string): readonly string[] => out.trimEnd().split("\n");
 
@@ -62,7 +64,7 @@ function elsewhere(base: number, more = 0): Recorder {
   const file = { id: 1, path: "/lib/a.so", kind: "disk", readable: true, writable: true, deleted: false };
   r.call(100, { call: "file", file: file as never });
   r.call(100, { call: "mmap", addr: base - 0x3000, length: 0x3000, ...maps });
-  r.call(100, { ...anonymous(4 + more), addr: base - 0x10000, flags: 0x32 } as never);
+  r.call(100, anonymous((4 + more) * 4096, { addr: base - 0x10000, flags: 0x32 }));
   r.call(100, { call: "layout", mmapBase: (base / 4096) as never, brk: 0 });
   return r;
 }

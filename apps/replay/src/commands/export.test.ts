@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "../bundled.ts";
-import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 async function bundledLog(): Promise<string> {
   const log = join(testFolder(), "bundled.ptlog");

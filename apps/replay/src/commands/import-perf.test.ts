@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { pagetrail } from "../testing/log-fixture.ts";
 
 const at = (micros: number): string => (1_700_000_000 + micros / 1e6).toFixed(6);
 const event = (micros: number, text: string): string => `            demo 4242 [000] ${at(micros)}: ${text}`;

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { RELEASES } from "@pagetrail/core";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { BUNDLED } from "../bundled.ts";
 import { KERNELS } from "../cli/options.ts";
-import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 const TRACE = `4242 brk(NULL)                         = 0x555555694000
 4242 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ffff7fc0000

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { pagetrail } from "../testing/log-fixture.ts";
 
 const logs = fileURLToPath(new URL("../../../../examples/logs/", import.meta.url));
 

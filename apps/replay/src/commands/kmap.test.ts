@@ -1,6 +1,7 @@
 import { type Pid, REFERENCE_PROFILE } from "@pagetrail/core";
+import { Recorder } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { demo, demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
+import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** A kernel that maps memory for itself: the second event frees what the first got. */
 function kernelLog(): Recorder {

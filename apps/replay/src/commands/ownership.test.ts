@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** A task that leaves its CPU to idle, which borrows what it had; another that forks, execs and ends. */
 const CAPTURE = `# head

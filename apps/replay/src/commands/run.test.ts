@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { pagetrail, type Ran, testFolder } from "../testing/log-fixture.ts";
+import { pagetrail, type Ran } from "../testing/log-fixture.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../../../examples/scenarios", import.meta.url));
 const NAMES = readdirSync(EXAMPLES).filter((name) => name.endsWith(".scenario"));

@@ -3,11 +3,13 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { BUILD } from "@pagetrail/conformance";
 import { PROT } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
 import { openLog } from "../open-log.ts";
 import { Output } from "../output.ts";
 import { openSearchIndex, partsOf } from "../search-index-file.ts";
-import { anonymous, collecting, demoLog, pagetrail, Recorder, testFolder } from "../testing/log-fixture.ts";
+import { collecting, demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** The events that a command found. */
 const found = (out: string): readonly number[] =>
@@ -150,7 +152,8 @@ describe("a search", () => {
   test("ends on Ctrl-C", async () => {
     const r = new Recorder();
     r.call(100, { call: "adopt", comm: "long", tgid: 100 as never });
-    for (let i = 0; i < 3000; i++) r.call(100, anonymous(1, i % 2 === 0 ? PROT.READ : PROT.WRITE));
+    for (let i = 0; i < 3000; i++)
+      r.call(100, anonymous(4096, { prot: i % 2 === 0 ? PROT.READ : PROT.WRITE }));
     const log = r.write(join(testFolder(), "long.ptlog"));
     const stopped = new AbortController();
     stopped.abort();

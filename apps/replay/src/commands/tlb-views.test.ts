@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { pagetrail } from "../testing/log-fixture.ts";
 
 /** A writes a page on CPU 0; its thread reads it on CPU 1, goes lazy, and misses a flush. */
 const SCENARIO = `machine ram 64M cpus 2 tlb 16

@@ -1,5 +1,6 @@
+import { Recorder } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { demoLog, pagetrail, Recorder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 describe("the tour", () => {
   test("of the bundled recording shows every part, within 100 columns", async () => {

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { testFolder } from "@pagetrail/testing/folder";
 import { describe, expect, test } from "vitest";
-import { demoLog, pagetrail, testFolder } from "../testing/log-fixture.ts";
+import { demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 describe("why", () => {
   test("shows the way of an event, and what it changed", async () => {

@@ -1,90 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  advanceState,
-  type Event,
-  type FileId,
-  initialState,
-  type KernelState,
-  MAP,
-  type Outcome,
-  type Pid,
-  PROT,
-  type Profile,
-  REFERENCE_PROFILE,
-  type Request,
-  sameOutcome,
-} from "@pagetrail/core";
-import { FileLogWriter } from "@pagetrail/store";
-import { onTestFinished } from "vitest";
+import { type FileId, MAP, type Outcome, PAGE_SIZE, type Pid, PROT, type Request } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
+import { testFolder } from "@pagetrail/testing/folder";
 import { run } from "../cli.ts";
 import type { DataSink, Io } from "../io.ts";
-import { LogSink } from "../log-sink.ts";
-
-/** Where an event of a test comes from, and how it ended if not as the model says. */
-export type Told = Partial<Pick<Event, "line" | "time" | "as">> & { readonly outcome?: Outcome };
-
-/** Makes events one by one, each with the outcome that the model gives unless another is told. */
-export class Recorder {
-  readonly events: Event[] = [];
-  readonly states: KernelState[];
-
-  constructor(readonly profile: Profile = REFERENCE_PROFILE) {
-    this.states = [initialState(profile)];
-  }
-
-  get state(): KernelState {
-    return this.states.at(-1) ?? initialState(this.profile);
-  }
-
-  /** Executes a request and gives the outcome that is now recorded. */
-  call(tid: number, request: Request, { outcome, ...origin }: Told = {}): Outcome {
-    const seq = this.state.seq + 1;
-    const supposed = advanceState(this.state, {
-      seq,
-      tid: tid as Pid,
-      request,
-      outcome: outcome ?? { ret: 0 },
-    });
-    const recorded = outcome ?? supposed.predicted;
-    const { state, predicted } = advanceState(this.state, {
-      seq,
-      tid: tid as Pid,
-      request,
-      outcome: recorded,
-    });
-    const divergence = sameOutcome(predicted, recorded) ? {} : { divergence: predicted };
-    this.events.push({ seq, tid: tid as Pid, request, outcome: recorded, ...divergence, ...origin });
-    this.states.push(state);
-    return recorded;
-  }
-
-  /** Writes the log as an import does. */
-  write(path: string): string {
-    const sink = new LogSink("pagetrail 0.1.0", (header) =>
-      FileLogWriter.create(path, header, { overwrite: true }),
-    );
-    sink.start(this.profile, { format: "test" });
-    this.events.forEach((event, i) => {
-      const state = this.states[i + 1];
-      if (state) sink.event(event, state);
-    });
-    sink.finish();
-    if (sink.refusal) throw new Error(sink.refusal.what);
-    return path;
-  }
-}
-
-export const anonymous = (pages: number, prot: number = PROT.READ | PROT.WRITE): Request => ({
-  call: "mmap",
-  addr: 0,
-  length: pages * 4096,
-  prot,
-  flags: MAP.PRIVATE | MAP.ANONYMOUS,
-  offset: 0,
-  file: 0,
-});
 
 const addressOfOutcome = (outcome: Outcome): number => ("ret" in outcome ? Number(outcome.ret) : 0);
 
@@ -106,7 +25,7 @@ export function demo(): Recorder {
       deleted: false,
     },
   });
-  const heap = addressOfOutcome(r.call(100, anonymous(4), { line: 1, time: 10 }));
+  const heap = addressOfOutcome(r.call(100, anonymous(4 * PAGE_SIZE), { line: 1, time: 10 }));
   const library: Request = {
     call: "mmap",
     addr: 0,
@@ -121,18 +40,11 @@ export function demo(): Recorder {
   r.call(100, { call: "munmap", addr: heap, length: 4096 }, { line: 5, time: 11.25 });
   r.call(100, { call: "munmap", addr: heap + 1, length: 4096 }, { line: 6, time: 11.5 });
   r.call(100, { call: "clone", flags: 0, child: 101 as Pid }, { line: 7, time: 12, as: "fork" });
-  r.call(101, anonymous(2), { line: 8, time: 12.5 });
-  r.call(100, anonymous(8), { line: 9, time: 13, outcome: { ret: 0x10000000 } });
+  r.call(101, anonymous(2 * PAGE_SIZE), { line: 8, time: 12.5 });
+  r.call(100, anonymous(8 * PAGE_SIZE), { line: 9, time: 13, outcome: { ret: 0x10000000 } });
   r.call(101, { call: "exit_group", code: 0 }, { line: 10, time: 13.5 });
   r.call(100, { call: "reap", child: 101 as Pid }, { line: 11, time: 14, as: "wait4" });
   return r;
-}
-
-/** A new folder for one test. */
-export function testFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "pagetrail-cli-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** The demo's log in a folder of its own. */

@@ -1,5 +1,5 @@
 import { type FileId, MADV, MAP, type Pid, PROT, REFERENCE_PROFILE, type Request } from "@pagetrail/core";
-import { Recorder } from "./log-fixture.ts";
+import { anonymous, Recorder } from "@pagetrail/testing";
 
 /** Where the process of `pagesDemo` has its memory. */
 export const MEMORY = 0x20000000;
@@ -15,16 +15,8 @@ const PAGES = {
   pages: { ...pages, known: true, frames: 2 ** 16 },
 };
 
-const mapping = (addr: number, count: number, more: Partial<Request & { call: "mmap" }> = {}): Request => ({
-  call: "mmap",
-  addr,
-  length: count * 4096,
-  prot: PROT.READ | PROT.WRITE,
-  flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED,
-  offset: 0,
-  file: 0,
-  ...more,
-});
+const mapping = (addr: number, count: number, more: Parameters<typeof anonymous>[1] = {}): Request =>
+  anonymous(count * 4096, { addr, flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED, ...more });
 
 /**
  * A process 100 with a page of each sort: of eight pages at MEMORY the first is written, the second read, the third

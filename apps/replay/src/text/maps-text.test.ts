@@ -1,7 +1,8 @@
-import { type KernelState, maps, mmOf, type Pid, PROT, type Request } from "@pagetrail/core";
+import { type KernelState, maps, mmOf, PAGE_SIZE, type Pid, PROT, type Request } from "@pagetrail/core";
+import { anonymous, Recorder } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anonymous, demo, Recorder } from "../testing/log-fixture.ts";
+import { demo } from "../testing/log-fixture.ts";
 import { MapsTexts } from "./maps-text.ts";
 
 const whole = (state: KernelState, pid: number): string => maps(state, mmOf(state, pid as Pid));
@@ -36,7 +37,7 @@ const call = fc
   })
   .map(({ kind, page, pages, prot }): Request => {
     const [addr, length] = [BASE + page * 4096, pages * 4096];
-    if (kind === "mmap") return { ...anonymous(pages, prot), addr } as Request;
+    if (kind === "mmap") return anonymous(pages * PAGE_SIZE, { prot, addr });
     if (kind === "munmap") return { call: "munmap", addr, length };
     if (kind === "brk") return { call: "brk", addr };
     if (kind === "clone") return { call: "clone", flags: 0, child: (1000 + page) as Pid };
@@ -68,7 +69,7 @@ describe("the remembered text of maps", () => {
   test("survives a mapping cut into hundreds of pieces and joined again", () => {
     const recorder = new Recorder();
     recorder.call(100, { call: "adopt", comm: "cut", tgid: 100 as Pid });
-    recorder.call(100, { ...anonymous(600), addr: BASE } as Request);
+    recorder.call(100, anonymous(600 * PAGE_SIZE, { addr: BASE }));
     for (const prot of [PROT.READ, PROT.READ | PROT.WRITE])
       for (let page = 1; page < 600; page += 2)
         recorder.call(100, { call: "mprotect", addr: BASE + page * 4096, length: 4096, prot });

@@ -1,10 +1,9 @@
+import { machineOf, onEach, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import type { Profile } from "../kernel/index.ts";
 import { MADV, PROT } from "../mm/index.ts";
 import { CLONE } from "../process/index.ts";
-import { PageMachine } from "../testing/page-machine.ts";
-import { machineOf, onEach } from "../testing/releases.ts";
 import { frameBehind, readBytes } from "./contents.ts";
 
 const HERE = 0x20000;

@@ -1,8 +1,8 @@
+import { PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId, pid } from "../base/index.ts";
 import { mmOf, RECORDED_PAGES } from "../kernel/index.ts";
 import { MAP, type OpenFile, PROT } from "../mm/index.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { wouldFault } from "./access.ts";
 
 const HERE = 0x20000;

@@ -1,9 +1,8 @@
+import { flagged, Machine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
 import type { AccessKind } from "../fault/index.ts";
 import { MAP } from "../mm/index.ts";
-import { Machine } from "../testing/machine.ts";
-import { flagged } from "../testing/region.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 
 const HERE = 0x20000000;

@@ -1,9 +1,7 @@
+import { type Asking, askings, cpuProfile, history, MACHINES, schedulings } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cpuProfile } from "../testing/cpus.ts";
 import { testHash } from "../testing/hash.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
 import { diffStates } from "./diff-states.ts";

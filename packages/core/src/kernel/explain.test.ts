@@ -1,8 +1,7 @@
+import { FIRST, MACHINE, Machine, PAGE_MACHINE } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { MAP, PROT } from "../mm/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import type { Event } from "./event.ts";
 import { type Explanation, explainEvent } from "./explain.ts";
 import type { Profile } from "./profile.ts";

@@ -1,12 +1,10 @@
+import { anonymous, FIRST, flagged, Machine, PageMachine, ranges } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import { MAP } from "../mm/index.ts";
-import { FIRST, Machine } from "../testing/machine.ts";
-import { PageMachine } from "../testing/page-machine.ts";
-import { anonymous, flagged, ranges } from "../testing/region.ts";
 import { advanceState } from "./advance.ts";
-import { violations } from "./laws.ts";
 import type { Outcome, Request } from "./request.ts";
+import "@pagetrail/testing/setup";
 
 const HERE = 0x20000000;
 const THERE = 0x30000000;
@@ -19,7 +17,7 @@ function after(machine: Machine, request: Request, outcome: Outcome): readonly s
     request,
     outcome,
   }).state;
-  expect([...violations(machine.state)]).toEqual([]);
+  expect(machine.state).toSatisfyLaws();
   return ranges(machine);
 }
 

@@ -1,20 +1,18 @@
+import { FIRST, kernelRequests, MACHINE, Machine, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Step } from "../base/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { kernelRequests } from "../testing/requests.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
 import { type Event, isDecided } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { FirstDigest } from "./first-digest.ts";
 import { kernelHalf } from "./kspace.ts";
-import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { initialState, type KernelState } from "./state.ts";
 import type { KernelStep } from "./step.ts";
+import "@pagetrail/testing/setup";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
@@ -214,7 +212,7 @@ describe.each([
   test("the laws hold after it", () => {
     fc.assert(
       fc.property(kernelRequests(60), (requests) => {
-        for (const state of history(requests).states) expect([...violations(state)]).toEqual([]);
+        for (const state of history(requests).states) expect(state).toSatisfyLaws();
       }),
       runs,
     );

@@ -1,22 +1,30 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  FIRST,
+  history,
+  MACHINE,
+  MACHINES,
+  machineOf,
+  memoryRequests,
+  RELEASE_NAMES,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Pid, Step } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { machineOf, RELEASE_NAMES } from "../testing/releases.ts";
-import { type Asking, askings, memoryRequests, schedulings } from "../testing/requests.ts";
 import { diffMaps } from "../timeline/index.ts";
 import { advanceState, replayEvents } from "./advance.ts";
 import { undoSteps } from "./apply-steps.ts";
 import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { FirstDigest } from "./first-digest.ts";
-import { violations } from "./laws.ts";
 import { type Outcome, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
+import "@pagetrail/testing/setup";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
@@ -31,7 +39,7 @@ describe.each(MACHINES)("where %s are modelled", (_, machine) => {
     test("all laws hold", () => {
       fc.assert(
         fc.property(askings(40), (asked) => {
-          for (const { after } of history(asked, machine)) expect([...violations(after)]).toEqual([]);
+          for (const { after } of history(asked, machine)) expect(after).toSatisfyLaws();
         }),
         RUNS,
       );
@@ -81,7 +89,7 @@ describe.each(MACHINES)("where %s are modelled", (_, machine) => {
             const { state: next, predicted } = advanceState(state, event);
             state = next;
             events.push(sameOutcome(predicted, outcome) ? event : { ...event, divergence: predicted });
-            expect([...violations(state)]).toEqual([]);
+            expect(state).toSatisfyLaws();
           }
           const replayed = replayEvents(initialState(machine), events);
           expect(replayed.differs).toBeUndefined();
@@ -219,7 +227,7 @@ describe.each(["refcount", "shootdown"] as const)("where CPUs are told of, with 
   test("all laws hold after every event", () => {
     fc.assert(
       fc.property(schedulings(80), (asked) => {
-        for (const { after } of history(asked, machine)) expect([...violations(after)]).toEqual([]);
+        for (const { after } of history(asked, machine)) expect(after).toSatisfyLaws();
       }),
       RUNS,
     );
@@ -249,7 +257,7 @@ describe.each(["refcount", "shootdown"] as const)("where CPUs are told of, with 
           const { state } = advanceState(before, event, { note: (step) => steps.push(step) });
           const undone = undoSteps(state, steps as KernelStep[]);
           expect(digest(undone)).toBe(digest(before));
-          expect([...violations(undone)]).toEqual([]);
+          expect(undone).toSatisfyLaws();
         }
       }),
       { numRuns: 80 },
@@ -290,7 +298,7 @@ test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes 
   fc.assert(
     fc.property(askings(40), (asked) => {
       for (const { event, after } of history(asked, machineOf(release))) {
-        expect([...violations(after)]).toEqual([]);
+        expect(after).toSatisfyLaws();
         expect(decodeEvent(encodeEvent(event))).toMatchObject({ ok: true });
       }
     }),

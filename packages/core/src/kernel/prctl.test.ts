@@ -1,10 +1,9 @@
+import { flagged, MACHINE, Machine, told } from "@pagetrail/testing";
+import { execOf, fixed } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { pid, type Word } from "../base/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
 import { isThpEligible } from "../procfs/index.ts";
-import { execOf, fixed } from "../testing/images.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { flagged, told } from "../testing/region.ts";
 import type { Profile } from "./profile.ts";
 
 const [SET_MM, SET_THP_DISABLE, GET_THP_DISABLE, SET_MDWE, GET_MDWE] = [35, 41, 42, 65, 66];

@@ -1,7 +1,7 @@
+import { RELEASE_NAMES } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UNLIMITED } from "../arch/index.ts";
-import { RELEASE_NAMES } from "../testing/releases.ts";
 import { type Profile, profileOf, RECORDED_PAGES, REFERENCE_PROFILE, traitsOf } from "./profile.ts";
 import { decodeProfile, encodeProfile } from "./profile-json.ts";
 

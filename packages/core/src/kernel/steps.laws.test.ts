@@ -1,21 +1,27 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  FIRST,
+  history,
+  MACHINE,
+  MACHINES,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE, type Step } from "../base/index.ts";
 import { MAP, MREMAP } from "../mm/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { advanceState } from "./advance.ts";
 import { applySteps, invertSteps } from "./apply-steps.ts";
 import { composeSteps } from "./compose-steps.ts";
 import { diffStates } from "./diff-states.ts";
 import { FirstDigest } from "./first-digest.ts";
-import { violations } from "./laws.ts";
 import type { Profile } from "./profile.ts";
 import type { Request } from "./request.ts";
 import { type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
+import "@pagetrail/testing/setup";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);
 
@@ -77,7 +83,7 @@ describe.each(sortsOfRun)("of a machine with %s", (_, machine, asked) => {
         const steps = diffStates(a, b);
         const there = applySteps(a, steps);
         expect(digest(there)).toBe(digest(b));
-        expect([...violations(there)]).toEqual([]);
+        expect(there).toSatisfyLaws();
         expect(digest(applySteps(b, invertSteps(steps)))).toBe(digest(a));
         expect(diffStates(there, b).filter(({ kind }) => kind !== "pte" && kind !== "frame")).toEqual([]);
       }),

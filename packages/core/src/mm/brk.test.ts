@@ -1,9 +1,8 @@
+import { FIRST, flagged, Machine, ranges, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
 import { Transaction } from "../kernel/index.ts";
-import { FIRST, Machine } from "../testing/machine.ts";
-import { flagged, ranges, told } from "../testing/region.ts";
 import { MAP } from "./mman.ts";
 
 const START = 0x4ad000;

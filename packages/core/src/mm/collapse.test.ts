@@ -1,7 +1,6 @@
+import { PageMachine, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
-import { PageMachine } from "../testing/page-machine.ts";
-import { told } from "../testing/region.ts";
 import { MADV, PROT } from "./mman.ts";
 
 const HERE = 0x20000;

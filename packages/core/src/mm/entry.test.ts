@@ -1,9 +1,8 @@
+import { anonymous, MACHINE, Machine, told } from "@pagetrail/testing";
+import { execOf, fixed } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import type { Request } from "../kernel/index.ts";
-import { execOf, fixed } from "../testing/images.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, told } from "../testing/region.ts";
 import { MAP, MREMAP } from "./mman.ts";
 import type { Entry } from "./unmapped-area.ts";
 

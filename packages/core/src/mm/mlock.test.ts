@@ -1,8 +1,6 @@
+import { anonymous, flagged, MACHINE, Machine, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MAP, MCL, MLOCK_ONFAULT } from "./mman.ts";
 import { VM, VM_LOCKED_MASK } from "./vm-flags.ts";
 

@@ -1,9 +1,7 @@
+import { anonymous, flagged, MACHINE, Machine, ranges, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, flagged, ranges, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MAP, PROT } from "./mman.ts";
 import type { OpenFile } from "./open-file.ts";
 import { VM, VMH } from "./vm-flags.ts";

@@ -1,9 +1,7 @@
+import { flagged, Machine, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import { PAGE_SIZE } from "../base/index.ts";
-import { Machine } from "../testing/machine.ts";
-import { flagged, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MAP, PROT } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 

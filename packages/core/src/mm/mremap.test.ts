@@ -1,8 +1,6 @@
+import { anonymous, flagged, Machine, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
-import { Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MADV, MAP, MREMAP } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 

@@ -1,8 +1,6 @@
+import { anonymous, flagged, MACHINE, Machine, ranges, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, flagged, ranges, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MAP } from "./mman.ts";
 
 const TASK_SIZE = 0x7ffffffff000;

@@ -1,7 +1,6 @@
+import { flagged, Machine, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE, pid, type Word } from "../base/index.ts";
-import { Machine } from "../testing/machine.ts";
-import { flagged, told } from "../testing/region.ts";
 import { MADV, MAP } from "./mman.ts";
 
 const HERE = 0x20000000;

@@ -1,10 +1,17 @@
+import {
+  anonymous,
+  flagged,
+  type Machine,
+  machineOf,
+  onEach,
+  onEachMachine,
+  Strip,
+  strip,
+  told,
+} from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId } from "../base/index.ts";
 import type { Outcome, Profile, Request } from "../kernel/index.ts";
-import type { Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
-import { machineOf, onEach, onEachMachine } from "../testing/releases.ts";
-import { Strip, strip } from "../testing/strip.ts";
 import { MADV, MAP, MDWE, MREMAP, PROT } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 

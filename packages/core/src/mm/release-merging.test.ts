@@ -1,7 +1,6 @@
+import { onEach, onEachMachine, type Strip, strip } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import type { Profile } from "../kernel/index.ts";
-import { onEach, onEachMachine } from "../testing/releases.ts";
-import { type Strip, strip } from "../testing/strip.ts";
 import { MREMAP, PROT } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 

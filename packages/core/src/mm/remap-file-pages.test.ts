@@ -1,8 +1,7 @@
+import { anonymous, flagged, Machine, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
-import { Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
 import { MAP } from "./mman.ts";
 
 const HERE = 0x20000000;

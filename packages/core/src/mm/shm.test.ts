@@ -1,7 +1,7 @@
+import { PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { frameBehind } from "../fault/index.ts";
-import { PageMachine } from "../testing/page-machine.ts";
 
 const OTHER = pid(2);
 const HERE = 0x20000;

@@ -1,7 +1,6 @@
+import { anonymous, flagged, MACHINE, Machine, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
 import { MAP } from "./mman.ts";
 import type { FileKind } from "./open-file.ts";
 

@@ -1,5 +1,5 @@
+import { strip } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { strip } from "../testing/strip.ts";
 import { MREMAP } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 

@@ -1,9 +1,7 @@
+import { FIRST, flagged, Machine, strip } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { NO_FILE, PAGE_SIZE, type Vpn } from "../base/index.ts";
 import { Transaction } from "../kernel/index.ts";
-import { FIRST, Machine } from "../testing/machine.ts";
-import { flagged } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { MREMAP, PROT } from "./mman.ts";
 import { VM } from "./vm-flags.ts";
 import { VM_OPS, Vma } from "./vma.ts";

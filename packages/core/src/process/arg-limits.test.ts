@@ -1,6 +1,6 @@
+import { MACHINE } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { UNLIMITED } from "../arch/index.ts";
-import { MACHINE } from "../testing/machine.ts";
 import { checkArgLimits, withFirstArgument } from "./arg-limits.ts";
 import type { ArgSizes } from "./setup-arg-pages.ts";
 

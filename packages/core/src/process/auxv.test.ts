@@ -1,8 +1,8 @@
+import { FIRST, Machine } from "@pagetrail/testing";
+import { execOf, fixed, pie, withStack } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { LINUX_5_4, LINUX_6_1, LINUX_6_18, X86_64 } from "../arch/index.ts";
 import { mmOf, Transaction } from "../kernel/index.ts";
-import { execOf, fixed, pie, withStack } from "../testing/images.ts";
-import { FIRST, Machine } from "../testing/machine.ts";
 import { type AuxName, auxNames, stackWords } from "./auxv.ts";
 import type { ElfImage } from "./elf-image.ts";
 import { execve, type ProgramStart } from "./exec.ts";

@@ -1,10 +1,10 @@
+import { CpuMachine, KTHREAD, Machine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
-import { mmOf, violations } from "../kernel/index.ts";
+import { mmOf } from "../kernel/index.ts";
 import { statusVm } from "../procfs/index.ts";
-import { CpuMachine, KTHREAD } from "../testing/cpus.ts";
-import { Machine } from "../testing/machine.ts";
 import { CLONE } from "./clone-flags.ts";
+import "@pagetrail/testing/setup";
 
 const LEADER = pid(2);
 const [T, U] = [pid(3), pid(4)];
@@ -42,7 +42,7 @@ describe("a core dump", () => {
     const m = dumping();
     m.ask({ call: "exit", code: 0 }, T);
     expect(states(m)).toEqual(["zombie", undefined, undefined]);
-    expect([...violations(m.state)]).toEqual([]);
+    expect(m.state).toSatisfyLaws();
   });
 
   test("is written by one thread, and keeps the process from making others", () => {

@@ -1,9 +1,8 @@
+import { FIRST, flagged, MACHINE, Machine, told } from "@pagetrail/testing";
+import { execOf, fixed, pie } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY } from "../arch/index.ts";
 import { maps } from "../procfs/index.ts";
-import { execOf, fixed, pie } from "../testing/images.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { flagged, told } from "../testing/region.ts";
 import type { ElfImage } from "./elf-image.ts";
 
 const as32 = (image: ElfImage): ElfImage => ({ ...image, class: 32, machine: "i386" });

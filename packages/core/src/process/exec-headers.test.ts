@@ -1,10 +1,9 @@
+import { MACHINE, Machine, told } from "@pagetrail/testing";
+import { execOf, fixed, loader, pie } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { UNLIMITED } from "../arch/index.ts";
 import type { Rlimits } from "../mm/index.ts";
 import { maps } from "../procfs/index.ts";
-import { execOf, fixed, loader, pie } from "../testing/images.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { told } from "../testing/region.ts";
 import type { ElfImage, ElfSegment } from "./elf-image.ts";
 import type { ExecRequest } from "./exec.ts";
 

@@ -1,10 +1,9 @@
+import { FIRST, MACHINE, Machine, told } from "@pagetrail/testing";
+import { bigBss, execOf, fixed, loader, pie, staticPie, withStack } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { PERSONALITY, UNLIMITED } from "../arch/index.ts";
 import { type Pid, pid } from "../base/index.ts";
 import { maps } from "../procfs/index.ts";
-import { bigBss, execOf, fixed, loader, pie, staticPie, withStack } from "../testing/images.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { told } from "../testing/region.ts";
 import { CLONE } from "./clone-flags.ts";
 import type { ElfImage } from "./elf-image.ts";
 import type { ExecRequest } from "./exec.ts";

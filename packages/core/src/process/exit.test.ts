@@ -1,6 +1,6 @@
+import { Machine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { type Pid, pid } from "../base/index.ts";
-import { Machine } from "../testing/machine.ts";
 import { CLONE } from "./clone-flags.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;

@@ -1,12 +1,10 @@
+import { anonymous, FIRST, MACHINE, Machine, strip, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
-import { violations } from "../kernel/index.ts";
 import { MADV } from "../mm/index.ts";
 import { maps } from "../procfs/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, told } from "../testing/region.ts";
-import { strip } from "../testing/strip.ts";
 import { CLONE } from "./clone-flags.ts";
+import "@pagetrail/testing/setup";
 
 const CHILD = pid(2);
 const THREAD = CLONE.VM | CLONE.SIGHAND | CLONE.THREAD;
@@ -42,7 +40,7 @@ test("a task that has exited makes no other, and runs no program", () => {
   m.ask({ call: "exit", code: 0 }, CHILD);
   expect(clone(m, SIGCHLD, pid(3), CHILD)).toBe("ESRCH");
   expect(told(m.ask({ call: "loaded", comm: "env" }, CHILD))).toBe("ESRCH");
-  expect([...violations(m.state)]).toEqual([]);
+  expect(m.state).toSatisfyLaws();
 });
 
 describe("fork", () => {
@@ -169,7 +167,7 @@ describe("exit", () => {
     m.ask({ call: "exit", code: 0 }, CHILD);
     expect([stateOf(m, CHILD), counts(m, thread)]).toEqual(["zombie", [1, 1]]);
     m.ask({ call: "exit", code: 0 }, thread);
-    expect([...violations(m.state)]).toEqual([]);
+    expect(m.state).toSatisfyLaws();
     expect(m.state.mms.size).toBe(1);
   });
 

@@ -1,8 +1,6 @@
+import { anonymous, CpuMachine, FIRST, KTHREAD, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
-import { CpuMachine, KTHREAD } from "../testing/cpus.ts";
-import { FIRST } from "../testing/machine.ts";
-import { anonymous, told } from "../testing/region.ts";
 import { NO_MM } from "./task.ts";
 
 const use = (m: CpuMachine, target = FIRST) => told(m.ask({ call: "use_mm", target }, KTHREAD));

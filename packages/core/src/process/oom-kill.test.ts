@@ -1,7 +1,6 @@
+import { CpuMachine, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
-import { CpuMachine } from "../testing/cpus.ts";
-import { PageMachine } from "../testing/page-machine.ts";
 import { CLONE } from "./clone-flags.ts";
 
 const HERE = 0x20000;

@@ -1,11 +1,9 @@
+import { anonymous, flagged, Machine, machineOf, onEach, onEachMachine, told } from "@pagetrail/testing";
+import { execOf, fixed, loader, pie, staticPie } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import type { Profile, Request } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
 import { maps } from "../procfs/index.ts";
-import { execOf, fixed, loader, pie, staticPie } from "../testing/images.ts";
-import { Machine } from "../testing/machine.ts";
-import { anonymous, flagged, told } from "../testing/region.ts";
-import { machineOf, onEach, onEachMachine } from "../testing/releases.ts";
 import type { ElfImage } from "./elf-image.ts";
 import type { ExecRequest } from "./exec.ts";
 

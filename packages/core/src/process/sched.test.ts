@@ -1,8 +1,6 @@
+import { CpuMachine, FIRST, KTHREAD, told } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { INIT_MM, pid } from "../base/index.ts";
-import { CpuMachine, KTHREAD } from "../testing/cpus.ts";
-import { FIRST } from "../testing/machine.ts";
-import { told } from "../testing/region.ts";
 import { CLONE } from "./clone-flags.ts";
 import { NO_MM } from "./task.ts";
 

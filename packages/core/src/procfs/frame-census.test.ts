@@ -1,11 +1,9 @@
+import { type Asking, askings, FILES, FIRST, PAGE_MACHINE, PageMachine, PREPARED } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { execute, initialState, type KernelState, type Profile, Transaction } from "../kernel/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
-import { FIRST } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { type Asking, askings, FILES, PREPARED } from "../testing/requests.ts";
 import { buddyinfo } from "./buddyinfo.ts";
 import { frameFacts } from "./frame.ts";
 import { type FrameCensus, frameCensus } from "./frame-census.ts";

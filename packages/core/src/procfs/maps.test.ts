@@ -1,10 +1,9 @@
+import { anonymous, flagged, MACHINE, Machine } from "@pagetrail/testing";
+import { execOf, fixed } from "@pagetrail/testing/images";
 import { describe, expect, test } from "vitest";
 import { fileId, PAGE_SIZE } from "../base/index.ts";
 import type { OpenFile } from "../mm/index.ts";
 import { MAP } from "../mm/index.ts";
-import { execOf, fixed } from "../testing/images.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { anonymous, flagged } from "../testing/region.ts";
 import { maps } from "./maps.ts";
 
 const HERE = 0x20000000;

@@ -1,9 +1,8 @@
+import { memoryRequests, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pageRange } from "../base/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { memoryRequests } from "../testing/requests.ts";
 import { pagemapBytes, pagemapEntry, pagemapRuns } from "./pagemap.ts";
 
 const HERE = 0x20000;

@@ -1,10 +1,7 @@
+import { flagged, type Machine, onEach, onEachMachine, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
+import { execOf, pie } from "@pagetrail/testing/images";
 import { expect, test } from "vitest";
 import { MADV } from "../mm/index.ts";
-import { execOf, pie } from "../testing/images.ts";
-import type { Machine } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { flagged } from "../testing/region.ts";
-import { onEach, onEachMachine } from "../testing/releases.ts";
 import { smaps } from "./smaps.ts";
 
 const HERE = 0x20000000;

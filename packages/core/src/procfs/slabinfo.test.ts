@@ -1,6 +1,6 @@
+import { PageMachine } from "@pagetrail/testing";
 import { expect, test } from "vitest";
 import { PROT } from "../mm/index.ts";
-import { PageMachine } from "../testing/page-machine.ts";
 import { slabCaches } from "./slabinfo.ts";
 
 test("objects fill slabs: another is begun when the last is full", () => {

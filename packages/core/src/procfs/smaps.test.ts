@@ -1,9 +1,7 @@
+import { anonymous, flagged, MACHINE, Machine, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
-import { anonymous, flagged } from "../testing/region.ts";
 import { smaps, smapsRollup } from "./smaps.ts";
 
 const HERE = 0x20000000;

@@ -1,9 +1,6 @@
+import { FIRST, flagged, MACHINE, Machine, onEachMachine, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { MADV, MAP } from "../mm/index.ts";
-import { FIRST, MACHINE, Machine } from "../testing/machine.ts";
-import { PageMachine } from "../testing/page-machine.ts";
-import { flagged } from "../testing/region.ts";
-import { onEachMachine } from "../testing/releases.ts";
 import { statm, statmLine } from "./statm.ts";
 import { statusVm, untagMask } from "./status.ts";
 

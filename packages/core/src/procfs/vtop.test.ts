@@ -1,10 +1,9 @@
+import { FIRST, PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import type { PagingMode } from "../arch/index.ts";
 import { pid } from "../base/index.ts";
 import type { Profile } from "../kernel/index.ts";
 import { MADV, MAP } from "../mm/index.ts";
-import { FIRST } from "../testing/machine.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { kernelAddress, type Vtop, vtop } from "./vtop.ts";
 
 /** 0x20000000: entry 0 of PGD and PUD, 256 of the PMD, 0 of the PTE table. */

@@ -1,3 +1,9 @@
+/**
+ * Expressions over a log: where they hold, and what is needed for it.
+ *
+ * @module @pagetrail/core/search
+ */
+
 export * from "./delta-debug.ts";
 export { holds, numberAt, valueAt } from "./evaluate.ts";
 export * from "./expression.ts";

@@ -1,12 +1,18 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  FIRST,
+  history,
+  MACHINE,
+  MACHINES as MODELLED,
+  PAGE_MACHINE,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type MmId, type Pid, pageRange, pid } from "../base/index.ts";
 import { type Event, initialState, type KernelState, type Profile } from "../kernel/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES as MODELLED } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { Timeline } from "../timeline/index.ts";
 import { holds, valueAt } from "./evaluate.ts";
 import { type Expression, isMomentary } from "./expression.ts";

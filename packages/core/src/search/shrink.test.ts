@@ -1,10 +1,7 @@
+import { type Asking, askings, FIRST, history, MACHINE, PAGE_MACHINE } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Event, initialState, type Profile } from "../kernel/index.ts";
-import { history } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings } from "../testing/requests.ts";
 import type { Expression } from "./expression.ts";
 import { parseExpression } from "./parse.ts";
 import { reached, type Shrunk, shrinkLog } from "./shrink.ts";

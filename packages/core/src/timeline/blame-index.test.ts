@@ -1,8 +1,7 @@
+import { askings, history, MACHINES } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { initialState } from "../kernel/index.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { askings } from "../testing/requests.ts";
 import { blamePage, blameVma } from "./blame.ts";
 import { BlameIndex, DamagedIndex, encodeHistories } from "./blame-index.ts";
 import { BlameReplay } from "./blame-replay.ts";

@@ -1,12 +1,10 @@
+import { type Asking, askings, FIRST, history, MACHINES } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PAGE_SIZE } from "../base/index.ts";
 import { initialState, type Profile, type Request } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST } from "../testing/machine.ts";
 import { type Label, NaiveBlame } from "../testing/naive-blame.ts";
-import { type Asking, askings } from "../testing/requests.ts";
 import { type BlameRange, blameAt, blameSpace, blameVma } from "./blame.ts";
 import { BlameReplay } from "./blame-replay.ts";
 

@@ -1,3 +1,4 @@
+import { askings, FIRST, history, MACHINE, MACHINES, PAGE_MACHINE } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isPresent, pfnOf } from "../arch/index.ts";
@@ -11,10 +12,6 @@ import {
   type Request,
 } from "../kernel/index.ts";
 import { MAP, type MmStruct, MREMAP } from "../mm/index.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { askings } from "../testing/requests.ts";
 import { type BlameRange, blamePage, blameVma } from "./blame.ts";
 import { BlameReplay } from "./blame-replay.ts";
 

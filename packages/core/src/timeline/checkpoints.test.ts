@@ -1,7 +1,6 @@
+import { flagged, MACHINE, Machine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { initialState, type KernelState } from "../kernel/index.ts";
-import { MACHINE, Machine } from "../testing/machine.ts";
-import { flagged } from "../testing/region.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { rootBytes } from "./root-bytes.ts";
 

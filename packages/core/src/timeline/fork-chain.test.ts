@@ -1,3 +1,4 @@
+import { PAGE_MACHINE } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { isPresent, pfnOf } from "../arch/index.ts";
 import { type Journal, type Pid, pid, type Step } from "../base/index.ts";
@@ -11,11 +12,10 @@ import {
   type Profile,
   type Request,
   undoSteps,
-  violations,
 } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
 import { Timeline } from "./timeline.ts";
+import "@pagetrail/testing/setup";
 
 const PROCESSES = 20;
 /** 100 MB. */
@@ -193,7 +193,7 @@ describe("a fork chain of 20 processes over one mapping of 100 MB, with writes o
 
   test("shows the right sharing behind every event", () => {
     expect(run.moments.map(told)).toEqual(right(run.moments));
-    expect([...violations(run.state)]).toEqual([]);
+    expect(run.state).toSatisfyLaws();
   });
 
   test("shows it again going back through the states that were kept, which later events left alone", () => {

@@ -1,15 +1,14 @@
+import { anonymous, FIRST, history, MACHINE } from "@pagetrail/testing";
 import { expect, test } from "vitest";
 import type { Pid } from "../base/index.ts";
-import { initialState, type KernelState, mmOf, type Request, violations } from "../kernel/index.ts";
+import { initialState, type KernelState, mmOf, type Request } from "../kernel/index.ts";
 import { MAP } from "../mm/index.ts";
-import { history } from "../testing/history.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
 import { goOn } from "./go-on.ts";
+import "@pagetrail/testing/setup";
 
-const anonymous = (length: number, addr = 0, flags = 0): Request => ({
-  ...{ call: "mmap", addr, length, prot: 3, offset: 0, file: 0 },
-  flags: MAP.PRIVATE | MAP.ANONYMOUS | flags,
-});
+/** Anonymous memory at a place. */
+const there = (length: number, addr: number): Request =>
+  anonymous(length, { addr, flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED });
 
 const told = (...requests: readonly Request[]) =>
   history(
@@ -42,7 +41,7 @@ test("requests about memory that lies elsewhere now are about that place", () =>
   const at = addressOf(first.at(-1) as (typeof first)[number]);
   const before = told(
     anonymous(8192),
-    anonymous(4096, at + 4096, MAP.FIXED),
+    there(4096, at + 4096),
     { call: "mprotect", addr: at + 4096, length: 4096, prot: 1 },
     { call: "munmap", addr: at, length: 4096 },
   );
@@ -51,7 +50,7 @@ test("requests about memory that lies elsewhere now are about that place", () =>
   const taken = {
     seq: 0,
     tid: FIRST,
-    request: anonymous(4096, at + 4096, MAP.FIXED),
+    request: there(4096, at + 4096),
     outcome: { ret: at + 4096 },
   };
   const asked = [...events.slice(0, opening), taken, ...events.slice(opening)];
@@ -62,7 +61,7 @@ test("requests about memory that lies elsewhere now are about that place", () =>
   // The two pages lie right below what was taken, and only the upper one is left, read-only.
   expect(spans(state)).toEqual([`${page}-${page + 1}`, `${page + 1}-${page + 2}`]);
   expect(again.every((one) => one.kind === "asked" && "ret" in one.event.outcome)).toBe(true);
-  expect(state && [...violations(state)]).toEqual([]);
+  expect(state).toSatisfyLaws();
 });
 
 test("what a task that is not there did is left out", () => {
@@ -82,7 +81,7 @@ test("a child finds what its parent had where it lies in the parent", () => {
   const taken = {
     seq: 0,
     tid: FIRST,
-    request: anonymous(4096, at + 4096, MAP.FIXED),
+    request: there(4096, at + 4096),
     outcome: { ret: at + 4096 },
   };
   const unmap: Request = { call: "munmap", addr: at, length: 8192 };

@@ -1,7 +1,6 @@
+import { FIRST, type Strip, strip } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { MADV, MREMAP } from "../mm/index.ts";
-import { FIRST } from "../testing/machine.ts";
-import { type Strip, strip } from "../testing/strip.ts";
 import { diffMaps } from "./maps-diff.ts";
 
 /** What changed in the row between before and after the operation. */

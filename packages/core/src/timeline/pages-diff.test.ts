@@ -1,7 +1,7 @@
+import { PAGE_MACHINE, PageMachine } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { pid } from "../base/index.ts";
 import { MADV, type MmPages, PROT } from "../mm/index.ts";
-import { PAGE_MACHINE, PageMachine } from "../testing/page-machine.ts";
 import { diffPages } from "./pages-diff.ts";
 
 const HERE = 0x20000;

@@ -1,20 +1,20 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  history,
+  kernelRequests,
+  MACHINES,
+  PAGE_MACHINE,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  advanceState,
-  FirstDigest,
-  type KernelState,
-  type Profile,
-  StateDigest,
-  violations,
-} from "../kernel/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
+import { advanceState, FirstDigest, type KernelState, type Profile, StateDigest } from "../kernel/index.ts";
 import { testHash } from "../testing/hash.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, kernelRequests, schedulings } from "../testing/requests.ts";
 import { rootBytes } from "./root-bytes.ts";
 import { decodeState, encodeState } from "./state-codec.ts";
+import "@pagetrail/testing/setup";
 
 const textOf = (state: KernelState): string =>
   `${new FirstDigest((text) => text).of(state)}\n${new StateDigest(testHash).of(state)}`;
@@ -46,7 +46,7 @@ describe.each(runs)("a state of %s", (_, machine, asked) => {
         const back = decodeState(encodeState(after), machine);
         if (!back) throw new Error("it was not read back");
         expect(textOf(back)).toBe(textOf(after));
-        expect([...violations(back)]).toEqual([]);
+        expect(back).toSatisfyLaws();
         expect(rootBytes(back)).toBeGreaterThan(0);
         let state = back;
         for (const { event } of told.slice(at + 1)) {

@@ -1,11 +1,15 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  history,
+  MACHINE,
+  PAGE_MACHINE,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { applySteps, diffStates, FirstDigest, type KernelState, type Profile } from "../kernel/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history } from "../testing/history.ts";
-import { MACHINE } from "../testing/machine.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { decodeSteps, encodeSteps, SHOWN_STEPS } from "./steps-json.ts";
 
 const digest = (state: KernelState): string => new FirstDigest((text) => text).of(state);

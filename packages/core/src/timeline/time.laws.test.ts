@@ -1,3 +1,4 @@
+import { everyRequest, history, LAW_MACHINES } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Step } from "../base/index.ts";
@@ -13,10 +14,7 @@ import {
   StateDigest,
   undoSteps,
 } from "../kernel/index.ts";
-import { everyRequest } from "../testing/every-request.ts";
 import { testHash } from "../testing/hash.ts";
-import { history } from "../testing/history.ts";
-import { LAW_MACHINES } from "../testing/law-machines.ts";
 import { decodeState, encodeState } from "./state-codec.ts";
 import { Timeline } from "./timeline.ts";
 

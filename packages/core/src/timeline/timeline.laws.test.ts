@@ -1,10 +1,15 @@
+import {
+  type Asking,
+  askings,
+  cpuProfile,
+  history,
+  MACHINES,
+  PAGE_MACHINE,
+  schedulings,
+} from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FirstDigest, type KernelState, type Profile } from "../kernel/index.ts";
-import { cpuProfile } from "../testing/cpus.ts";
-import { history, MACHINES } from "../testing/history.ts";
-import { PAGE_MACHINE } from "../testing/page-machine.ts";
-import { type Asking, askings, schedulings } from "../testing/requests.ts";
 import { Timeline } from "./timeline.ts";
 
 const TLBS: Profile = {

@@ -1,8 +1,7 @@
+import { FIRST, flagged, MACHINE } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import { BrokenInvariant } from "../base/index.ts";
 import { type Event, execute, initialState, type Request, Transaction } from "../kernel/index.ts";
-import { FIRST, MACHINE } from "../testing/machine.ts";
-import { flagged } from "../testing/region.ts";
 import { Timeline } from "./timeline.ts";
 
 /** A log of `count` mappings of a page each, kept apart by their flags. */

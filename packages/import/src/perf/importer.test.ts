@@ -1,7 +1,8 @@
-import { type Event, type MmId, type Pid, violations } from "@pagetrail/core";
+import type { Event, MmId, Pid } from "@pagetrail/core";
+import { importPerf } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { importPerf } from "../testing/import-text.ts";
 import { NR, PerfText } from "../testing/perf-text.ts";
+import "@pagetrail/testing/setup";
 
 const ARENA = 0x20000000;
 const ANONYMOUS = [ARENA, 0x10000, 3, 0x32, -1, 0];
@@ -521,7 +522,7 @@ describe("context switches", () => {
     expect(counts).toEqual([1, 1, 2, 2, 2, 2]);
     expect(states.at(-1)?.cpus.get(1)).toMatchObject({ current: 42, loadedMm: sh });
     expect(states.at(-1)?.tasks.get(7 as Pid)?.kind).toBe("kthread");
-    for (const state of states) expect([...violations(state)]).toEqual([]);
+    for (const state of states) expect(state).toSatisfyLaws();
   });
 
   test("of one program alone are not followed, and said", () => {
@@ -556,6 +557,6 @@ describe("context switches", () => {
       { call: "switch", cpu: 1, next: 42 },
       { call: "switch", cpu: 0, next: 0 },
     ]);
-    for (const state of states) expect([...violations(state)]).toEqual([]);
+    for (const state of states) expect(state).toSatisfyLaws();
   });
 });

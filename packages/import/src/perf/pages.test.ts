@@ -1,6 +1,6 @@
 import { mmOf, type Pid, wouldFault } from "@pagetrail/core";
+import { type Imported, importPerf } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { type Imported, importPerf } from "../testing/import-text.ts";
 import { NR, PerfText } from "../testing/perf-text.ts";
 
 const ARENA = 0x20000000;

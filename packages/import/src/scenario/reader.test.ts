@@ -1,6 +1,6 @@
 import { nearest, UNLIMITED } from "@pagetrail/core";
+import { playScenario, scenarioProblem } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { problemOf, runText } from "../testing/scenario-text.ts";
 
 const AFTER = "process A\nfile /data/x 4K\nA: mmap page 8K rw private anon\n";
 
@@ -51,7 +51,7 @@ describe("a scenario that cannot be read says where and what may stand there", (
     ['A: write page "no end', "4:15:"],
     ["nonsense", "a process and a colon"],
   ])("%s", (line, said) => {
-    expect(problemOf(`${AFTER}${line}`)).toContain(said);
+    expect(scenarioProblem(`${AFTER}${line}`)).toContain(said);
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe("a scenario that cannot be read says where and what may stand there", (
     ["machine layout arm", "expected x86-64, x86-64-5level or i386"],
     ["machine limit stack 8M hard 4M", "a soft limit is not above the hard one"],
   ])("%s", (line, said) => {
-    expect(problemOf(line)).toContain(said);
+    expect(scenarioProblem(line)).toContain(said);
   });
 });
 
@@ -79,14 +79,14 @@ describe("the nearest word", () => {
 
 describe("the machine of a scenario", () => {
   test("is one of 1 GB that tells all of pages, unless it says otherwise", () => {
-    const { profile, source } = runText("process A");
+    const { profile, source } = playScenario("process A");
     expect(profile.pages).toMatchObject({ known: true, frames: 2 ** 18, thp: "madvise" });
     expect(profile.release).toBe("6.18");
     expect(source).toEqual({ kind: "scenario" });
   });
 
   test("is what its lines say", () => {
-    const { profile, source } = runText(
+    const { profile, source } = playScenario(
       "machine ram 64M swap 1M release 6.1 layout x86-64-5level thp never cpus 2\n" +
         "machine overcommit 2 overcommit_ratio 80 max_map_count 100 hugepages 4 user nobody pages off\n" +
         "machine limit stack 1M hard 2M limit memlock unlimited",
@@ -107,11 +107,11 @@ describe("the machine of a scenario", () => {
 
 describe("the CPUs of a machine", () => {
   test("have TLBs where it says so", () => {
-    expect(runText("machine cpus 4 tlb 64").profile).toMatchObject({
+    expect(playScenario("machine cpus 4 tlb 64").profile).toMatchObject({
       scheduling: { cpus: 4 },
       tlb: { entries: 64, ways: 4, replacement: "lru", pcid: true },
     });
-    expect(runText("machine cpus 1 tlb 6 ways 3 random nopcid").profile.tlb).toEqual({
+    expect(playScenario("machine cpus 1 tlb 6 ways 3 random nopcid").profile.tlb).toEqual({
       entries: 6,
       ways: 3,
       replacement: "random",
@@ -121,8 +121,8 @@ describe("the CPUs of a machine", () => {
   });
 
   test("of 32 bits have either kind of page tables", () => {
-    expect(runText("machine layout i386").profile.pages.paging).toBe("pae");
-    expect(runText("machine layout i386 paging 2-level").profile.pages.paging).toBe("2-level");
+    expect(playScenario("machine layout i386").profile.pages.paging).toBe("pae");
+    expect(playScenario("machine layout i386 paging 2-level").profile.pages.paging).toBe("2-level");
   });
 
   test.each([
@@ -134,13 +134,13 @@ describe("the CPUs of a machine", () => {
     ["machine cpus 1\nswitch A", "expected a CPU such as cpu0"],
     ["machine cpus 1\nexpect cpu0 has", "expected runs, loaded, lazy, busy or tlb"],
   ])("%j cannot be read", (text, why) => {
-    expect(problemOf(text)).toContain(why);
+    expect(scenarioProblem(text)).toContain(why);
   });
 });
 
 describe("what is no request", () => {
   test("comments, empty lines and blanks change nothing; a # in quotes is text", () => {
-    const { events, failures } = runText(
+    const { events, failures } = playScenario(
       '\n# a comment\n  process A # another\r\n\nA: mmap p 4K rw private anon\nA: write p "a#b"\nexpect A content p "a#b"\n',
     );
     expect([events.length, failures]).toEqual([3, []]);

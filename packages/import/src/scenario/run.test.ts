@@ -1,14 +1,15 @@
-import { decodeEvent, encodeEvent, violations } from "@pagetrail/core";
+import { decodeEvent, encodeEvent } from "@pagetrail/core";
+import { playScenario } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { runText } from "../testing/scenario-text.ts";
 import { readScenario } from "./reader.ts";
+import "@pagetrail/testing/setup";
 
 const ONE = "process A\nA: mmap p 16K rw private anon\n";
-const failuresOf = (text: string): readonly string[] => runText(`${ONE}${text}`).failures;
+const failuresOf = (text: string): readonly string[] => playScenario(`${ONE}${text}`).failures;
 
 describe("requests", () => {
   test("become events with their line, as the model answers them, which a log can hold", () => {
-    const { events, state } = runText(
+    const { events, state } = playScenario(
       `${ONE}A: write p+4K 0x0102\nA: fork B\nB: read p..p+8K\nB: exit_group 3\nA: wait B`,
     );
     expect(events.map(({ line, as, request }) => [line, as ?? request.call])).toEqual([
@@ -21,7 +22,7 @@ describe("requests", () => {
       [7, "wait4"],
     ]);
     for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test.each([
@@ -51,7 +52,7 @@ describe("requests", () => {
     ["vfork V", { call: "clone", flags: 0x4111 }],
     ["thread V", { call: "clone", flags: 0x10f00 }],
   ])("%s", (verb, request) => {
-    const { events, failures } = runText(`file /data/x 64K\n${ONE}A: ${verb}`);
+    const { events, failures } = playScenario(`file /data/x 64K\n${ONE}A: ${verb}`);
     expect(failures).toEqual([]);
     expect(events.at(-1)?.request).toMatchObject(request);
   });
@@ -59,11 +60,11 @@ describe("requests", () => {
   test("the break moves by what is said, and stack, heap and brk are places", () => {
     const text =
       "process A\nA: exec /bin/prog\nA: brk +64K -> heap+64K\nA: brk -60K -> heap+4K\nA: write brk-1\nA: write stack-8";
-    expect(runText(text).failures).toEqual([]);
+    expect(playScenario(text).failures).toEqual([]);
   });
 
   test("in loops run round by round, with the counter in names and values", () => {
-    const { events, failures } = runText(
+    const { events, failures } = playScenario(
       "process P[0]\nP[0]: mmap p 16K rw private anon\nfor i in 0..3\n  P[i]: fork P[i+1]\n  P[i+1]: write p+i*4K\nend\n" +
         "expect P[3] rss anon 3\nrepeat 2\n  P[3]: read p\nend",
     );
@@ -86,12 +87,12 @@ describe("requests", () => {
   });
 
   test("a process for which there is no memory any more is killed, by an event of its own", () => {
-    const { events, failures, state } = runText(
+    const { events, failures, state } = playScenario(
       "machine ram 20M overcommit 1\nprocess A\nA: mmap p 64M rw private anon\nA: write p..p+64M -> SIGKILL\nexpect A state gone",
     );
     expect(failures).toEqual([]);
     expect(events.at(-1)?.request).toEqual({ call: "kill", signal: "SIGKILL" });
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 });
 
@@ -126,16 +127,16 @@ describe("expectations", () => {
       `file /data/x 64K\n${ONE}A: mprotect p+4K 4K r\nA: mmap f 8K r shared file /data/x offset 4K at 0x10000\n` +
       `expect A maps\n  f..f+8K r--s ${name}\n\n  p..p+4K rw-p\n  p+4K..p+8K ${access} anon\n  p+8K..p+16K rw-p\n` +
       "expect A maps in p..p+4K\n  p..p+4K rw-p anon";
-    expect(runText(text("r--p", "/data/x offset 4K")).failures).toEqual([]);
-    expect(runText(text("r--p", "/data/x offset 8K")).failures).toHaveLength(1);
-    expect(runText(text("r--p", "anon")).failures).toHaveLength(1);
-    const [failure] = runText(text("rw-p", "/data/x")).failures;
+    expect(playScenario(text("r--p", "/data/x offset 4K")).failures).toEqual([]);
+    expect(playScenario(text("r--p", "/data/x offset 8K")).failures).toHaveLength(1);
+    expect(playScenario(text("r--p", "anon")).failures).toHaveLength(1);
+    const [failure] = playScenario(text("rw-p", "/data/x")).failures;
     expect(failure).toContain("6:8: expected other mappings; A has these:");
     expect(failure).toContain("\n    f..f+8K r--s /data/x offset 0x1000\n    p..p+4K rw-p anon\n");
   });
 
   test("about pages say that nothing is known where pages are off", () => {
-    const [failure] = runText("machine pages off\nprocess A\nexpect A rss anon 0").failures;
+    const [failure] = playScenario("machine pages off\nprocess A\nexpect A rss anon 0").failures;
     expect(failure).toBe("3:8: this machine has 'pages off': nothing is known of them");
   });
 });
@@ -156,17 +157,17 @@ describe("what runs on CPUs", () => {
     ["coredump A SIGSEGV\nA: fork B -> EINTR", []],
     ["A: thread T\ncoredump T SIGSEGV\nA: fork B", ["6:1: A waits for a core dump, and will exit"]],
   ])("%s", (text, failures) => {
-    expect(runText(machine + text).failures).toEqual(failures);
+    expect(playScenario(machine + text).failures).toEqual(failures);
   });
 
   test("is told by the profile, and by events that a log can hold", () => {
-    const { events, state } = runText(
+    const { events, state } = playScenario(
       `${machine}switch cpu0 A\nswitch cpu0 K leaving D\nK: use_mm A\nK: unuse_mm`,
     );
     expect(state?.profile.scheduling).toEqual({ cpus: 2, lazyTlb: "refcount" });
     for (const event of events) expect(decodeEvent(encodeEvent(event))).toEqual({ ok: true, value: event });
     expect(events.map(({ tid }) => tid)).toEqual([100, 0, 0, 100, 101, 101]);
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test("has bounds", () => {
@@ -178,7 +179,7 @@ describe("what runs on CPUs", () => {
 
 describe("TLBs", () => {
   const TWO = "machine cpus 2 tlb 64\nprocess A\nkthread K\n";
-  const failures = (text: string): readonly string[] => runText(`${TWO}${text}`).failures;
+  const failures = (text: string): readonly string[] => playScenario(`${TWO}${text}`).failures;
 
   test("serve who runs; who runs nowhere can ask for nothing", () => {
     expect(failures("A: mmap p 4K rw private anon")).toEqual([
@@ -199,9 +200,9 @@ A: exit_group
 switch cpu1 idle
 expect cpu1 loaded init_mm
 expect cpu1 busy`;
-    const { failures: none, state } = runText(`${TWO}${text}`);
+    const { failures: none, state } = playScenario(`${TWO}${text}`);
     expect(none).toEqual([]);
-    expect(state && [...violations(state)]).toEqual([]);
+    expect(state).toSatisfyLaws();
   });
 
   test("say what is otherwise", () => {
@@ -215,7 +216,7 @@ expect cpu1 busy`;
     expect(failures("expect cpu2 tlb hits 0")).toEqual([
       "4:8: this machine has no cpu2: 'machine cpus 3' gives it one",
     ]);
-    const [none] = runText("machine cpus 1\nprocess A\nexpect cpu0 tlb entries 0").failures;
+    const [none] = playScenario("machine cpus 1\nprocess A\nexpect cpu0 tlb entries 0").failures;
     expect(none).toContain("this machine has no TLBs: a machine line with 'tlb 64' gives it some");
   });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type Event, encodeEvent, REFERENCE_PROFILE } from "@pagetrail/core";
+import { playScenario } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
-import { runText } from "../testing/scenario-text.ts";
 import { writeScenario } from "./write.ts";
 
 const EXAMPLES = new URL("../../../../examples/scenarios/", import.meta.url);
@@ -21,10 +21,10 @@ describe("a scenario that was written from the events of another", () => {
   test("there are examples to try", () => expect(names.length).toBeGreaterThan(15));
 
   test.each(names)("makes the events of %s again", (name) => {
-    const first = runText(readFileSync(new URL(name, EXAMPLES), "utf8"));
+    const first = playScenario(readFileSync(new URL(name, EXAMPLES), "utf8"));
     const text = writeScenario(first.profile, first.events);
     if (!text.ok) throw new Error(text.error);
-    const second = runText(text.value);
+    const second = playScenario(text.value);
     expect(second.failures).toEqual([]);
     const lines = (events: readonly Event[]): readonly string[] =>
       events.map((event) => nameless(JSON.stringify(told(event))));

@@ -1,7 +1,7 @@
 import { isDecided, mmOf, type Pid } from "@pagetrail/core";
+import { importStrace, NO_FILES } from "@pagetrail/testing";
 import { describe, expect, test } from "vitest";
 import type { SystemFiles } from "../sink.ts";
-import { importText, NO_FILES } from "../testing/import-text.ts";
 import { StraceImporter } from "./importer.ts";
 
 const lines = (...text: readonly string[]): string => `${text.join("\n")}\n`;
@@ -9,7 +9,7 @@ const lines = (...text: readonly string[]): string => `${text.join("\n")}\n`;
 const ANON = "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0";
 
 describe("a process that was there before the trace", () => {
-  const attached = importText(
+  const attached = importStrace(
     lines(
       "7 mprotect(0x7f0000004000, 4096, PROT_READ) = 0",
       `7 mmap(NULL, 8192, ${ANON}) = 0x7f0000001000`,
@@ -32,7 +32,7 @@ describe("a process that was there before the trace", () => {
 
 describe("tasks", () => {
   test("a child's first calls may come before its parent's fork returns", () => {
-    const { events, state } = importText(
+    const { events, state } = importStrace(
       lines(
         `7 mmap(NULL, 8192, ${ANON}) = 0x7f0000001000`,
         "7 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD <unfinished ...>",
@@ -45,7 +45,7 @@ describe("tasks", () => {
   });
 
   test("an orphan becomes the child of the ancestor that asked for orphans", () => {
-    const { state } = importText(
+    const { state } = importStrace(
       lines(
         "7 prctl(PR_SET_CHILD_SUBREAPER, 1) = 0",
         "7 fork() = 8",
@@ -59,7 +59,7 @@ describe("tasks", () => {
   });
 
   test("vfork's child shares the address space until it execs or exits", () => {
-    const { state } = importText(
+    const { state } = importStrace(
       lines(
         "7 vfork( <unfinished ...>",
         `8 mmap(NULL, 4096, ${ANON}) = 0x7f0000000000`,
@@ -76,7 +76,7 @@ describe("tasks", () => {
   });
 
   test("a thread that execs takes its leader's place", () => {
-    const { state } = importText(
+    const { state } = importStrace(
       lines(
         "7 clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD, stack=0x7f0000000000, stack_size=0x1000}, 88) = 9",
         '9 execve("/bin/new", ["new"], 0x7ffd00000000 /* 0 vars */ <unfinished ...>',
@@ -90,7 +90,7 @@ describe("tasks", () => {
   });
 
   test("a signal that kills ends every thread", () => {
-    const { state, events } = importText(
+    const { state, events } = importStrace(
       lines(
         "7 clone(child_stack=0x7f0000000000, flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD) = 9",
         "9 --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x10} ---",
@@ -110,7 +110,7 @@ describe("calls of threads that overlap", () => {
   ];
 
   test("are taken in the order in which their results fit", () => {
-    const { summary } = importText(
+    const { summary } = importStrace(
       lines(
         ...start,
         `7 mmap(NULL, 4096, ${ANON} <unfinished ...>`,
@@ -125,7 +125,7 @@ describe("calls of threads that overlap", () => {
   });
 
   test("but never before one that had returned when they were made", () => {
-    const { events } = importText(
+    const { events } = importStrace(
       lines(
         ...start,
         `9 mmap(NULL, 4096, ${ANON}) = 0x7f0000002000`,
@@ -138,7 +138,7 @@ describe("calls of threads that overlap", () => {
 
 describe("files", () => {
   test("a mapping knows the file behind its descriptor, or behind what -y says", () => {
-    const { maps } = importText(
+    const { maps } = importStrace(
       lines(
         '7 openat(AT_FDCWD, "/data/a", O_RDONLY) = 3',
         "7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000004000",
@@ -153,7 +153,7 @@ describe("files", () => {
   });
 
   test("a descriptor that the trace did not see opened is named as such, and noted", () => {
-    const { maps, summary } = importText(
+    const { maps, summary } = importStrace(
       lines("7 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000004000"),
     );
     expect(maps(7)).toEqual(["7f0000004000-7f0000005000 r--p /?/descriptor 3"]);
@@ -164,7 +164,7 @@ describe("files", () => {
 describe("calls whose answer or arguments stand in an argument", () => {
   const before = `7 mmap(NULL, 16384, ${ANON}) = 0x7f0000004000`;
   const calls = (...text: readonly string[]) => {
-    const { events, maps } = importText(lines(before, ...text));
+    const { events, maps } = importStrace(lines(before, ...text));
     const named = events.filter(({ line = 1 }) => line > 1);
     const asked = named.map(({ request, outcome, divergence }) => ({ request, outcome, divergence }));
     return { asked, maps: maps(7) };
@@ -248,10 +248,10 @@ describe("memory that a program may write to", () => {
     `7 mmap(NULL, 4096, ${ANON}) = 0x7f0000001000`,
   ];
   const anonVma = (text: readonly string[], page: number): number | undefined =>
-    mmOf(importText(lines(...text)).state, 7 as Pid)?.vmas.find(page)?.anonVma;
+    mmOf(importStrace(lines(...text)).state, 7 as Pid)?.vmas.find(page)?.anonVma;
 
   test("is not written to behind a mapped file, while the program only opens and reads files", () => {
-    expect(importText(lines(...loading)).events.at(-1)?.ran).toBe("loading");
+    expect(importStrace(lines(...loading)).events.at(-1)?.ran).toBe("loading");
     expect(anonVma(loading, 0x7f0000003)).toBe(0);
   });
 
@@ -270,7 +270,7 @@ describe("memory that a program may write to", () => {
 
 describe("limits", () => {
   test("that a call shows are learnt, and hold from then on", () => {
-    const { summary, state } = importText(
+    const { summary, state } = importStrace(
       lines(
         "7 prlimit64(0, RLIMIT_AS, NULL, {rlim_cur=40960, rlim_max=40960}) = 0",
         `7 mmap(NULL, 1048576, ${ANON}) = -1 ENOMEM (Cannot allocate memory)`,
@@ -290,7 +290,7 @@ describe("traces that cannot be modelled", () => {
   });
 
   test("but a line that makes no sense is only counted", () => {
-    const { summary } = importText(lines("7 brk(NULL) = 0x1000", "7 mmap(((", "7 brk(NULL) = 0x1000"));
+    const { summary } = importStrace(lines("7 brk(NULL) = 0x1000", "7 mmap(((", "7 brk(NULL) = 0x1000"));
     expect(summary.unreadable.count).toBe(1);
     expect(summary.unreadable.first[0]).toMatchObject({ line: 2 });
   });
@@ -306,10 +306,10 @@ describe("a recording from an older kernel", () => {
   );
 
   test("is predicted by the rules of its release", () => {
-    const old = importText(trace, NO_FILES, "6.1");
+    const old = importStrace(trace, NO_FILES, "6.1");
     expect(old.summary.divergences.first).toEqual([]);
     expect(old.state?.profile.release).toBe("6.1");
-    expect(importText(trace).summary.divergences.count).toBeGreaterThan(0);
+    expect(importStrace(trace).summary.divergences.count).toBeGreaterThan(0);
   });
 
   test("has its vdso above the stack under randomisation, at a place that is assumed", () => {
@@ -318,12 +318,12 @@ describe("a recording from an older kernel", () => {
       "7 brk(NULL) = 0x55d0a8a4e000",
       `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7f2b1c9f5000`,
     );
-    const { events, maps } = importText(random, NO_FILES, "6.1");
+    const { events, maps } = importStrace(random, NO_FILES, "6.1");
     const exec = events.find(({ request }) => request.call === "execve");
     expect(exec?.assumed).toContain("vdso");
     const names = maps(7).map((line) => line.slice(line.lastIndexOf("[")));
     expect(names.slice(-3)).toEqual(["[stack]", "[vvar]", "[vdso]"]);
-    expect(importText(random).events.some(({ assumed }) => assumed?.includes("vdso"))).toBe(false);
+    expect(importStrace(random).events.some(({ assumed }) => assumed?.includes("vdso"))).toBe(false);
   });
 });
 
@@ -333,7 +333,7 @@ describe("32-bit programs", () => {
   const first = `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`;
 
   test("have an address space of their own kind", () => {
-    const { summary, state } = importText(lines(begin, BRK, first));
+    const { summary, state } = importStrace(lines(begin, BRK, first));
     expect(summary.predicted).toBe(summary.decided);
     const [mm] = [...(state?.mms.values() ?? [])];
     expect(mm?.layout.name).toBe("ia32");
@@ -347,7 +347,7 @@ describe("32-bit programs", () => {
       `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7ffc000`,
       `7 mmap(NULL, 8192, ${ANON}, -1, 0) = 0x7ffff7fbe000`,
     );
-    const { events, summary, state } = importText(mixed);
+    const { events, summary, state } = importStrace(mixed);
     expect([...(state?.mms.values() ?? [])].map((mm) => mm.layout.name)).toEqual(["x86-64"]);
     expect(summary.predicted).toBe(summary.decided);
     const entries = events.map(({ request }) => (request.call === "mmap" ? request.entry : 0));
@@ -355,7 +355,7 @@ describe("32-bit programs", () => {
   });
 
   test("a call of either name is known by strace's notes, where the trace has them", () => {
-    const { events, summary } = importText(
+    const { events, summary } = importStrace(
       lines(
         begin,
         "7 brk(NULL) = 0x555555559000",
@@ -374,7 +374,7 @@ describe("32-bit programs", () => {
   });
 
   test("that were there before the trace are placed by what their first mapping shows", () => {
-    const { events, summary } = importText(
+    const { events, summary } = importStrace(
       lines(
         `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbf000`,
         `7 mmap2(NULL, 8192, ${ANON}, -1, 0) = 0xf7fbd000`,
@@ -386,7 +386,7 @@ describe("32-bit programs", () => {
 
   test("may be followed by a 64-bit one", () => {
     const next = '7 execve("/bin/k", ["k"], 0xffffde70 /* 1 var */) = 0';
-    const { state } = importText(
+    const { state } = importStrace(
       lines(
         begin,
         BRK,
@@ -410,7 +410,7 @@ describe("an exec that failed", () => {
 
   const decided = (result: string, path = "/data", args = '["data"]'): string => {
     const line = `7 execve("${path}", ${args}, 0x7ffd00000000 /* 1 var */) = -1 ${result} (text)`;
-    const { events, summary } = importText(lines(line), files);
+    const { events, summary } = importStrace(lines(line), files);
     const [event] = events.filter(({ request }) => request.call === "execve");
     if (!event || !isDecided(event)) return "given";
     return summary.divergences.count === 0 ? "predicted" : `diverges: ${JSON.stringify(event.divergence)}`;
@@ -437,7 +437,7 @@ test("rings of io_uring are mapped by the name that has no directory", () => {
     "42 io_uring_setup(64, {flags=0, sq_entries=64}) = 3",
     "42 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_POPULATE, 3, 0x10000000) = 0x7ffff7e7b000",
   ];
-  const { maps } = importText(`${text.join("\n")}\n`);
+  const { maps } = importStrace(`${text.join("\n")}\n`);
   expect(maps(42).join("\n")).toContain("rw-s anon_inode:[io_uring]");
 });
 
@@ -463,13 +463,13 @@ describe("a process that does not want to know of its children", () => {
       "zombie",
     ],
   ])("and %s", (_, line, state) => {
-    const { state: last } = importText(lines(line, fork, ...end));
+    const { state: last } = importStrace(lines(line, fork, ...end));
     expect(last.tasks.get(43 as Pid)?.state).toBe(state);
   });
 
   test("says it once, and takes it back", () => {
     const ignore = sigchld("sa_handler=SIG_IGN, sa_flags=0");
-    const { events } = importText(lines(ignore, ignore, sigchld("sa_handler=SIG_DFL, sa_flags=0")));
+    const { events } = importStrace(lines(ignore, ignore, sigchld("sa_handler=SIG_DFL, sa_flags=0")));
     const told = events.filter(({ request }) => request.call === "autoreap");
     expect(told.map(({ request, line }) => [request, line])).toEqual([
       [{ call: "autoreap", on: 1 }, 1],

@@ -1,11 +1,11 @@
+import { importStrace } from "@pagetrail/testing";
 import { expect, test } from "vitest";
-import { importText } from "../testing/import-text.ts";
 import { firstInKernel, type ThreadCall } from "./thread-order.ts";
 
 const ANON = "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0";
 
 /** A process whose next mappings go to 0x7f0000003000, 0x7f0000002000, 0x7f0000001000 … in this order. */
-const { state } = importText(`7 mmap(NULL, 4096, ${ANON}) = 0x7f0000004000\n`);
+const { state } = importStrace(`7 mmap(NULL, 4096, ${ANON}) = 0x7f0000004000\n`);
 
 const mapped = (at: number, startLine: number, line: number): ThreadCall => ({
   tid: 7,

@@ -1,17 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
 import { FileLogWriter, type FileOptions } from "../file-log-writer.ts";
 import { readLog } from "../read-log.ts";
 import type { StoreUnderTest } from "./contract.ts";
-
-/** A folder of its own for the running test. */
-export function testFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "pagetrail-store-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 /** The logs of one folder, as a store. */
 export function folderStore(folder: string, options: FileOptions = {}): StoreUnderTest {

@@ -1,7 +1,7 @@
 import { type Event, fileId } from "@pagetrail/core";
+import { importStraceWithFaults } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { importBoth } from "../../testing/import-text.ts";
 import { PerfText } from "../../testing/perf-text.ts";
 
 const ARENA = 0x20000000;
@@ -119,7 +119,7 @@ describe("faults among the calls of a trace", () => {
     fc.assert(
       fc.property(run, fc.integer({ min: 50, max: 5000 }), (made, piece) => {
         const { strace, perf, truth } = record(made);
-        const { events, refusal } = importBoth(strace, perf, piece);
+        const { events, refusal } = importStraceWithFaults(strace, perf, piece);
         expect(refusal).toBeUndefined();
         expect(toldOf(events)).toEqual(withoutEmpty(truth));
       }),
@@ -130,7 +130,7 @@ describe("faults among the calls of a trace", () => {
   test("are found by the nearest of the distances that the calls in both tell", () => {
     const deeds = Array.from({ length: 20 }, (_, i) => ({ deed: "map" as const, tid: 4001, gap: 15 + i }));
     const { strace, perf } = record({ deeds, offset: 1000, lost: new Set([3, 7]), mapsOnly: false });
-    const { clock } = importBoth(strace, perf).summary;
+    const { clock } = importStraceWithFaults(strace, perf).summary;
     expect(clock?.matched).toBe(18);
     expect(clock?.offset).toBeCloseTo(1000 - 15e-6, 5);
     expect(clock?.residual).toBeGreaterThan(5e-6);
@@ -144,7 +144,9 @@ describe("faults among the calls of a trace", () => {
       lost: new Set(),
       mapsOnly: false,
     });
-    const fault = importBoth(strace, perf).events.find(({ request }) => request.call === "access");
+    const fault = importStraceWithFaults(strace, perf).events.find(
+      ({ request }) => request.call === "access",
+    );
     expect(fault?.line).toBeUndefined();
     expect(fault?.time).toBeCloseTo(START + 0.000317, 4);
   });
@@ -161,7 +163,7 @@ describe("faults among the calls of a trace", () => {
       lost: new Set(),
       mapsOnly: false,
     });
-    const tids = importBoth(strace, perf).events.flatMap(({ tid, request }) =>
+    const tids = importStraceWithFaults(strace, perf).events.flatMap(({ tid, request }) =>
       request.call === "access" ? [tid] : [],
     );
     expect(tids).toEqual([4001, 4002, 4001, 4003, 4002, 4001]);
@@ -178,7 +180,7 @@ describe("faults among the calls of a trace", () => {
       .fault(3998, ARENA, 6)
       .fault(3999, ARENA + 4096, 6)
       .line(3999, "PERF_RECORD_EXIT(3999:3999):(1:1)").text;
-    const { events, summary } = importBoth(strace, tracer + perf);
+    const { events, summary } = importStraceWithFaults(strace, tracer + perf);
     expect(events.some(({ tid }) => tid === 3999 || tid === 3998)).toBe(false);
     expect(summary.notes).toContainEqual({
       note: "page faults of tasks that the trace does not show, such as strace's own",
@@ -207,7 +209,7 @@ describe("a single thread", () => {
     .fault(42, ARENA + 0x5000, 6).text;
 
   test("is found by its calls where the trace prints no pids", () => {
-    const told = toldOf(importBoth(calls(""), perf).events).get(0);
+    const told = toldOf(importStraceWithFaults(calls(""), perf).events).get(0);
     expect(told).toEqual([
       "mmap 20000000",
       "access 20003000",
@@ -216,7 +218,7 @@ describe("a single thread", () => {
       "mmap 30000000",
       "access 20005000",
     ]);
-    expect(toldOf(importBoth(calls("42 "), perf).events).get(42)).toEqual(told);
+    expect(toldOf(importStraceWithFaults(calls("42 "), perf).events).get(42)).toEqual(told);
   });
 
   test("has its signal's frame written behind the call that the signal came after", () => {
@@ -234,7 +236,7 @@ describe("a single thread", () => {
       .fault(42, ARENA + 0x3000, 2, "kernel")
       .wait(110)
       .fault(42, ARENA + 0x5000, 2, "kernel").text;
-    expect(toldOf(importBoth(strace, seen).events).get(42)).toEqual([
+    expect(toldOf(importStraceWithFaults(strace, seen).events).get(42)).toEqual([
       "mmap 20000000",
       "access 20003000",
       "mincore 20000000",
@@ -269,7 +271,7 @@ describe("an exec", () => {
     .line(42, "PERF_RECORD_EXIT(42:42):(1:1)").text;
 
   test("begins the process: what strace's child did before it is none of the program's", () => {
-    const { events } = importBoth(strace, perf);
+    const { events } = importStraceWithFaults(strace, perf);
     const told = events.map(({ request: r }) =>
       r.call === "access" ? `access ${r.addr.toString(16)}` : r.call,
     );
@@ -298,7 +300,9 @@ test("an exec of the trace has the stack where perf saw it", () => {
 42 ${START}.000300 mmap(0x20000000, 65536, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x20000000
 42 ${START}.000400 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7fadb7644000
 `;
-  const [exec] = importBoth(strace, perf.text).events.filter(({ request }) => request.call === "execve");
+  const [exec] = importStraceWithFaults(strace, perf.text).events.filter(
+    ({ request }) => request.call === "execve",
+  );
   expect(exec?.request).toMatchObject({ load: { choices: { stackTop: 0x7ffe06510000 } } });
   expect(exec?.assumed).not.toContain("stackTop");
 });
@@ -327,7 +331,7 @@ describe("files and the pages that are read of them", () => {
       .call(42, 11, [], 0).text;
 
   test("who opens a path twice has one page cache of it", () => {
-    const { state, events } = importBoth(strace, perf(ARENA));
+    const { state, events } = importStraceWithFaults(strace, perf(ARENA));
     const caches = events.flatMap(({ request: r }) => (r.call === "file" ? [r.file.mapping] : []));
     expect(new Set(caches).size).toBe(1);
     expect(caches).toHaveLength(2);
@@ -335,7 +339,7 @@ describe("files and the pages that are read of them", () => {
   });
 
   test("a page that is touched behind a file's known end tells that it has grown", () => {
-    const { events } = importBoth(strace, perf(ARENA + 0x5000));
+    const { events } = importStraceWithFaults(strace, perf(ARENA + 0x5000));
     const [touch] = events.filter(({ request: r }) => r.call === "access" && r.addr === ARENA + 0x5000);
     expect(touch?.outcome).toEqual({ ret: 0 });
     const files = events.flatMap(({ request: r }) => (r.call === "file" ? [r.file.size] : []));
@@ -353,37 +357,39 @@ describe("recordings that do not fit", () => {
 
   test("a trace without times is refused", () => {
     const timeless = strace.replaceAll(/ \d+\.\d+ /g, " ");
-    expect(importBoth(timeless, perf).refusal).toMatch(/the trace has no times/);
+    expect(importStraceWithFaults(timeless, perf).refusal).toMatch(/the trace has no times/);
   });
 
   test("a trace in whole seconds is refused", () => {
     const coarse = strace.replaceAll(/ (\d+)\.\d+ /g, " 12:00:00 ");
-    expect(importBoth(coarse, perf).refusal).toMatch(/whole seconds/);
+    expect(importStraceWithFaults(coarse, perf).refusal).toMatch(/whole seconds/);
   });
 
   test("faults without times are refused", () => {
     const timeless = perf.replaceAll(/ \d+\.\d+: /g, " ");
-    expect(importBoth(strace, timeless).refusal).toMatch(/the faults have no times/);
+    expect(importStraceWithFaults(strace, timeless).refusal).toMatch(/the faults have no times/);
   });
 
   test("two runs are refused, unless their clocks are one", () => {
     const faults = perf.split("\n").filter((line) => line.includes("page_fault"));
     const booted = faults.map((line) => line.replace(/ \d+\.\d+: /, " 500.000100: "));
-    expect(importBoth(strace, booted.join("\n")).refusal).toMatch(/no call stands in both recordings/);
+    expect(importStraceWithFaults(strace, booted.join("\n")).refusal).toMatch(
+      /no call stands in both recordings/,
+    );
     const sameClock = record({
       deeds: [...beginnings, { deed: "touch", tid: 4001, gap: 0 }, { deed: "unmap", tid: 4001, gap: 9 }],
       offset: 0,
       lost: new Set(Array.from({ length: 9 }, (_, i) => i)),
       mapsOnly: false,
     });
-    const { summary, refusal, events } = importBoth(sameClock.strace, sameClock.perf);
+    const { summary, refusal, events } = importStraceWithFaults(sameClock.strace, sameClock.perf);
     expect(refusal).toBeUndefined();
     expect(summary.clock).toEqual({ offset: 0, residual: 0, matched: 0 });
     expect(toldOf(events)).toEqual(sameClock.truth);
   });
 
   test("lines of perf's text that cannot be read are told apart from the trace's", () => {
-    const { summary } = importBoth(`${strace}???\n`, `%%%\n${perf}`);
+    const { summary } = importStraceWithFaults(`${strace}???\n`, `%%%\n${perf}`);
     expect(summary.unreadable.first).toMatchObject([{ line: 1, inFaults: true }, { line: 4 }]);
     expect(summary.unreadable.first[1]).not.toHaveProperty("inFaults");
   });

@@ -1,11 +1,10 @@
 import type { Event, KernelState, Profile } from "@pagetrail/core";
-import { type Happening, readScenario, runScenario } from "../scenario/index.ts";
+import { type Happening, readScenario, runScenario } from "@pagetrail/import";
+import type { Run } from "./run.ts";
 
 /** What a scenario came to. */
-export interface Ran {
-  readonly profile: Profile;
+export interface Played extends Run {
   readonly source: Readonly<Record<string, unknown>>;
-  readonly events: readonly Event[];
   /** The state behind the last event. */
   readonly state: KernelState | undefined;
   readonly happenings: readonly Happening[];
@@ -14,7 +13,7 @@ export interface Ran {
 }
 
 /** Reads and runs a scenario that is known to read well. */
-export function runText(text: string): Ran {
+export function playScenario(text: string): Played {
   const scenario = readScenario(text);
   if (!scenario.ok) throw new Error(`line ${scenario.error.line}: ${scenario.error.what}`);
   const events: Event[] = [];
@@ -37,7 +36,7 @@ export function runText(text: string): Ran {
 }
 
 /** `line:column: what` of a scenario that cannot be read. */
-export function problemOf(text: string): string {
+export function scenarioProblem(text: string): string {
   const scenario = readScenario(text);
   if (scenario.ok) throw new Error("this can be read");
   const { line, column, what } = scenario.error;

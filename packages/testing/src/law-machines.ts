@@ -1,4 +1,4 @@
-import type { Profile } from "../kernel/index.ts";
+import type { Profile } from "@pagetrail/core";
 import { cpuProfile } from "./cpus.ts";
 import { MACHINES } from "./history.ts";
 import { PAGE_MACHINE } from "./page-machine.ts";

@@ -1,8 +1,5 @@
+import { CLONE, MADV, MAP, PAGE_SIZE, type Pid, pid, type Request } from "@pagetrail/core";
 import fc from "fast-check";
-import { PAGE_SIZE, type Pid, pid } from "../base/index.ts";
-import type { Request } from "../kernel/index.ts";
-import { MADV, MAP } from "../mm/index.ts";
-import { CLONE } from "../process/index.ts";
 
 /** A request of one of the processes. */
 export interface Asking {
@@ -286,6 +283,7 @@ export const schedulings = (maxLength: number): fc.Arbitrary<readonly Asking[]> 
 /** What tells the machine of two files and a segment; a file is named again before it is mapped. */
 export const PREPARED: readonly Request[] = [{ call: "shmget", key: 1, size: 3 * PAGE_SIZE, shm: 1 }];
 
+/** The two files that requests map, as a log introduces them; only the first may be written to. */
 export const FILES: readonly Request[] = [1, 2].map((id) => ({
   call: "file",
   file: {

@@ -1,6 +1,19 @@
-import { type FileId, fileId, type Pid, pid } from "../base/index.ts";
-import type { Outcome, Profile, Request } from "../kernel/index.ts";
-import { MAP, type OpenFile, PROT, VM, VMH, type Vma } from "../mm/index.ts";
+import {
+  type FileId,
+  fileId,
+  type KernelState,
+  MAP,
+  type OpenFile,
+  type Outcome,
+  type Pid,
+  PROT,
+  type Profile,
+  pid,
+  type Request,
+  VM,
+  VMH,
+  type Vma,
+} from "@pagetrail/core";
 import { FIRST, Machine } from "./machine.ts";
 
 /** The page that the first character of every row stands for. */
@@ -35,6 +48,27 @@ const KINDS: Readonly<Record<string, Kind>> = {
   M: { flags: MAP.SHARED, file: FILE },
   T: { flags: MAP.PRIVATE, file: MEMFD },
   Z: { flags: MAP.PRIVATE, file: ZERO },
+};
+
+/** What stands for a page of a row, and what it says of the page's mapping. The last three are shown, never asked for. */
+export const STRIP_LETTERS: Readonly<Record<string, string>> = {
+  ".": "nothing is mapped",
+  _: "a mapping without any access",
+  A: "private anonymous memory",
+  N: "such memory for which nothing is reserved: MAP_NORESERVE",
+  K: "such memory without huge pages: MAP_STACK, MADV_NOHUGEPAGE",
+  L: "such memory, locked: MAP_LOCKED, mlock",
+  G: "such memory that grows down: MAP_GROWSDOWN",
+  D: "memory that may be dropped: MAP_DROPPABLE",
+  S: "shared anonymous memory",
+  F: "a file, private, from the offset of its place in the row",
+  H: "the same file, opened once more",
+  M: "the same file, shared",
+  T: "a memfd, private",
+  Z: "/dev/zero, private",
+  C: "memory that children do not get: MADV_DONTFORK",
+  W: "memory that children find empty: MADV_WIPEONFORK",
+  E: "a sealed mapping: mseal",
 };
 
 /** Letters of VMAs without a file, by the first flag that they have. */
@@ -84,6 +118,11 @@ export class Strip {
     this.mmap(row);
   }
 
+  /** The state behind the last operation. */
+  get state(): KernelState {
+    return this.machine.state;
+  }
+
   /** Maps every run of the row, in order. `pgoff` moves the file offset, `flags` adds to the letter's. */
   mmap(row: string, more: { readonly pgoff?: number; readonly flags?: number } = {}): this {
     for (const { from, to, letter } of this.runs(row)) {
@@ -103,6 +142,7 @@ export class Strip {
     return this;
   }
 
+  /** Unmaps every run of the row. */
   munmap(row: string): this {
     return this.each(row, (addr, length) => ({ call: "munmap", addr, length }));
   }
@@ -117,18 +157,22 @@ export class Strip {
     }));
   }
 
+  /** Gives a piece of advice about every run of the row: one of MADV. */
   madvise(row: string, advice: number): this {
     return this.each(row, (addr, length) => ({ call: "madvise", addr, length, advice }));
   }
 
+  /** Locks every run of the row. */
   mlock(row: string, flags = 0): this {
     return this.each(row, (addr, length) => ({ call: "mlock", addr, length, flags }));
   }
 
+  /** Unlocks every run of the row. */
   munlock(row: string): this {
     return this.each(row, (addr, length) => ({ call: "munlock", addr, length }));
   }
 
+  /** Seals every run of the row. */
   mseal(row: string): this {
     return this.each(row, (addr, length) => ({ call: "mseal", addr, length, flags: 0 }));
   }
@@ -163,6 +207,7 @@ export class Strip {
     return this;
   }
 
+  /** Asks for anything else; places of the row begin at page STRIP_PAGE. */
   ask(request: Request): this {
     const outcome: Outcome = this.machine.ask(request, this.process);
     this.last = "errno" in outcome ? outcome.errno : "ok";
@@ -176,6 +221,7 @@ export class Strip {
     return vma;
   }
 
+  /** The row as it is now. */
   toString(): string {
     const vmas = this.machine.mm(this.process).vmas.collect(STRIP_PAGE, STRIP_PAGE + this.width);
     let text = "";
@@ -204,6 +250,7 @@ export class Strip {
   }
 }
 
+/** Draws a row: maps every run of it, in a machine of its own. */
 export const strip = (row: string, profile?: Profile): Strip => new Strip(row, profile);
 
 function protOf(letter: string): number {

@@ -1,5 +1,4 @@
-import { RELEASES, type ReleaseName } from "../arch/index.ts";
-import { type Profile, profileOf } from "../kernel/index.ts";
+import { type Profile, profileOf, RELEASES, type ReleaseName } from "@pagetrail/core";
 import { MACHINE, Machine } from "./machine.ts";
 
 /** The names of the releases that the model knows, the oldest first. */

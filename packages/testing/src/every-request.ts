@@ -1,7 +1,5 @@
+import { MADV, PAGE_SIZE, type Pid, type Request } from "@pagetrail/core";
 import fc from "fast-check";
-import { PAGE_SIZE, type Pid } from "../base/index.ts";
-import type { Request } from "../kernel/index.ts";
-import { MADV } from "../mm/index.ts";
 import { execOf, fixed, pie } from "./images.ts";
 import { type Asking, askings, kernelRequests, schedulings } from "./requests.ts";
 

@@ -1,4 +1,10 @@
-import type { ElfImage, ElfSegment, ExecRequest } from "../process/index.ts";
+/**
+ * ELF images for tests of exec: programs and a loader, as headers alone.
+ *
+ * @module @pagetrail/testing/images
+ */
+
+import type { ElfImage, ElfSegment, ExecRequest } from "@pagetrail/core";
 
 const load = (
   flags: string,

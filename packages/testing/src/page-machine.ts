@@ -1,7 +1,12 @@
-import type { Pid } from "../base/index.ts";
-import type { AccessKind } from "../fault/index.ts";
-import { type Outcome, type Profile, violations } from "../kernel/index.ts";
-import { MAP, type MmPages } from "../mm/index.ts";
+import {
+  type AccessKind,
+  MAP,
+  type MmPages,
+  type Outcome,
+  type Pid,
+  type Profile,
+  violations,
+} from "@pagetrail/core";
 import { FIRST, MACHINE, Machine } from "./machine.ts";
 
 /** The reference machine, a small one, with every access told. */
@@ -52,10 +57,12 @@ export class PageMachine extends Machine {
     return "signal" in outcome ? `${outcome.signal} ${outcome.code}` : "ok";
   }
 
+  /** Forks a child of this pid. */
   fork(child: Pid, parent: Pid = FIRST): Outcome {
     return this.ask({ call: "clone", flags: 17, child }, parent);
   }
 
+  /** The pages of a process: its page tables and what they count. */
   pages(tid: Pid = FIRST): MmPages {
     const { pages } = this.mm(tid);
     if (!pages) throw new Error("pages are not modelled");

@@ -1,6 +1,17 @@
-import { type MmId, type Pid, pid } from "../base/index.ts";
-import { type Outcome, type Profile, type Request, violations } from "../kernel/index.ts";
-import { holderText, idlePid, isLive, type LazyTlb, type Task } from "../process/index.ts";
+import {
+  holderText,
+  idlePid,
+  isLive,
+  type LazyTlb,
+  type MmId,
+  type Outcome,
+  type Pid,
+  type Profile,
+  pid,
+  type Request,
+  type Task,
+  violations,
+} from "@pagetrail/core";
 import { FIRST, MACHINE, Machine } from "./machine.ts";
 
 /** The machine of the other tests with CPUs that the log tells of. */
@@ -9,6 +20,7 @@ export const cpuProfile = (cpus: number, lazyTlb: LazyTlb = "refcount"): Profile
   scheduling: { cpus, lazyTlb },
 });
 
+/** The kernel thread of every machine with CPUs. */
 export const KTHREAD = pid(50);
 
 /**
@@ -36,11 +48,13 @@ export class CpuMachine extends Machine {
     return this.ask({ call: "switch", cpu, next, state: idle ? "R" : leaves }, (idle ? 0 : current) as Pid);
   }
 
+  /** Forks a child of this pid. */
   fork(child: number, parent: Pid = FIRST, flags = 17): Pid {
     this.ask({ call: "clone", flags, child: pid(child) }, parent);
     return pid(child);
   }
 
+  /** A task by its pid; 0, -1 … are the idle tasks of the CPUs. */
   task(tid: number): Task {
     const task = this.state.tasks.get((tid <= 0 ? idlePid(-tid) : tid) as Pid);
     if (!task) throw new Error(`no task ${tid}`);

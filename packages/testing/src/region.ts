@@ -1,9 +1,8 @@
-import { addressOf } from "../base/index.ts";
-import type { Outcome, Request } from "../kernel/index.ts";
-import { MAP, PROT } from "../mm/index.ts";
+import { addressOf, MAP, type Outcome, PROT, type Request } from "@pagetrail/core";
 import type { Machine } from "./machine.ts";
 
-type Mmap = Extract<Request, { call: "mmap" }>;
+/** A request of mmap. */
+export type Mmap = Extract<Request, { call: "mmap" }>;
 
 /** A request for private anonymous writable memory, with whatever is different about it. */
 export const anonymous = (length: number, more: Partial<Mmap> = {}): Mmap => ({

@@ -5,29 +5,42 @@ import {
   maps,
   mmOf,
   type Pid,
+  type Profile,
   REFERENCE_PROFILE,
   type ReleaseName,
 } from "@pagetrail/core";
-import { FaultedStraceImporter, PerfImporter } from "../perf/index.ts";
-import type { ImportSink, ImportSummary, SystemFiles } from "../sink.ts";
-import { StraceImporter } from "../strace/importer.ts";
+import {
+  FaultedStraceImporter,
+  type ImportSink,
+  type ImportSummary,
+  PerfImporter,
+  StraceImporter,
+  type SystemFiles,
+} from "@pagetrail/import";
+import type { Run } from "./run.ts";
 
 /** A machine on which no file can be found. */
 export const NO_FILES: SystemFiles = { realpath: () => undefined, read: () => undefined };
 
-export interface Imported {
-  readonly events: readonly Event[];
+/** What an import made of a recording. */
+export interface Imported extends Run {
   readonly summary: ImportSummary;
+  /** The state behind the last event. */
   readonly state: KernelState;
   /** The state behind each event. */
   readonly states: readonly KernelState[];
+  /** Why the recording as a whole cannot be modelled. */
   readonly refusal: string | undefined;
   /** The last maps of a process, addresses and names only. */
   maps(pid: number): readonly string[];
 }
 
-/** Imports a trace of strace written out in a test. */
-export function importText(text: string, system: SystemFiles = NO_FILES, release?: ReleaseName): Imported {
+/**
+ * Imports a text of strace.
+ *
+ * @param system where programs are read, by whose headers an exec is laid out; without one they are not found
+ */
+export function importStrace(text: string, system: SystemFiles = NO_FILES, release?: ReleaseName): Imported {
   return imported((sink) => {
     const importer = new StraceImporter({ system, sink, ...(release && { release }) });
     importer.push(text);
@@ -36,7 +49,7 @@ export function importText(text: string, system: SystemFiles = NO_FILES, release
   });
 }
 
-/** Imports the text of perf script written out in a test. */
+/** Imports a text of perf script. */
 export function importPerf(text: string, system: SystemFiles = NO_FILES): Imported {
   return imported((sink) => {
     const importer = new PerfImporter({ system, sink });
@@ -47,7 +60,7 @@ export function importPerf(text: string, system: SystemFiles = NO_FILES): Import
 }
 
 /** Imports a trace of strace with the faults that perf saw of the same run, in pieces of some size. */
-export function importBoth(calls: string, faults: string, piece = 4096): Imported {
+export function importStraceWithFaults(calls: string, faults: string, piece = 4096): Imported {
   return imported((sink) => {
     const importer = new FaultedStraceImporter({ system: NO_FILES, sink });
     for (
@@ -69,19 +82,24 @@ export function importBoth(calls: string, faults: string, piece = 4096): Importe
   });
 }
 
-function imported(run: (sink: ImportSink) => Pick<Imported, "summary" | "refusal">): Imported {
+/** Collects what an importer tells. */
+export function imported(run: (sink: ImportSink) => Pick<Imported, "summary" | "refusal">): Imported {
+  let profile: Profile = REFERENCE_PROFILE;
   const events: Event[] = [];
   const states: KernelState[] = [];
   const ended = run({
-    start: () => {},
+    start: (told) => {
+      profile = told;
+    },
     event: (event, after) => {
       events.push(event);
       states.push(after);
     },
   });
-  const state = states.at(-1) ?? initialState(REFERENCE_PROFILE);
+  const state = states.at(-1) ?? initialState(profile);
   return {
     ...ended,
+    profile,
     events,
     state,
     states,
