@@ -62,7 +62,7 @@ export const PACKAGES: readonly PackageRule[] = [
     root: "apps/replay/src",
     imports: [
       ...["@pagetrail/conformance", "@pagetrail/core", "@pagetrail/core/search", "@pagetrail/import"],
-      ...["@pagetrail/store", "commander", "node:*"],
+      ...["@pagetrail/store", "commander", "node:*", "terminal-kit"],
     ],
     pure: false,
   },

@@ -44,6 +44,23 @@ describe.skipIf(!has("gcc") || !has("strace"))("the tutorial, recorded on this m
     expect(pagetrail("why", "l.ptlog", event)).toMatch(/=> {2}RLIMIT_AS: \d+ \+ 8192 pages > 15625/);
   }, 60_000);
 
+  test("symbols are addresses, and the debugger completes them", () => {
+    pagetrail("record", "-o", "s.ptlog", "--", "./dictionary");
+    const [range = "", ...more] = pagetrail("blame", "s.ptlog", "look_up", "--at", "end-1").split("\n");
+    expect(range).toMatch(/^[0-9a-f]+-[0-9a-f]+ r-xp .*\/dictionary$/);
+    expect(more.length).toBeGreaterThan(0);
+    const [inside = ""] = pagetrail("blame", "s.ptlog", "look_up+0x10", "--at", "end-1").split("\n");
+    expect(inside).toBe(range);
+    const unknown = spawnSync(process.execPath, [...source, "blame", "s.ptlog", "look", "--at", "end-1"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    expect(unknown.stderr).toMatch(
+      /'look' is no address, and nothing of that name is mapped \(there is look_up/,
+    );
+    expect(unknown.status).toBe(2);
+  }, 60_000);
+
   test("dictionary dies of memory that load has unmapped", () => {
     pagetrail("record", "--stacks", "-o", "d.ptlog", "--", "./dictionary");
     const told = pagetrail("why", "d.ptlog", "end");

@@ -13,8 +13,11 @@ import {
   vmaName,
   type Word,
 } from "@pagetrail/core";
+import { Symbols } from "./symbols.ts";
 
-const FORMS = "an address in hex, heap, stack, vdso or a mapped file's name, each also with +0x10";
+const FORMS = "an address in hex, heap, stack, vdso, a mapped file's name or a symbol, each also with +0x10";
+
+const symbols = new Symbols();
 
 /** The mappings that a name stands for; refuses a name that several files have. */
 function named(name: string, state: KernelState, mm: MmStruct): Result<readonly Vma[], string> {
@@ -36,7 +39,7 @@ const hexOf = (text: string): Word | undefined =>
 
 /**
  * Finds an address as a user writes it: hex with or without 0x, or the beginning of what a name stands for,
- * each with a distance added to it. A name goes before hex of the same letters.
+ * each with a distance added to it. A name goes before hex of the same letters, and a mapping's before a symbol's.
  */
 export function findAddress(text: string, state: KernelState, mm: MmStruct): Result<Word, string> {
   const whole = findBase(text, state, mm);
@@ -45,8 +48,7 @@ export function findAddress(text: string, state: KernelState, mm: MmStruct): Res
   const [, base = "", distance = ""] = /^(.+)\+(0x[0-9a-f]+|\d+)$/i.exec(text) ?? [];
   const from = base === "" ? ok(undefined) : findBase(base, state, mm);
   if (!from.ok) return from;
-  if (from.value === undefined)
-    return fail(`'${base || text}' is no address, and nothing of that name is mapped; use ${FORMS}`);
+  if (from.value === undefined) return fail(nothing(base || text, state, mm));
   const sum = BigInt(from.value) + BigInt(distance);
   return sum < 2n ** 64n ? ok(shrink(sum)) : fail(`'${text}' is beyond 64 bits`);
 }
@@ -55,8 +57,32 @@ function findBase(text: string, state: KernelState, mm: MmStruct): Result<Word |
   const vmas = named(text, state, mm);
   if (!vmas.ok) return vmas;
   const [first] = vmas.value;
-  return ok(first ? first.start * PAGE_SIZE : hexOf(text));
+  if (first) return ok(first.start * PAGE_SIZE);
+  // What begins with a digit is no symbol.
+  const symbol = /^\d/.test(text) ? undefined : symbols.find(text, state, mm);
+  return ok(symbol ? symbol.address : hexOf(text));
 }
+
+/** How many symbols are named that it might be. */
+const SUGGESTED = 3;
+
+function nothing(name: string, state: KernelState, mm: MmStruct): string {
+  const begun = new Set<string>();
+  for (const symbol of name.length < 2 ? [] : symbols.beginning(name, state, mm)) {
+    begun.add(symbol);
+    if (begun.size === SUGGESTED) break;
+  }
+  const perhaps = begun.size === 0 ? "" : ` (there is ${[...begun].join(", ")})`;
+  return `'${name}' is no address, and nothing of that name is mapped${perhaps}; use ${FORMS}`;
+}
+
+/** `main+0x1c (/bin/prog)`: the symbol that an address lies in, where its file is on this machine and has some. */
+export const symbolAt = (address: number, state: KernelState, mm: MmStruct): string | undefined =>
+  symbols.at(address, state, mm);
+
+/** Names of symbols that begin so. */
+export const symbolsBeginning = (start: string, state: KernelState, mm: MmStruct): Iterable<string> =>
+  symbols.beginning(start, state, mm);
 
 /**
  * Finds pages of a process: those of `A..B` or, as maps prints it, `A-B` (B is not among them), of everything

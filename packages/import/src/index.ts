@@ -7,6 +7,7 @@
 export * from "./elf/elf.ts";
 export * from "./elf/find-program.ts";
 export * from "./elf/shebang.ts";
+export { type ElfSymbol, readSymbols } from "./elf/symbols.ts";
 export { MapsImporter, type MapsOwner } from "./maps/importer.ts";
 export { looksLikeMaps, type MapsText, parseMaps, type ShownVma } from "./maps/maps-text.ts";
 export type { ProcMemory, ShownProcess } from "./maps/snapshot.ts";

@@ -16,11 +16,15 @@ export function addDebug(program: Command, settle: Settle, host: () => Omit<Debu
     .addArgument(log())
     .addOption(new Option("--at <pos>", "the moment to begin at").default("start"))
     .option("-x, --execute <file>", "do these lines first")
+    .option(
+      "--screen",
+      "show it on the whole terminal: timeline, address space, event and changes; keys move",
+    )
     .option("--batch", "end behind them; exit 2 at the first that cannot be done")
     .addHelpText(
       "after",
       `\nThe verbs are those of gdb and rr: step, next, continue, reverse-step and so on, break EXPR, watch ADDR, goto POS.\nEvery view of the command line is a verb, too, about the moment and the process that the prompt says.\n${POSITIONS}${example(
-        "debug my.ptlog\ndebug my.ptlog --at line:120\ndebug my.ptlog -x script.txt --batch",
+        "debug my.ptlog\ndebug my.ptlog --screen\ndebug my.ptlog --at line:120\ndebug my.ptlog -x script.txt --batch",
       )}`,
     )
     .action(async (path: string, options) => {

@@ -27,7 +27,8 @@ export const OVERWRITES =
   "\nA log of that name is made anew; any other file is not overwritten. Divergences are no failure.\n";
 
 export const ADDRESSES = `
-ADDR is an address in hex, or the first of heap, stack, vdso or a mapped file's name; each also with +0x10.`;
+ADDR is an address in hex, or the first of heap, stack, vdso, a mapped file's name, or a symbol of a mapped file that is
+on this machine as it was recorded; each also with +0x10.`;
 
 export const pid = (): Option =>
   new Option("--pid <n>", "the process; otherwise the only or the first one").argParser(natural);

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gunzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { demo, demoLog, pagetrail } from "../testing/log-fixture.ts";
 
 /** Does lines in the debugger, and gives what it printed of each kind. */
@@ -113,7 +114,10 @@ describe("the debugger", () => {
   test("what cannot be done is said, with its line, and ends a batch", async () => {
     for (const [line, why] of [
       ["nonsense", "there is no 'nonsense': see help"],
-      ["re", "it may be reverse-step or reverse-next or reverse-continue or restart or refs"],
+      [
+        "re",
+        "it may be reverse-step or reverse-next or reverse-continue or reverse-search or restart or refs",
+      ],
       ["step x", "'x' is no number of events: see help step"],
       ["goto 99", "the log has events 1 to 12 (99)"],
       ["break vmas >", "docs/EXPRESSIONS.md"],
@@ -142,63 +146,168 @@ describe("the debugger", () => {
 
 const hasTmux = spawnSync("tmux", ["-V"], { stdio: "ignore" }).status === 0;
 
-describe.skipIf(!hasTmux)(
-  `the debugger on a terminal${hasTmux ? "" : " (skipped: there is no tmux)"}`,
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), "pagetrail-debug-"));
-    const socket = join(folder, "tmux");
-    const tmux = (...words: readonly string[]): string =>
-      spawnSync("tmux", ["-S", socket, "-f", "/dev/null", ...words], { encoding: "utf8" }).stdout;
-    const screen = (): string => tmux("capture-pane", "-p", "-t", "debug");
-    /** One by one: what comes at once is taken for pasted, and pasted tabs complete nothing. */
-    async function keys(...words: readonly string[]): Promise<void> {
-      for (const word of words) {
-        tmux("send-keys", "-t", "debug", word);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+/** A debugger on a terminal of its own. */
+class OnTerminal {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "pagetrail-debug-"));
+  readonly #socket: string = join(this.folder, "tmux");
+
+  start(log: string, ...words: readonly string[]): void {
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    const loader = import.meta.resolve("tsx");
+    const node = `${process.execPath} --conditions=pagetrail-source --import ${loader} ${main}`;
+    const command = `XDG_STATE_HOME=${this.folder} ${node} debug ${log} ${words.join(" ")}`;
+    this.#tmux("new-session", "-d", "-s", "debug", "-x", "80", "-y", "24", command);
+  }
+
+  #tmux(...words: readonly string[]): string {
+    return spawnSync("tmux", ["-S", this.#socket, "-f", "/dev/null", ...words], { encoding: "utf8" }).stdout;
+  }
+
+  get screen(): string {
+    return this.#tmux("capture-pane", "-p", "-t", "debug");
+  }
+
+  resize(width: number, height: number): void {
+    this.#tmux("resize-window", "-t", "debug", "-x", String(width), "-y", String(height));
+  }
+
+  /** One by one: what comes at once is taken for pasted, and pasted tabs complete nothing. */
+  async keys(...words: readonly string[]): Promise<void> {
+    for (const word of words) {
+      this.#tmux("send-keys", "-t", "debug", word);
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
 
-    async function until(wanted: RegExp): Promise<string> {
-      for (let tries = 0; tries < 300; tries++) {
-        const text = screen();
-        if (wanted.test(text)) return text;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      throw new Error(`the screen never showed ${wanted}:\n${screen()}`);
+  async until(wanted: RegExp): Promise<string> {
+    for (let tries = 0; tries < 600; tries++) {
+      const { screen } = this;
+      if (wanted.test(screen)) return screen;
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    throw new Error(`the screen never showed ${wanted}:\n${this.screen}`);
+  }
 
-    beforeAll(() => {
-      const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-      const loader = import.meta.resolve("tsx");
-      const log = demoLogIn(folder);
-      const command = `XDG_STATE_HOME=${folder} ${process.execPath} --conditions=pagetrail-source --import ${loader} ${main} debug ${log}`;
-      tmux("new-session", "-d", "-s", "debug", "-x", "80", "-y", "24", command);
-    });
-    afterAll(() => {
-      tmux("kill-server");
-      rmSync(folder, { recursive: true, force: true });
-    });
+  end(): void {
+    this.#tmux("kill-server");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
 
-    test("prompts, completes, remembers, and stays where it is on Ctrl-C", async () => {
-      await until(/help tells the verbs\n\(0\)\s*$/);
-      await keys("s", "Enter");
-      await until(/\(1 demo:100\)\s*$/);
-      await keys("Enter");
-      await until(/\(2 demo:100\)\s*$/);
-      await keys("got", "Tab", "e", "Tab", "Enter");
-      await until(/goto end\s*\n.*\n\(12 demo:100\)\s*$/);
-      await keys("reverse-s", "Tab", "3", "Enter");
-      await until(/\(9 demo:100\)\s*$/);
-      // What was typed and not sent is left behind.
-      await keys("nonsense", "C-c");
-      await until(/nonsense\^C\s*\n\(9 demo:100\)\s*$/);
-      await keys("Up", "Enter");
-      await until(/\(6 demo:100\)\s*$/);
-      await keys("q", "Enter");
-      await until(/^\s*$/);
-    });
-  },
-);
+const skipped = hasTmux ? "" : " (skipped: there is no tmux)";
+
+describe.skipIf(!hasTmux)(`the debugger on a terminal${skipped}`, () => {
+  let tty: OnTerminal;
+
+  beforeEach(() => {
+    tty = new OnTerminal();
+  });
+  afterEach(() => tty.end());
+
+  test("prompts, completes, remembers, and stays where it is on Ctrl-C", async () => {
+    tty.start(demoLogIn(tty.folder));
+    await tty.until(/help tells the verbs\n\(0\)\s*$/);
+    await tty.keys("s", "Enter");
+    await tty.until(/\(1 demo:100\)\s*$/);
+    await tty.keys("Enter");
+    await tty.until(/\(2 demo:100\)\s*$/);
+    await tty.keys("got", "Tab", "e", "Tab", "Enter");
+    await tty.until(/goto end\s*\n.*\n\(12 demo:100\)\s*$/);
+    await tty.keys("reverse-ste", "Tab", "3", "Enter");
+    await tty.until(/\(9 demo:100\)\s*$/);
+    // What was typed and not sent is left behind.
+    await tty.keys("nonsense", "C-c");
+    await tty.until(/nonsense\^C\s*\n\(9 demo:100\)\s*$/);
+    await tty.keys("Up", "Enter");
+    await tty.until(/\(6 demo:100\)\s*$/);
+    await tty.keys("q", "Enter");
+    await tty.until(/^\s*$/);
+  }, 60_000);
+
+  test("stops a search on Ctrl-C, where it was", async () => {
+    tty.start(longLogIn(tty.folder));
+    await tty.until(/\(0\)\s*$/);
+    await tty.keys("search maps > 70000", "Enter");
+    await tty.until(/making the search index: event/);
+    await tty.keys("C-c");
+    await tty.until(/interrupted; this is still the start/);
+    await tty.keys("s", "Enter");
+    await tty.until(/\(1 \w*:\d+\)\s*$/);
+  }, 60_000);
+
+  describe("full screen", () => {
+    test("steps, scrubs, jumps and searches by keys, and leaves the terminal as it was", async () => {
+      tty.start(demoLogIn(tty.folder), "--screen");
+      const first = await tty.until(/^── address space ─+\nno process has an address space here/m);
+      expect(first).toMatch(/^\S+demo\.ptlog +the start, before the first of 12 events/);
+      await tty.keys("s", "Right", "Right");
+      await tty.until(/event 3 of 12.*demo:100/);
+      await tty.keys("End", "r");
+      await tty.until(/event 11 of 12/);
+      await tty.keys("Home", "}", "]", "[");
+      await tty.until(/event 1 of 12/);
+      await tty.keys("g", "4", "Enter", "s");
+      const split = await tty.until(/event 5 of 12/);
+      expect(split).toMatch(/^ +5 +3 +100 mprotect\(/m);
+      expect(split).toMatch(/^ {2}mprotect_fixup$/m);
+      expect(split).toMatch(/^~ split into 3$/m);
+      await tty.keys("/", "call == munmap", "Enter");
+      await tty.until(/event 6 of 12/);
+      await tty.keys("/", "nonsense", "Enter");
+      await tty.until(/\n.*nonsense.*\ns step/);
+      await tty.keys("?", "call == mmap", "Enter");
+      await tty.until(/event 4 of 12/);
+      await tty.keys(":", "bla", "Tab", "Enter");
+      await tty.until(/^── blame \(Esc takes it away\).*\nRANGE +PERM/m);
+      await tty.keys("Escape");
+      await tty.until(/── changes since the last stop/);
+      await tty.keys("h");
+      await tty.until(/^── keys[\s\S]*\nCtrl-C +stop a search/m);
+      await tty.keys("q", "q");
+      await tty.until(/^\s*$/);
+    }, 60_000);
+
+    test("follows the terminal's size", async () => {
+      tty.start(demoLogIn(tty.folder), "--screen", "--at", "5");
+      await tty.until(/^── changes since the last stop/m);
+      tty.resize(140, 40);
+      const wide = await tty.until(/^── address space ─+ ── event ─+$/m);
+      expect(wide.trimEnd().split("\n")).toHaveLength(40);
+      tty.resize(60, 20);
+      await tty.until(/^needs 80 by 24, has 60 by 20/);
+      tty.resize(80, 24);
+      await tty.until(/^── event .*─\n +5 /m);
+    }, 60_000);
+
+    test("stops a search on Ctrl-C, where it was", async () => {
+      tty.start(longLogIn(tty.folder), "--screen");
+      await tty.until(/^── address space/m);
+      await tty.keys("/", "maps > 70000", "Enter");
+      await tty.until(/making the search index: event/);
+      await tty.keys("C-c");
+      await tty.until(/interrupted; this is still the start/);
+      await tty.keys("s");
+      await tty.until(/event 1 of 80/);
+    }, 60_000);
+  });
+});
+
+test("the full screen says that it needs a terminal, and that a batch has none", async () => {
+  const log = demoLog();
+  expect(await pagetrail(["debug", log, "--screen"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--screen needs a terminal: leave --screen out"),
+  });
+  expect((await pagetrail(["debug", log, "--screen", "--batch"])).err).toContain("exclude one another");
+});
+
+/** A log of 80,092 events, in which a search takes seconds. */
+function longLogIn(folder: string): string {
+  const packed = fileURLToPath(new URL("../../../../examples/logs/thumbnails.ptlog.gz", import.meta.url));
+  const path = join(folder, "long.ptlog");
+  writeFileSync(path, gunzipSync(readFileSync(packed)));
+  return path;
+}
 
 const demoLogIn = (folder: string): string => {
   const path = join(folder, "demo.ptlog");

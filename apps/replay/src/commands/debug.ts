@@ -8,12 +8,15 @@ import { describeMoment } from "../moment.ts";
 import { openLog } from "../open-log.ts";
 import { Output } from "../output.ts";
 import { fileProblem, type Problem, ProblemError, refused } from "../problem.ts";
+import { PLAIN, styleFor } from "../text/style.ts";
 import type { CommonOptions } from "./command.ts";
 
 export interface DebugOptions extends CommonOptions {
   /** A file of lines to begin with. */
   readonly execute?: string;
   readonly batch?: boolean;
+  /** On the whole terminal. */
+  readonly screen?: boolean;
   readonly at: string;
 }
 
@@ -34,9 +37,16 @@ export async function debugCommand(
   options: DebugOptions,
   host: DebugHost,
 ): Promise<Result<number, Problem>> {
-  const signal = new Renewed(host.io);
+  const isTerminal = host.io.stdout.isTTY && process.stdin.isTTY === true;
+  if (options.screen === true && (options.batch === true || !isTerminal))
+    return refused({
+      what: options.batch ? "--screen and --batch exclude one another" : "--screen needs a terminal",
+      advice: "leave --screen out",
+    });
+  const captured = new CapturedIo(host.io);
+  const signal = new Renewed(options.screen ? captured : host.io);
   const out = new Output(signal);
-  out.setColor(host.color);
+  out.setColor(options.screen ? "always" : host.color);
   if (path === "-" && options.batch !== true)
     return refused({
       what: "standard input has the lines that you type",
@@ -64,6 +74,23 @@ export async function debugCommand(
     }
   }
   if (options.batch) return ok(0);
+  if (options.screen) {
+    const { runScreen } = await import("../screen/run-screen.ts");
+    const coloured = styleFor(host.color, host.io.stdout, host.io.env) !== PLAIN;
+    await runScreen({
+      session,
+      shell,
+      coloured,
+      doLine: async (line) => {
+        captured.take();
+        const goesOn = (await attempt(shell, line, out, signal)) !== "quit";
+        return { goesOn, ...captured.take() };
+      },
+      interrupt: () => signal.abort(),
+      onProgress: (show) => captured.listen(show),
+    });
+    return ok(0);
+  }
   out.note(`${path}: ${describeMoment(opened.value, session.seq)}; help tells the verbs`);
   out.flush();
   await converse({
@@ -123,6 +150,47 @@ class Renewed implements Io {
 
   abort(): void {
     this.#controller.abort();
+  }
+}
+
+/** Keeps what is printed, for a screen to show. */
+class CapturedIo implements Io {
+  readonly env: Io["env"];
+  readonly interrupted: Io["interrupted"];
+  #printed = "";
+  #said = "";
+  #listener: (text: string) => void = () => undefined;
+
+  constructor({ env }: Io) {
+    this.env = env;
+    this.interrupted = new AbortController().signal;
+  }
+
+  readonly stdout: Io["stdout"] = {
+    isTTY: false,
+    write: (text) => {
+      this.#printed += text;
+    },
+    writeBytes: () => undefined,
+  };
+
+  /** How far work is comes as lines that are renewed. */
+  readonly stderr: Io["stderr"] = {
+    isTTY: true,
+    write: (text) => {
+      if (text.startsWith("\r")) this.#listener(text.slice(1).trimEnd());
+      else this.#said += text;
+    },
+  };
+
+  listen(listener: (text: string) => void): void {
+    this.#listener = listener;
+  }
+
+  take(): { readonly printed: string; readonly said: string } {
+    const taken = { printed: this.#printed, said: this.#said };
+    [this.#printed, this.#said] = ["", ""];
+    return taken;
   }
 }
 

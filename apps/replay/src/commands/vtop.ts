@@ -13,7 +13,7 @@ import {
   vtop,
   wordHex,
 } from "@pagetrail/core";
-import { findAddress } from "../address.ts";
+import { findAddress, symbolAt } from "../address.ts";
 import type { Output } from "../output.ts";
 import { refused } from "../problem.ts";
 import {
@@ -71,8 +71,9 @@ function showWalk(
 ): void {
   const { state } = shown;
   const frame = frameAt(memory, walked.physical);
+  const symbol = symbolAt(walked.address, state, mm);
   if (!json) {
-    out.lines(vtopLines(state, mm, walked, frame));
+    out.lines(vtopLines(state, mm, walked, frame, symbol));
     if (state.tlb) out.lines(["", ...tlbLines(tlbsOf(state, mm.id, pageOf(walked.address)))]);
     return;
   }
@@ -86,6 +87,7 @@ function showWalk(
       end.kind === "page" ? { ...end, start: hex(addressOf(end.pfn - (pageOf(address) % end.span))) } : end,
     steps: steps.map(stepJson),
     vma: vma ? vmaJson(state, mm, vma) : null,
+    symbol: symbol ?? null,
     frame: frame ? frameJson(state, frame) : null,
     tlb: tlbsOf(state, mm.id, pageOf(address)).map(({ cpu, entry, usable }) => ({
       cpu,

@@ -1,4 +1,5 @@
 import { mmOf, ok, type Pid, vmaName } from "@pagetrail/core";
+import { symbolsBeginning } from "../address.ts";
 import { stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { refused } from "../problem.ts";
@@ -133,7 +134,7 @@ export class Debugger {
     const [, before = "", word = ""] = /^(.*?)(\S*)$/s.exec(line) ?? [];
     const verb = before.trim().split(/\s+/)[0] ?? "";
     const candidates =
-      before.trim() === "" ? this.#names() : this.#candidates(this.#verb(verb)?.name ?? verb);
+      before.trim() === "" ? this.#names() : this.#candidates(this.#verb(verb)?.name ?? verb, word);
     const begun = candidates.filter((one) => one.startsWith(word));
     const [only = ""] = begun;
     return [begun.length === 1 && !only.endsWith(":") ? [`${only} `] : begun, word];
@@ -143,24 +144,25 @@ export class Debugger {
     return ["help", ...VERBS.map(({ name }) => name), ...this.#views.keys()];
   }
 
-  #candidates(verb: string): readonly string[] {
+  #candidates(verb: string, word: string): readonly string[] {
     if (verb === "help") return this.#names();
     if (verb === "info") return ["breakpoints", "bookmarks", "checkpoints", "log", "processes"];
     if (verb === "process") return processNumbers(this.session);
     if (["goto", "diff", "why", "events"].includes(verb))
       return ["start", "end", "line:", "time:", ...bookmarkNames(this.session).map((name) => `@${name}`)];
-    if (["watch", "vtop", "blame", "pagemap"].includes(verb)) return this.#places();
+    if (["watch", "vtop", "blame", "pagemap"].includes(verb)) return this.#places(word);
     return [];
   }
 
-  /** Names of what is mapped here. */
-  #places(): readonly string[] {
+  /** Names of what is mapped here, and of symbols once their beginning is known. */
+  #places(word: string): readonly string[] {
     const { log, seq, pid } = this.session;
     const state = stateAt(log, seq);
     const mm = state.ok && pid !== undefined ? mmOf(state.value, pid as Pid) : undefined;
     if (!state.ok || !mm) return [];
     const names = mm.vmas.toArray().map((vma) => vmaName(state.value, mm, vma));
-    return [...new Set(names.filter((name) => name !== "").map(shortName))];
+    const symbols = word === "" ? [] : symbolsBeginning(word, state.value, mm);
+    return [...new Set([...names.filter((name) => name !== "").map(shortName), ...symbols])];
   }
 }
 

@@ -178,6 +178,19 @@ export class DebugSession {
     return this.goto(nearest);
   }
 
+  /** Goes to the nearest event where an expression holds or comes true, past all stop points. */
+  async find(text: string, direction: Direction): Promise<Result<undefined, Problem>> {
+    const read = readExpression(text, this.log, this.#pid);
+    if (!read.ok) return read;
+    const { first, last } = this.log.timeline;
+    const point = { number: 0, kind: "breakpoint", text, expression: read.value.value, hits: 0 } as const;
+    const found = await this.#find(point, direction === "forward" ? last : first, direction);
+    if (!found.ok) return found;
+    if (found.value !== undefined) return this.goto(found.value);
+    const way = direction === "forward" ? "from here on" : "before";
+    return refused({ what: `it is so nowhere ${way}`, where: text, advice: "this stays where it is" });
+  }
+
   async #find(
     point: StopPoint,
     nearest: number,

@@ -64,6 +64,14 @@ const running = (name: string, alias: string, direction: Direction): Verb => ({
   run: async ({ session }) => then(await session.goOn(direction)),
 });
 
+const searching = (name: string, direction: Direction): Verb => ({
+  name,
+  takes: "EXPR",
+  what: `go to where EXPR holds or comes true next, ${direction}; breakpoints do not count`,
+  repeats: true,
+  run: async ({ session }, rest) => then(await session.find(rest, direction)),
+});
+
 const POINTS: readonly Column[] = [
   { title: "N", right: true },
   { title: "KIND" },
@@ -112,6 +120,8 @@ export const VERBS: readonly Verb[] = [
   stepping("reverse-next", "rn", "backward", true),
   running("continue", "c", "forward"),
   running("reverse-continue", "rc", "backward"),
+  searching("search", "forward"),
+  searching("reverse-search", "backward"),
   {
     name: "goto",
     aliases: ["g"],

@@ -54,6 +54,7 @@ export function* vtopLines(
   mm: MmStruct,
   found: Vtop,
   frame: FrameFacts | undefined,
+  symbol: string | undefined,
 ): Generator<string> {
   const { address, steps, end, vma } = found;
   yield* headLines(address.toString(16), found.physical);
@@ -69,6 +70,7 @@ export function* vtopLines(
   else yield label("NONE", whyAbsent(end) ?? "");
   yield "";
   yield label("VMA", vma ? mapsLine(state, mm, vma).trimEnd() : "no mapping covers this address");
+  if (symbol !== undefined) yield label("SYM", symbol);
   if (!frame) return;
   yield "";
   yield* frameLines(state, frame);
