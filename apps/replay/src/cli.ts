@@ -70,8 +70,11 @@ function buildProgram(out: Output, io: Io, end: (code: number) => void): Command
         .choices(["auto", "always", "never"])
         .default("auto"),
     )
-    .hook("preAction", () => {
-      out.setColor(program.opts<{ color: ColorChoice }>().color);
+    .option("--no-pager", "do not show what is longer than the terminal by way of PAGER")
+    .hook("preAction", (_, command) => {
+      const { color, pager } = program.opts<{ color: ColorChoice; pager: boolean }>();
+      out.setColor(color);
+      if (pager && PAGED.has(command.name())) out.usePager();
     })
     .addHelpText("after", EXAMPLES);
   addRecordings(program, out, settle);
@@ -89,6 +92,12 @@ function buildProgram(out: Output, io: Io, end: (code: number) => void): Command
     strict(command, out);
   return program;
 }
+
+/** Commands whose text is read from its beginning, and may be long. */
+const PAGED: ReadonlySet<string> = new Set([
+  ...["events", "maps", "smaps", "status", "pagemap", "vtop", "ps", "cpus", "refs", "frames", "kmap"],
+  ...["info", "blame", "why", "diff", "series"],
+]);
 
 const EXAMPLES = `
 Examples:

@@ -16,6 +16,8 @@ export interface Io {
   readonly stdout: DataSink;
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Shows text that may be longer than the screen; false where it did not. Absent where nobody looks. */
+  readonly page?: (text: string) => boolean;
   /** Aborts on Ctrl-C; from the first time that it is asked for, Ctrl-C does nothing else. */
   readonly interrupted: AbortSignal;
 }

@@ -2,6 +2,7 @@
 import { writeSync } from "node:fs";
 import { run } from "./cli.ts";
 import { ClosedPipe, type DataSink, type Io } from "./io.ts";
+import { showPaged } from "./pager.ts";
 import { errorCode } from "./problem.ts";
 
 /** Writes all bytes to a descriptor, waiting where a pipe is full. */
@@ -32,6 +33,9 @@ const io: Io = {
   stdout: sink(1, process.stdout.isTTY === true),
   stderr: sink(2, process.stderr.isTTY === true),
   env: process.env,
+  ...(process.stdout.isTTY === true && {
+    page: (text: string) => showPaged(text, process.env, process.stdout.rows),
+  }),
   get interrupted() {
     if (!listening) process.once("SIGINT", () => controller.abort());
     listening = true;

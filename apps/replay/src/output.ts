@@ -14,6 +14,7 @@ export class Output {
   #length = 0;
   #style: Style = PLAIN;
   #partial = false;
+  #paged = false;
 
   constructor(io: Io) {
     this.#io = io;
@@ -42,6 +43,11 @@ export class Output {
     });
   }
 
+  /** From here on data is held until the end, and then shown by a pager where it is longer than the screen. */
+  usePager(): void {
+    this.#paged = this.#io.page !== undefined;
+  }
+
   get style(): Style {
     return this.#style;
   }
@@ -53,7 +59,7 @@ export class Output {
   write(text: string): void {
     this.#pieces.push(text);
     this.#length += text.length;
-    if (this.#length >= BUFFER) this.flush();
+    if (this.#length >= BUFFER && !this.#paged) this.flush();
   }
 
   line(text = ""): void {
@@ -80,7 +86,7 @@ export class Output {
     const text = this.#pieces.join("");
     this.#pieces = [];
     this.#length = 0;
-    this.#io.stdout.write(text);
+    if (!this.#paged || this.#io.page?.(text) !== true) this.#io.stdout.write(text);
   }
 
   /** Says something that is no data: what is shown, a warning. */
