@@ -8,6 +8,8 @@ import {
   MACHINES,
   machineOf,
   memoryRequests,
+  PAGE_MACHINE,
+  PageMachine,
   RELEASE_NAMES,
   schedulings,
 } from "@pagetrail/testing";
@@ -21,6 +23,7 @@ import { undoSteps } from "./apply-steps.ts";
 import { type Event, isScheduled } from "./event.ts";
 import { decodeEvent, encodeEvent } from "./event-json.ts";
 import { FirstDigest } from "./first-digest.ts";
+import { violations } from "./laws.ts";
 import { type Outcome, sameOutcome } from "./request.ts";
 import { initialState, type KernelState, mmOf } from "./state.ts";
 import type { KernelStep } from "./step.ts";
@@ -305,3 +308,20 @@ test.each(RELEASE_NAMES)("all laws hold on Linux %s, and an event as JSON comes 
     { numRuns: 50 },
   );
 });
+
+test.each(["4-level", "5-level"] as const)(
+  "with %s tables, an address space with an entry of its own in the kernel half breaks a law",
+  (paging) => {
+    const machine = new PageMachine({ ...PAGE_MACHINE, pages: { ...PAGE_MACHINE.pages, paging } });
+    machine.map(0x10, 4);
+    machine.touch("write", 0x10);
+    expect(machine.state).toSatisfyLaws();
+    const root = mmOf(machine.state, FIRST)?.pages?.table.root;
+    root?.words.set([0x1067, 0], 2 * 300);
+    expect([...violations(machine.state)]).toContainEqual({
+      law: "kspace",
+      where: expect.stringMatching(/^mm \d+$/),
+      what: "has 0x1067 at top-level index 300, init_mm has nothing",
+    });
+  },
+);

@@ -1,6 +1,8 @@
+import { PAGING_MODES } from "../arch/index.ts";
 import type { Pid, Violation } from "../base/index.ts";
-import { kmapLaw, vmallocLaw } from "../kspace/index.ts";
+import { kernelHalfLaw, kmapLaw, type TopLevel, vmallocLaw } from "../kspace/index.ts";
 import { accountingLaw, orderLaw } from "../mm/index.ts";
+import type { TablePage } from "../paging/index.ts";
 import { ownershipLaw } from "../process/index.ts";
 import type { Table } from "../struct/index.ts";
 import { kernelHalf } from "./kspace.ts";
@@ -30,7 +32,30 @@ export function* violations(state: KernelState): Iterable<Violation> {
   const half = kernelHalf(state.profile);
   yield* vmallocLaw(state.kspace, half);
   yield* kmapLaw(state.kspace, half);
+  yield* sharedHalfLaw(state);
 }
+
+/**
+ * What the kernel half maps is one state of the machine, and no top-level table has entries of its own there: so every
+ * address space shows the same, as every pgd has init_mm's entries from KERNEL_PGD_BOUNDARY on.
+ */
+function sharedHalfLaw({ mms, profile }: KernelState): Iterable<Violation> {
+  const { levels } = PAGING_MODES[profile.pages.paging];
+  const entries = 2 ** (levels.at(-1)?.bits ?? 0);
+  // The upper half of 64 bits; of 32 bits the last of four gigabytes.
+  const from = levels.length > 3 ? entries / 2 : (entries * 3) / 4;
+  const spaces = [...mms.values()].flatMap(({ id, pages }) =>
+    pages ? [{ mm: id, entries: topLevelOf(pages.table.root) }] : [],
+  );
+  return kernelHalfLaw(() => undefined, spaces, { from, to: entries });
+}
+
+const topLevelOf =
+  (root: TablePage): TopLevel =>
+  (index) => {
+    const [low, high] = [root.words[2 * index] ?? 0, root.words[2 * index + 1] ?? 0];
+    return low === 0 && high === 0 ? undefined : (BigInt(high) << 32n) + BigInt(low);
+  };
 
 /** The indexes of threads and children say what the tasks say. */
 function* kinLaw({ tasks, threads, children }: KernelState): Iterable<Violation> {
