@@ -5,6 +5,7 @@ import { IMPORT } from "./import.ts";
 import { KERNEL } from "./kernel.ts";
 import { LOG } from "./log.ts";
 import { MILLION_EVENTS } from "./million-rows.ts";
+import { RECORD } from "./record.ts";
 import { REPLAY } from "./replay.ts";
 import { ROOT_BYTES } from "./root-bytes.ts";
 import { type Measure, rowJson, rowText, TABLE_HEAD } from "./row.ts";
@@ -17,6 +18,7 @@ const MEASURES: readonly Measure[] = [
   KERNEL,
   FAULTS,
   ...IMPORT,
+  RECORD,
   ...LOG,
   ...SCHED,
   ...MILLION_EVENTS,
