@@ -34,14 +34,18 @@ describe.skipIf(reason !== undefined)(
     test(`the model agrees with the kernel after each of ${SEEDS * OPERATIONS} random operations on pages`, () => {
       if (!live) throw new Error("there is no live kernel");
       let operations = 0;
+      const passing: number[] = [];
       for (let from = 1; from <= SEEDS; from += BATCH) {
         const seeds = Array.from({ length: BATCH }, (_, i) => from + i);
         const compared = comparePages(live, seeds, OPERATIONS);
         const [first] = compared.differences;
         expect(first && `seed ${first.seed}\n${pageScenarioText(shrinkPages(live, first))}`).toBeUndefined();
         operations += compared.operations;
+        passing.push(...compared.passing);
       }
       expect(operations).toBe(SEEDS * OPERATIONS);
+      // Somebody else's doing is rare: a rule that is wrong now and then is not.
+      expect(passing.length).toBeLessThan(3);
     });
 
     test("a model that misses writes is found out, by a mapping and a write to it", () => {

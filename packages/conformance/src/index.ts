@@ -41,7 +41,7 @@ export {
   type PageDifference,
 } from "./pages/compare.ts";
 export { FamilyModel } from "./pages/family-model.ts";
-export { LivePages, type PagePlace, whyNoLivePages } from "./pages/live-pages.ts";
+export { LivePages, type PagePlace, whoDisturbsPages, whyNoLivePages } from "./pages/live-pages.ts";
 export type { Deed, PageOperation } from "./pages/operation.ts";
 export {
   compareRecorded,

@@ -6,6 +6,7 @@ import {
   pageProgram,
   pageScenarioText,
   shrinkPages,
+  whoDisturbsPages,
   whyNoLivePages,
 } from "@pagetrail/conformance";
 import { ok } from "@pagetrail/core";
@@ -28,11 +29,18 @@ export async function checkPagesCommand(options: CheckOptions, out: Output): End
     });
   const live = new LivePages();
   try {
-    const { operations, found } = await firstDifference("check --pages", options, out, (seeds, ops) =>
-      comparePages(live, seeds, ops),
-    );
+    const passing: number[] = [];
+    const { operations, found } = await firstDifference("check --pages", options, out, (seeds, ops) => {
+      const compared = comparePages(live, seeds, ops);
+      passing.push(...compared.passing);
+      return compared;
+    });
+    for (const seed of passing)
+      out.note(
+        `seed ${seed}: a difference did not come again; ${whoDisturbsPages()} looks at this machine's pages`,
+      );
     const difference = found && { seed: found.seed, ...shrinkPages(live, found) };
-    if (options.json) out.document(asJson(options, operations, difference));
+    if (options.json) out.document(asJson(options, operations, passing, difference));
     else out.lines(asText(options, operations, difference));
     return ok(difference ? 1 : 0);
   } finally {
@@ -54,12 +62,14 @@ function* asText(options: CheckOptions, operations: number, found: Found | undef
 const asJson = (
   { seed, seeds, ops }: CheckOptions,
   operations: number,
+  passing: readonly number[],
   found: Found | undefined,
 ): Readonly<Record<string, unknown>> => ({
   seed,
   seeds,
   ops,
   operations,
+  passing,
   difference: found
     ? {
         seed: found.seed,

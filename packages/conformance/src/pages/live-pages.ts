@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type FileKind, MADV, type Profile } from "@pagetrail/core";
@@ -47,6 +47,19 @@ export function whyNoLivePages(): string | undefined {
   for (const [path, wanted, name] of SETTINGS) {
     const text = settingOf(path);
     if (text !== wanted) return `${name} is ${text}, and ${wanted} on the reference machine`;
+  }
+  return undefined;
+}
+
+/**
+ * A thread of the kernel's DAMON, which samples which pages are used, and with a scheme takes those away that are not:
+ * both show in smaps of a process that has done nothing. Undefined where there is none.
+ */
+export function whoDisturbsPages(): string | undefined {
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const name = settingOf(`/proc/${pid}/comm`);
+    if (name?.startsWith("kdamond")) return name;
   }
   return undefined;
 }
