@@ -132,7 +132,16 @@ describe("the file that is named", () => {
       code: 2,
       err: expect.stringContaining("cannot be written: ENOENT"),
     });
-    const file = join(testFolder(), "out.csv");
+    const folder = testFolder();
+    expect(await pagetrail(["export", log, "--as", "csv", "-o", folder])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("cannot be written: EISDIR"),
+    });
+    expect(await pagetrail(["export", log, "--as", "csv", "--pid", "7"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("there is no process 7"),
+    });
+    const file = join(folder, "out.csv");
     expect((await pagetrail(["export", log, "900..", "--as", "csv", "-o", file])).code).toBe(2);
     expect(existsSync(file)).toBe(false);
   });

@@ -11,6 +11,7 @@ import { executed, type LoadedLog, openLog, stateAt } from "../open-log.ts";
 import type { Output } from "../output.ts";
 import { type EventRange, findRange } from "../position.ts";
 import { type Problem, refused } from "../problem.ts";
+import { listProcesses } from "../process-list.ts";
 import { count, counted } from "../text/numbers.ts";
 import type { CommonOptions, Ending } from "./command.ts";
 
@@ -43,12 +44,15 @@ export async function exportCommand(
       where: options.output,
       advice: "choose another name with -o FILE",
     });
+  const lives = listProcesses(log.value.timeline.events);
+  if (options.pid !== undefined && !lives.some(({ pid }) => pid === options.pid))
+    return refused({ what: `there is no process ${options.pid}`, where: path, advice: "see pagetrail info" });
   const target = openTarget(options.output, out);
   if (!target.ok) return target;
   try {
     const written = await write(log.value, found.value, options, { sink: target.value, out });
-    if (written.ok) target.value.done();
-    return written.ok ? ok(0) : written;
+    const done = written.ok ? target.value.done() : written;
+    return done.ok ? ok(0) : done;
   } finally {
     target.value.abandon();
   }

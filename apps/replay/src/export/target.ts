@@ -6,7 +6,7 @@ import { errorCode, type Problem, refused } from "../problem.ts";
 /** Where the text goes: standard output, or a file that is there only once it is whole. */
 export interface Target {
   write(texts: Iterable<string>): void;
-  done(): void;
+  done(): Result<undefined, Problem>;
   /** Leaves nothing behind that is not done. */
   abandon(): void;
 }
@@ -18,7 +18,7 @@ export function openTarget(path: string | undefined, out: Output): Result<Target
     const write = (texts: Iterable<string>): void => {
       for (const text of texts) out.write(text);
     };
-    return ok({ write, done: () => undefined, abandon: () => undefined });
+    return ok({ write, done: () => ok(undefined), abandon: () => undefined });
   }
   const temporary = `${path}.${process.pid}.part`;
   try {
@@ -45,9 +45,14 @@ function fileTarget(fd: number, temporary: string, path: string): Target {
     },
     done: () => {
       flush();
+      try {
+        renameSync(temporary, path);
+      } catch (error) {
+        return unwritable(path, error);
+      }
       closeSync(fd);
-      renameSync(temporary, path);
       isOpen = false;
+      return ok(undefined);
     },
     abandon: () => {
       if (!isOpen) return;
