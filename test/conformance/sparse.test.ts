@@ -34,6 +34,6 @@ test("64 GB of which a thousand pages are touched cost those pages and the table
 test.skipIf(reason !== undefined)(`as on the running kernel${reason ? ` (skipped: ${reason})` : ""}`, () => {
   const program = join(testFolder(), "sparse");
   execFileSync("gcc", ["-O1", "-o", program, new URL("sparse.c", import.meta.url).pathname]);
-  const { anon, tables } = inTheModel();
+  const { anon, tables } = model;
   expect(execFileSync(program, { encoding: "utf8" })).toBe(`${anon} ${tables}\n`);
 });
