@@ -115,6 +115,38 @@ class Pair {
     return true;
   }
 
+  oomKill(): boolean {
+    const { naive } = this;
+    const task = this.#some(
+      ({ kernel, exited, tgid }) => !kernel && !exited && tgid !== INIT && !naive.victims.has(tgid),
+    );
+    if (!task || task.mm === undefined) return false;
+    this.#ask(0, { call: "oom_kill", target: task.pid as Pid });
+    naive.victims.set(task.tgid, task.mm);
+    return true;
+  }
+
+  /** Its memory is taken, and later it dies: both may come late. */
+  oomReap(): boolean {
+    const victim = this.#some(({ tgid, kernel }) => !kernel && this.naive.victims.has(tgid));
+    if (!victim) return false;
+    this.#ask(0, { call: "oom_reap", target: victim.pid as Pid });
+    return true;
+  }
+
+  kill(): boolean {
+    const { naive } = this;
+    const task = this.#some(({ exited, tgid }) => !exited && naive.victims.has(tgid)) ?? this.#mortal();
+    if (!task) return false;
+    this.#ask(task.pid, { call: "kill", signal: "SIGKILL" });
+    naive.exitGroup(task);
+    return true;
+  }
+
+  #mortal(): NaiveTask | undefined {
+    return this.#some(({ exited, kernel, tgid }) => !exited && !kernel && tgid !== INIT);
+  }
+
   reap(): boolean {
     const task = this.#some((zombie) => this.naive.canBeReaped(zombie));
     if (!task) return false;
@@ -183,6 +215,7 @@ class Pair {
 const KINDS = [
   ...Array.from({ length: 8 }, () => "turn" as const),
   ...(["fork", "fork", "exec", "exit", "reap", "reap", "use", "use", "hold", "release"] as const),
+  ...(["oomKill", "oomReap", "kill"] as const),
 ];
 
 const sorted = (counts: ReadonlyMap<number, readonly [number, number]>): string =>

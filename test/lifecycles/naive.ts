@@ -27,6 +27,8 @@ export class Naive {
   tasks: NaiveTask[] = [];
   readonly cpus: NaiveCpu[];
   readonly holds = new Map<string, { readonly mm: number; readonly users: boolean }>();
+  /** What the OOM killer's victims had when they were chosen, by thread group: pinned until they are waited for. */
+  readonly victims = new Map<number, number>();
   #nextMm = INIT_MM + 1;
 
   constructor(cpus: number) {
@@ -56,13 +58,15 @@ export class Naive {
     );
     const kernel = this.tasks.filter((task) => task.kernel && task.mm === mm).length;
     const pins = [...this.holds.values()].filter((hold) => !hold.users && hold.mm === mm).length;
-    return (this.users(mm) > 0 ? 1 : 0) + borrowers.length + kernel + pins;
+    const victims = [...this.victims.values()].filter((victim) => victim === mm).length;
+    return (this.users(mm) > 0 ? 1 : 0) + borrowers.length + kernel + pins + victims;
   }
 
   /** Every address space that anything refers to, with both counts. */
   counts(): ReadonlyMap<number, readonly [number, number]> {
     const all = new Set<number>();
     for (const { mm } of [...this.tasks, ...this.holds.values()]) if (mm !== undefined) all.add(mm);
+    for (const mm of this.victims.values()) all.add(mm);
     for (const { current, borrowed } of this.cpus)
       if (current?.mm === undefined && borrowed !== undefined) all.add(borrowed);
     all.delete(INIT_MM);
@@ -130,6 +134,7 @@ export class Naive {
 
   reap(task: NaiveTask): void {
     task.reaped = true;
+    this.victims.delete(task.tgid);
     this.#sweep();
   }
 
