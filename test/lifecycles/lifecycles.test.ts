@@ -18,6 +18,7 @@ const CPUS = 4;
 const INIT = 1;
 const MOST_TASKS = 24;
 const PIDS = 60;
+const MOST_KTHREADS = 6;
 
 const SHARINGS = [
   { flags: 17, shares: false, thread: false, waits: false },
@@ -35,6 +36,7 @@ class Pair {
   });
   readonly #below: (n: number) => number;
   #holders = 0;
+  readonly #stopping = new Set<number>();
 
   constructor(seed: number) {
     this.#below = random(seed);
@@ -87,14 +89,44 @@ class Pair {
   fork(): boolean {
     const { naive } = this;
     const parent = this.#some((task) => !task.kernel && !task.exited && task.waitsFor === undefined);
-    const free = Array.from({ length: PIDS }, (_, i) => i + 5).filter((pid) => !naive.task(pid));
-    const pid = this.#one(free);
+    const pid = this.#freePid();
     const sharing = this.#one(SHARINGS);
     if (!parent || pid === undefined || !sharing || naive.tasks.length >= MOST_TASKS) return false;
     if (parent.pid === INIT && sharing.waits) return false;
     this.#ask(parent.pid, { call: "clone", flags: sharing.flags, child: pid as Pid });
     naive.clone(parent, pid, sharing);
     return true;
+  }
+
+  kthread(): boolean {
+    const pid = this.#freePid();
+    if (pid === undefined || this.naive.tasks.filter(({ kernel }) => kernel).length >= MOST_KTHREADS)
+      return false;
+    this.#ask(0, { call: "kthread", child: pid as Pid, comm: `kworker/${pid}` });
+    this.naive.kthread(pid);
+    return true;
+  }
+
+  /** A kernel thread is told to stop, and does so later. */
+  stop(): boolean {
+    const thread = this.#some(({ kernel, exited, pid }) => kernel && !exited && !this.#stopping.has(pid));
+    if (!thread) return false;
+    this.#ask(0, { call: "kthread_stop", target: thread.pid as Pid });
+    this.#stopping.add(thread.pid);
+    return true;
+  }
+
+  stopped(): boolean {
+    const thread = this.#some(({ pid, mm }) => this.#stopping.has(pid) && mm === undefined);
+    if (!thread) return false;
+    this.#ask(thread.pid, { call: "exit", code: 0 });
+    this.#stopping.delete(thread.pid);
+    this.naive.exit(thread);
+    return true;
+  }
+
+  #freePid(): number | undefined {
+    return this.#one(Array.from({ length: PIDS }, (_, i) => i + 5).filter((pid) => !this.naive.task(pid)));
   }
 
   exec(): boolean {
@@ -157,7 +189,7 @@ class Pair {
 
   use(): boolean {
     const { naive } = this;
-    const thread = this.#some((task) => task.kernel && naive.cpuOf(task) !== undefined);
+    const thread = this.#some((task) => task.kernel && !task.exited && naive.cpuOf(task) !== undefined);
     if (!thread) return false;
     if (thread.mm !== undefined) {
       this.#ask(thread.pid, { call: "unuse_mm" });
@@ -215,7 +247,7 @@ class Pair {
 const KINDS = [
   ...Array.from({ length: 8 }, () => "turn" as const),
   ...(["fork", "fork", "exec", "exit", "reap", "reap", "use", "use", "hold", "release"] as const),
-  ...(["oomKill", "oomReap", "kill"] as const),
+  ...(["oomKill", "oomReap", "kill", "kthread", "stop", "stopped"] as const),
 ];
 
 const sorted = (counts: ReadonlyMap<number, readonly [number, number]>): string =>

@@ -83,7 +83,8 @@ function kthreadThatLives(world: World, pid: Pid): Result<Task> {
  */
 export function kthreadUseMm(world: World, caller: Task, owner: Pid): Result<void> {
   if (caller.kind !== "kthread") return refuse("EINVAL", `task ${caller.pid} is no kernel thread`);
-  if (caller.onCpu === undefined) return refuse("EINVAL", `kernel thread ${caller.pid} does not run`);
+  if (caller.onCpu === undefined || !isLive(caller))
+    return refuse("EINVAL", `kernel thread ${caller.pid} does not run`);
   if (caller.mm !== NO_MM) return refuse("EINVAL", `kernel thread ${caller.pid} uses an mm already`);
   const lender = world.peekTask(owner);
   if (!lender || lender.kind !== undefined || lender.mm === NO_MM)
