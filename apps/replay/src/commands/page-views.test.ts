@@ -293,7 +293,7 @@ describe("frames", () => {
     expect(numbers.slice(0, -1).reduce((a, b) => a + b, 0)).toBe(65_536);
     expect(lines).toContain("    3      0       3  /lib/libdemo+1.so");
     expect(lines).toContain("swap     1 of 64 slots used; swap cache 0 pages");
-    expect(lines).toContain("hugetlb  1 of 1 page of 2 MB free");
+    expect(lines).toContain("hugetlb  1 of 1 page of 2 MB free, 0 reserved");
     expect(lines.slice(-8).map((line) => line.split(/ {2,}/))).toEqual([
       ["task_struct", "2", "5", "5,888", "5", "8"],
       ["signal_cache", "2", "14", "1,152", "14", "4"],
@@ -337,7 +337,7 @@ describe("frames", () => {
       zones: [{ name: "DMA", managed: 3072 }, { name: "DMA32" }],
       cache: [{ name: "/lib/libdemo+1.so", pages: 3, dirty: 0, mapped: 3 }],
       swap: { size: 64, used: 1, cached: 0 },
-      hugetlb: { total: 1, free: 1 },
+      hugetlb: { total: 1, free: 1, reserved: 0 },
       slabs: {
         mm_struct: { active: 1, objects: 20, size: 1600, perSlab: 20, pages: 8, slabs: 1 },
         vm_area_struct: { active: 5, slabs: 1 },

@@ -31,7 +31,7 @@ export function* censusLines(census: FrameCensus, buddyinfo: string): Generator<
   }
   yield "";
   yield `swap     ${count(swap.used)} of ${counted(swap.size, "slot")} used; swap cache ${counted(swap.cached, "page")}`;
-  yield `hugetlb  ${count(hugetlb.free)} of ${counted(hugetlb.total, "page")} of 2 MB free`;
+  yield `hugetlb  ${count(hugetlb.free)} of ${counted(hugetlb.total, "page")} of 2 MB free, ${count(hugetlb.reserved)} reserved`;
   yield "";
   const pages = Object.entries(tables).map(([level, n]) => [`${level} page tables`, n, n, PAGE_SIZE, 1, n]);
   const caches = Object.entries(slabs).map(([name, c]) => [

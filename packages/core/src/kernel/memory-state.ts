@@ -3,7 +3,8 @@ import { assert, type FileId } from "../base/index.ts";
 import { FAULTS } from "../fault/index.ts";
 import {
   HUGE_ORDER,
-  type HugePool,
+  HugePool,
+  type HugePoolState,
   type Memory,
   type MmEdit,
   type MmStruct,
@@ -20,8 +21,7 @@ import type { Profile } from "./profile.ts";
 export interface MemoryState {
   readonly phys: PhysMemory;
   readonly swap: SwapArea;
-  /** First frames of the free huge pages of the hugetlb pool, and how many it has. */
-  readonly pool: { readonly total: number; readonly free: readonly number[] };
+  readonly pool: HugePoolState;
   readonly caches: Table<FileId, PageCache>;
 }
 
@@ -65,7 +65,7 @@ export class MemoryDraft implements Memory {
     this.model = profile.pages;
     this.phys = base.phys.clone();
     this.swap = base.swap.clone();
-    this.pool = { total: base.pool.total, free: [...base.pool.free] };
+    this.pool = new HugePool(base.pool);
     this.#caches = base.caches.clone();
     this.paging = PAGING_MODES[profile.pages.paging];
     this.gather = gather;
@@ -89,7 +89,7 @@ export class MemoryDraft implements Memory {
     for (const [mapping, cache] of this.#owned)
       if (cache.count + cache.swapped === 0) this.#caches.delete(mapping);
     const { phys, swap, pool } = this;
-    return { phys, swap, pool, caches: this.#caches };
+    return { phys, swap, pool: pool.state, caches: this.#caches };
   }
 }
 

@@ -1,7 +1,7 @@
 import { isGuard, isLarge, isPresent, isSpecialEntry, isWritable, pfnOf, swapOffset } from "../arch/index.ts";
-import type { Violation } from "../base/index.ts";
+import type { FileId, Violation } from "../base/index.ts";
 import type { Kspace } from "../kspace/index.ts";
-import { HUGE_PAGES, isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
+import { countRegion, HUGE_PAGES, hugeIndex, isAnonymous, type MmStruct, VM, type Vma } from "../mm/index.ts";
 import type { TablePage } from "../paging/index.ts";
 import { FRAME, largeMapcount, MAX_ORDER_PAGES, ORDERS, PG, type PhysMemory } from "../phys/index.ts";
 import type { MemoryState } from "./memory-state.ts";
@@ -33,6 +33,7 @@ export function* pagesLaw(state: KernelState): Iterable<Violation> {
   for (const mm of state.mms.values()) yield* spaceLaw(memory.phys, mm, census);
   yield* framesLaw(memory, census, state.kspace);
   yield* zonesLaw(memory.phys);
+  yield* poolLaw(state, memory);
 }
 
 function* spaceLaw(phys: PhysMemory, mm: MmStruct, census: Census): Iterable<Violation> {
@@ -198,4 +199,32 @@ function* zonesLaw(phys: PhysMemory): Iterable<Violation> {
     if (free !== zone.free)
       yield { law: "conservation", where, what: `${zone.free} free pages, its lists have ${free}` };
   }
+}
+
+/** Whatever mappings and files of huge pages have reserved and not used is kept back for them. */
+function* poolLaw({ mms }: KernelState, { phys, pool, caches }: MemoryState): Iterable<Violation> {
+  if (pool.total === 0) return;
+  const { files = {}, owners = {}, reserved = 0 } = pool;
+  let owed = 0;
+  for (const [mapping, regions] of Object.entries(files)) {
+    const cached = caches.get(Number(mapping) as FileId)?.count ?? 0;
+    owed += countRegion(regions, 0, Number.POSITIVE_INFINITY) - cached;
+  }
+  for (const mm of mms.values())
+    for (const vma of mm.vmas.items()) {
+      if (vma.resv <= 0) continue;
+      const [from, to] = [hugeIndex(vma, vma.start), hugeIndex(vma, vma.end)];
+      owed += to - from - countRegion(owners[vma.resv], from, to);
+    }
+  let restoring = 0;
+  phys.frames.forEachChunk((first, words) => {
+    for (let n = 0; n < words.length / phys.frames.stride; n++)
+      if (phys.has(first + n, PG.RESTORE_RESERVE)) restoring++;
+  });
+  if (reserved + restoring < owed)
+    yield {
+      law: "accounting",
+      where: "the hugetlb pool",
+      what: `${reserved} pages are reserved and ${restoring} come back, ${owed} are owed`,
+    };
 }

@@ -2,6 +2,7 @@ import { NO_POLICY, type Vma } from "../mm/index.ts";
 
 export const vmaText = (v: Vma): string => {
   const parts = [v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.ops.name, v.anonVma, v.chain];
+  if (v.resv !== 0) return [...parts, v.policy, v.resv].join(",");
   return (v.policy === NO_POLICY ? parts : [...parts, v.policy]).join(",");
 };
 

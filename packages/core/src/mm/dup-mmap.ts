@@ -78,7 +78,8 @@ function freshCounters(id: MmId, parent: MmStruct): Partial<MmStruct> {
 
 /** anon_vma_fork: the child's VMA keeps the parent's chain and adds an anon_vma of its own. */
 function inherited(child: MmEdit, vma: Vma): Vma {
-  const unlocked = (vma.flags & VM_LOCKED_MASK) === 0 ? vma : vma.reflagged(vma.flags & ~VM_LOCKED_MASK);
+  const own = vma.resv === 0 ? vma : vma.withResv(0);
+  const unlocked = (vma.flags & VM_LOCKED_MASK) === 0 ? own : own.reflagged(vma.flags & ~VM_LOCKED_MASK);
   const wiped = (vma.flags & VM.WIPEONFORK) !== 0;
   if (wiped && child.env.traits.wipedIsTouched) return unlocked.withAnon(child.env.nextAnonVma(), 1);
   if (vma.anonVma === 0) return unlocked;

@@ -2,7 +2,7 @@ import { uncharge } from "./limits.ts";
 import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmPages } from "./mm-pages.ts";
-import { accountedPages } from "./munmap.ts";
+import { accountedPages, closeVmas } from "./munmap.ts";
 import type { Vma } from "./vma.ts";
 import { UNMAPPED, zapPages } from "./zap.ts";
 
@@ -27,4 +27,5 @@ export function exitMmapPages(memory: Memory | undefined, pages: MmPages, vmas: 
   for (const vma of vmas) zapPages(memory, pages, vma, vma.start, vma.end, UNMAPPED);
   pages.table.freeAll(memory.tables);
   memory.gather?.close();
+  closeVmas(memory, vmas);
 }

@@ -4,6 +4,7 @@ import type { TablePage } from "../paging/index.ts";
 import { FRAME, mapPage, PG, unmapWhole, ZERO_PFN } from "../phys/index.ts";
 import type { Memory } from "./memory.ts";
 import type { MmPages } from "./mm-pages.ts";
+import type { Vma } from "./vma.ts";
 
 /** A huge page's log2 of pages, and its pages: HPAGE_PMD_ORDER, HPAGE_PMD_NR. */
 export const HUGE_ORDER = 9;
@@ -51,7 +52,14 @@ export function splitHugePmd(
  *
  * @kernel zap_huge_pmd, mm/huge_memory.c; __unmap_hugepage_range, mm/hugetlb.c (6.18)
  */
-export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: number, page: number): void {
+export function zapHugePmd(
+  memory: Memory,
+  pages: MmPages,
+  vma: Vma,
+  above: TablePage,
+  i: number,
+  page: number,
+): void {
   const { phys } = memory;
   const lo = above.words[2 * i] as number;
   const head = pfnOf(lo, above.words[2 * i + 1] as number);
@@ -62,6 +70,11 @@ export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: 
   unmapWhole(phys, head, pages.id);
   if (phys.has(head, PG.HUGETLB)) {
     pages.hugetlb -= HUGE_PAGES;
+    // An owner's page is reserved for it again, whoever holds it last.
+    if (vma.resv > 0 && phys.has(head, PG.ANON)) {
+      phys.flag(head, PG.RESTORE_RESERVE);
+      memory.pool.restore(vma.resv, hugeIndex(vma, page));
+    }
     putHugetlb(memory, head);
   } else {
     pages.rssAnon -= HUGE_PAGES;
@@ -69,10 +82,19 @@ export function zapHugePmd(memory: Memory, pages: MmPages, above: TablePage, i: 
   }
 }
 
+/** The number of a page's huge page in its file, in huge pages: vma_hugecache_offset. */
+export const hugeIndex = (vma: Vma, page: number): number =>
+  Math.floor((vma.pgoff + (page - vma.start)) / HUGE_PAGES);
+
 /** One reference of a page of the pool less; the last brings it back there: free_huge_folio. */
 export function putHugetlb({ phys, pool }: Memory, head: number): void {
   if (phys.add(head, FRAME.REFCOUNT, -1) > 0) return;
+  if (phys.has(head, PG.RESTORE_RESERVE)) pool.reserved++;
   phys.set(head, FRAME.MAPPING, 0);
-  phys.flag(head, 0, PG.ANON | PG.EXCLUSIVE | PG.DIRTY | PG.REFERENCED | PG.ACTIVE | PG.UPTODATE);
+  phys.flag(
+    head,
+    0,
+    PG.RESTORE_RESERVE | PG.ANON | PG.EXCLUSIVE | PG.DIRTY | PG.REFERENCED | PG.ACTIVE | PG.UPTODATE,
+  );
   pool.free.push(head);
 }

@@ -2,6 +2,7 @@ import type { PagingMode } from "../arch/index.ts";
 import type { FileId, Result } from "../base/index.ts";
 import type { TableFrames } from "../paging/index.ts";
 import type { PhysMemory, SwapArea } from "../phys/index.ts";
+import type { HugePool } from "./huge-pool.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import type { MmStruct } from "./mm-struct.ts";
 import type { MmuGather } from "./mmu-gather.ts";
@@ -38,12 +39,6 @@ export interface Faults {
   populate(edit: MmEdit, start: number, end: number, onError: "stop" | "ignore"): Result<void>;
   /** Brings the pages of one VMA's part in for reading or writing: faultin_page_range, mm/gup.c. */
   faultIn(edit: MmEdit, vma: Vma, start: number, end: number, write: boolean): FaultEnd;
-}
-
-/** The hugetlb pool of 2 MiB pages (hstate): its free pages, by their first frame. */
-export interface HugePool {
-  readonly total: number;
-  readonly free: number[];
 }
 
 /** The machine's memory behind all address spaces, checked out by a transaction. */

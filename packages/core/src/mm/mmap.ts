@@ -16,8 +16,10 @@ import {
   type Word,
   wrapAlignUp,
 } from "../base/index.ts";
+import { hugeIndex } from "./huge-pmd.ts";
 import { canKsm } from "./ksm.ts";
 import { canDoMlock, charge, mayExpandVm, mayLock } from "./limits.ts";
+import { mappingOf } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { hugeSizeCode, LEGACY_MAP_MASK, MAP, PROT } from "./mman.ts";
 import { accountedPages, gatherVmas, munmapRange, removeVmas } from "./munmap.ts";
@@ -352,11 +354,12 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
   const old = gathered.value;
   const pages = end - start;
   let replaced = 0;
-  let held: FileId = NO_FILE;
+  // The call holds the file that it maps, and the last reference to another one goes only when the call returns:
+  // what that had reserved of huge pages comes too late.
+  const held = new Set<FileId>();
   for (const v of old) {
     replaced += v.pages;
-    // The call holds the file; else it would go with the last of the mappings that this one replaces.
-    if (v.file === kind.file?.id) held = v.file;
+    if (v.file !== NO_FILE && (v.file === kind.file?.id || v.ops === VM_OPS.hugetlb)) held.add(v.file);
   }
   if (old.length > 0)
     edit.env.trace?.choose(`MAP_FIXED takes away ${pagesText(replaced)} that are mapped there`);
@@ -368,10 +371,10 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
     edit.env.commitment.committed += accountedPages(old);
     kind.flags |= VM.ACCOUNT;
   }
-  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
+  for (const id of held) edit.env.fileMapped(id, 1);
   if (old.length > 0) removeVmas(edit, old);
   const placed = placeNew(edit, start, end, kind);
-  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
+  for (const id of held) edit.env.fileMapped(id, -1);
   return placed;
 }
 
@@ -420,7 +423,8 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
   if (!backing.ok) return backing;
   const file = backing.value;
   const id = file?.id ?? NO_FILE;
-  const vma = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
+  const made = new Vma(start as Vpn, end as Vpn, flags, kind.high, kind.pgoff, id, kind.ops, 0, 0);
+  const vma = reserveHuge(edit, made, file);
   // A lock that such memory cannot hold is taken off only after the attempt to merge, which it foiled.
   if ((flags & VM.LOCKED) !== 0 && neverLocked(vma)) edit.addVma(vma.reflagged(flags & ~VM_LOCKED_MASK));
   else mergeMapping(edit, vma);
@@ -431,7 +435,7 @@ function placeNew(edit: MmEdit, start: number, end: number, kind: Kind): Result<
 function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
   if ((kind.flags & VM.SYNC) !== 0 && kind.file?.kind === "disk")
     return refuse("EOPNOTSUPP", "MAP_SYNC without DAX");
-  if (kind.ops === VM_OPS.hugetlb) return reserveHuge(edit, kind, pages);
+  if (kind.ops === VM_OPS.hugetlb) return mayReserveHuge(edit, kind, pages);
   if (kind.ops !== VM_OPS.secret) return done;
   if ((kind.flags & VM.MAYSHARE) === 0) return refuse("EINVAL", "secret memory is always shared");
   if (!mayLock(edit, pages)) return refuse("EAGAIN", "RLIMIT_MEMLOCK");
@@ -439,13 +443,30 @@ function askFile(edit: MmEdit, kind: Kind, pages: number): Result<void> {
   return done;
 }
 
-/** hugetlbfs_file_mmap, fs/hugetlbfs/inode.c: reserves from the pool, which has 2 MiB pages only. */
-function reserveHuge(edit: MmEdit, { flags, file, pgoff }: Kind, pages: number): Result<void> {
+/** hugetlbfs_file_mmap, fs/hugetlbfs/inode.c: what it reserves has to be in the pool, which has 2 MiB pages only. */
+function mayReserveHuge(edit: MmEdit, kind: Kind, pages: number): Result<void> {
+  const { file, pgoff } = kind;
   const size = file?.hugePages ?? PMD_PAGES;
   if (pgoff % size !== 0) return refuse("EINVAL", "the offset is not aligned to the huge page size");
-  const free = size === PMD_PAGES ? (edit.env.memory?.pool.free.length ?? edit.env.sysctl.hugePages) : 0;
-  const reserved = (flags & VM.NORESERVE) === 0 ? pages / size : 0;
-  return reserved > free ? refuse("ENOMEM", `${free} free huge pages in the pool`) : done;
+  if ((kind.flags & VM.NORESERVE) !== 0) return done;
+  const pool = size === PMD_PAGES ? edit.env.memory?.pool : undefined;
+  const free = pool?.available ?? (size === PMD_PAGES ? edit.env.sysctl.hugePages : 0);
+  const [from, count] = [pgoff / size, pages / size];
+  const wanted =
+    pool && file && (kind.flags & VM.MAYSHARE) !== 0 && file.id !== NO_FILE
+      ? pool.missing(mappingOf(file), from, from + count)
+      : count;
+  return wanted > free ? refuse("ENOMEM", `${wanted} huge pages to reserve, ${free} in the pool`) : done;
+}
+
+/** hugetlb_reserve_pages, mm/hugetlb.c: shared mappings reserve for their file, private ones for themselves. */
+function reserveHuge(edit: MmEdit, vma: Vma, file: OpenFile | undefined): Vma {
+  const pool = edit.env.memory?.pool;
+  if (!pool || !file || vma.ops !== VM_OPS.hugetlb || (vma.flags & VM.NORESERVE) !== 0) return vma;
+  const [from, to] = [hugeIndex(vma, vma.start), hugeIndex(vma, vma.end)];
+  if ((vma.flags & VM.MAYSHARE) === 0) return vma.withResv(pool.reservePrivate(to - from));
+  pool.reserveShared(mappingOf(file), from, to);
+  return vma;
 }
 
 /** ksm_vma_flags: under PR_SET_MEMORY_MERGE what can be is mergeable from the start. */

@@ -297,6 +297,8 @@ function moveVma(edit: MmEdit, vma: Vma, remap: Remap, to: number): Result<Vpn> 
   const pgoff = fresh ? to : vma.pgoff + (from - vma.start);
   mergeNew(edit, vma.movedTo(pageRange(to, to + newPages), pgoff));
   movePageTables(edit, vma, from, to, Math.min(oldPages, newPages));
+  // The copy has the reservations; those of a part that stays behind are nobody's for good.
+  if (vma.resv > 0) edit.replaceVma(vma, vma.withResv(0));
   if (keep) emptySource(edit, from, oldPages);
   else unmapSource(edit, from, oldPages);
   edit.set("hiwaterVm", highest);

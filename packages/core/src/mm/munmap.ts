@@ -9,7 +9,9 @@ import {
   type Word,
   wrapAlignUp,
 } from "../base/index.ts";
+import { hugeIndex } from "./huge-pmd.ts";
 import { uncharge } from "./limits.ts";
+import type { Memory } from "./memory.ts";
 import type { MmEdit } from "./mm-edit.ts";
 import { VM, VMH } from "./vm-flags.ts";
 import type { Vma } from "./vma.ts";
@@ -78,8 +80,16 @@ const NONE: readonly Vma[] = [];
 export function removeVmas(edit: MmEdit, vmas: readonly Vma[]): void {
   edit.noteHighWater();
   unmapRegion(edit, vmas);
+  closeVmas(edit.env.memory, vmas);
   uncharge(edit, accountedPages(vmas));
   edit.replaceVmas(vmas, NONE);
+}
+
+/** vm_ops->close of mappings that go: those of huge pages give back what they reserved. */
+export function closeVmas(memory: Memory | undefined, vmas: readonly Vma[]): void {
+  if (!memory) return;
+  for (const vma of vmas)
+    if (vma.resv > 0) memory.pool.close(vma.resv, hugeIndex(vma, vma.start), hugeIndex(vma, vma.end));
 }
 
 export function accountedPages(vmas: readonly Vma[]): number {

@@ -1,5 +1,6 @@
 import { type FileId, PAGE_SIZE, pagesOf } from "../base/index.ts";
 import { FRAME, PG } from "../phys/index.ts";
+import { HUGE_PAGES, putHugetlb } from "./huge-pmd.ts";
 import type { Memory } from "./memory.ts";
 import { mappingOf } from "./memory.ts";
 import { readSwapCache } from "./swap-cache.ts";
@@ -33,11 +34,18 @@ export function unmapMappingPages(
 }
 
 /** Drops pages of a file from the page cache; nobody maps them any more: truncate_inode_pages_range. */
-function dropCached(memory: Memory, mapping: FileId, start: number, end: number): void {
+function dropCached(
+  memory: Memory,
+  mapping: FileId,
+  start: number,
+  end: number,
+): readonly (readonly [index: number, pfn: number])[] {
   const cached = memory.peekCache(mapping);
-  if (!cached) return;
-  for (const [index, pfn] of [...cached.range(start, end)]) forgetPage(memory, mapping, index, pfn);
+  if (!cached) return [];
+  const dropped = [...cached.range(start, end)];
+  for (const [index, pfn] of dropped) forgetPage(memory, mapping, index, pfn);
   for (const [index, slot] of [...cached.slots(start, end)]) forgetSlot(memory, mapping, index, slot);
+  return dropped;
 }
 
 /** One page leaves the page cache: filemap_remove_folio. */
@@ -45,7 +53,8 @@ export function forgetPage(memory: Memory, mapping: FileId, index: number, pfn: 
   memory.cache(mapping).delete(index);
   memory.phys.assign(pfn, 0, 0);
   memory.phys.flag(pfn, 0, PG.DIRTY);
-  memory.phys.put(pfn);
+  if (memory.phys.has(pfn, PG.HUGETLB)) putHugetlb(memory, pfn);
+  else memory.phys.put(pfn);
 }
 
 /** A page of shared memory that is in swap goes: shmem_free_swap. */
@@ -63,7 +72,8 @@ function forgetSlot(memory: Memory, mapping: FileId, index: number, slot: number
 export function truncatePages(memory: Memory, mapping: FileId, size: number): void {
   const end = pagesOf(size);
   unmapMappingPages(memory, mapping, end, Number.POSITIVE_INFINITY, TRUNCATED);
-  dropCached(memory, mapping, end, Number.POSITIVE_INFINITY);
+  const dropped = dropCached(memory, mapping, end, Number.POSITIVE_INFINITY);
+  memory.pool.unreserve(mapping, Math.ceil(end / HUGE_PAGES), dropped.length);
   const kept = size % PAGE_SIZE;
   const last = kept === 0 ? undefined : memory.peekCache(mapping)?.get(end - 1);
   if (last === undefined) return;
@@ -74,7 +84,8 @@ export function truncatePages(memory: Memory, mapping: FileId, size: number): vo
 /** Pages [start, end) of a file become a hole: fallocate with FALLOC_FL_PUNCH_HOLE. */
 export function punchHole(memory: Memory, mapping: FileId, start: number, end: number): void {
   unmapMappingPages(memory, mapping, start, end, PUNCHED);
-  dropCached(memory, mapping, start, end);
+  for (const [index, pfn] of dropCached(memory, mapping, start, end))
+    if (memory.phys.has(pfn, PG.HUGETLB)) memory.pool.forget(mapping, index / HUGE_PAGES);
 }
 
 /** A page of shared memory leaves swap: shmem_swapin_folio. */
@@ -105,9 +116,13 @@ export function cachePage(memory: Memory, mapping: FileId, index: number, flags:
 
 /** The object behind a file goes, with every page of it that is not mapped: evict_inode. */
 export function evictCache(memory: Memory, mapping: FileId): void {
+  let dropped = 0;
   for (const [index, pfn] of [...(memory.peekCache(mapping)?.range() ?? [])]) {
-    if (memory.phys.get(pfn, FRAME.MAPCOUNT) === 0) forgetPage(memory, mapping, index, pfn);
+    if (memory.phys.get(pfn, FRAME.MAPCOUNT) > 0) continue;
+    forgetPage(memory, mapping, index, pfn);
+    dropped++;
   }
+  memory.pool.unreserve(mapping, 0, dropped);
   for (const [index, slot] of [...(memory.peekCache(mapping)?.slots() ?? [])])
     forgetSlot(memory, mapping, index, slot);
 }

@@ -55,6 +55,11 @@ export class Vma implements PageRange {
     readonly chain: number,
     /** vm_policy: the memory policy that mbind gave it, as text that is equal for equal ones; empty for none. */
     readonly policy: string = NO_POLICY,
+    /**
+     * vm_private_data of private huge pages: which reservations the mapping owns, 0 for none. One that a child got
+     * by fork has none.
+     */
+    readonly resv: number = 0,
   ) {
     assert(start < end, "a VMA has pages");
   }
@@ -78,6 +83,7 @@ export class Vma implements PageRange {
       this.anonVma,
       this.chain,
       this.policy,
+      this.resv,
     );
   }
 
@@ -93,6 +99,7 @@ export class Vma implements PageRange {
       this.anonVma,
       this.chain,
       this.policy,
+      this.resv,
     );
   }
 
@@ -108,6 +115,7 @@ export class Vma implements PageRange {
       anonVma,
       chain,
       this.policy,
+      this.resv,
     );
   }
 
@@ -123,6 +131,23 @@ export class Vma implements PageRange {
       this.anonVma,
       this.chain,
       policy,
+      this.resv,
+    );
+  }
+
+  withResv(resv: number): Vma {
+    return new Vma(
+      this.start,
+      this.end,
+      this.flags,
+      this.high,
+      this.pgoff,
+      this.file,
+      this.ops,
+      this.anonVma,
+      this.chain,
+      this.policy,
+      resv,
     );
   }
 
@@ -139,6 +164,7 @@ export class Vma implements PageRange {
       this.anonVma,
       this.chain,
       this.policy,
+      this.resv,
     );
   }
 
@@ -163,7 +189,8 @@ export const sameVma = (a: Vma, b: Vma): boolean =>
     a.ops === b.ops &&
     a.anonVma === b.anonVma &&
     a.chain === b.chain &&
-    a.policy === b.policy);
+    a.policy === b.policy &&
+    a.resv === b.resv);
 
 /** vma_is_anonymous: no vm_ops. A private mapping of /dev/zero is one although it keeps its file. */
 export const isAnonymous = (v: Vma): boolean => v.ops === VM_OPS.anon;

@@ -63,7 +63,7 @@ export function zapPages(
     large(table, i, page) {
       const span = pages.table.span(table.level);
       if (start > page || end < page + span) splitHugePmd(memory, pages, table, i, page);
-      else zapHugePmd(memory, pages, table, i, page);
+      else zapHugePmd(memory, pages, vma, table, i, page);
     },
   });
   for (const page of emptied) pages.table.freeLeaf(page, memory.tables);

@@ -47,4 +47,6 @@ export const PG = {
   SHMEM: 0x4000,
   /** In the page cache by read-ahead, and not yet asked for. */
   READAHEAD: 0x8000,
+  /** A huge page whose reservation is its owner's again once it is free: HPG_restore_reserve. */
+  RESTORE_RESERVE: 0x10000,
 } as const;

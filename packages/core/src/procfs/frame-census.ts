@@ -40,8 +40,8 @@ export interface FrameCensus {
   /** By name. */
   readonly cache: readonly CachedFile[];
   readonly swap: { readonly size: number; readonly used: number; readonly cached: number };
-  /** Huge pages of 2 MiB. */
-  readonly hugetlb: { readonly total: number; readonly free: number };
+  /** Huge pages of 2 MiB; reserved is below zero where the kernel's count wraps. */
+  readonly hugetlb: { readonly total: number; readonly free: number; readonly reserved: number };
   /** The kernel's caches of objects that the state has, by name. */
   readonly slabs: Readonly<Record<string, SlabCache>>;
   /** Page tables by level, the highest first. */
@@ -60,7 +60,7 @@ export function frameCensus(state: KernelState): FrameCensus | undefined {
     uses,
     cache: cachedFiles(state, memory),
     swap: { size: Math.max(0, swap.size - 1), used: swap.used, cached: swapCached(phys) },
-    hugetlb: { total: pool.total, free: pool.free.length },
+    hugetlb: { total: pool.total, free: pool.free.length, reserved: pool.reserved ?? 0 },
     slabs: slabCaches(state),
     tables: tablesOf(state),
   };

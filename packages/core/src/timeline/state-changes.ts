@@ -139,7 +139,13 @@ function machineCounters({ committed, memory, kspace }: KernelState): Readonly<R
 function memoryCounters({ phys, swap, pool, caches }: MemoryState): Readonly<Record<string, unknown>> {
   let cached = 0;
   for (const cache of caches.values()) cached += cache.count;
-  return { freePages: phys.freePages, cachedPages: cached, swapUsed: swap.used, freeHuge: pool.free.length };
+  return {
+    freePages: phys.freePages,
+    cachedPages: cached,
+    swapUsed: swap.used,
+    freeHuge: pool.free.length,
+    reservedHuge: pool.reserved ?? 0,
+  };
 }
 
 const kspaceCounters = (k: Kspace): Readonly<Record<string, unknown>> => ({

@@ -9,7 +9,7 @@ import type { Task } from "../process/index.ts";
 import { GapTree, Table, WordTable } from "../struct/index.ts";
 
 /** The spelling below; another one does not read it. */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 3;
 
 /** Tables of plain records. */
 const PLAIN = ["tasks", "files", "shms", "cpus", "refs"] as const;
@@ -113,21 +113,21 @@ function decodeMm({ layout, vmas, pages, ...fields }: Json, mode: PagingMode): M
   return Object.freeze(mm) as unknown as MmStruct;
 }
 
-type VmaFields = readonly [...number[], string, string];
+type VmaFields = readonly [...number[], string, string, number];
 
 const encodeVma = (v: Vma): readonly (number | string)[] => [
   ...[v.start, v.end, v.flags, v.high, v.pgoff, v.file, v.anonVma, v.chain],
-  ...[v.ops.name, v.policy],
+  ...[v.ops.name, v.policy, v.resv],
 ];
 
 function decodeVma(fields: VmaFields): Vma {
-  const [start, end, flags, high, pgoff, file, anonVma, chain, ops, policy] = fields as unknown as [
+  const [start, end, flags, high, pgoff, file, anonVma, chain, ops, policy, resv] = fields as unknown as [
     ...[Vma["start"], Vma["end"], number, number, number, FileId, number, number],
-    ...[keyof typeof VM_OPS, string],
+    ...[keyof typeof VM_OPS, string, number],
   ];
   const found = VM_OPS[ops];
   if (!found) throw new TypeError(`no kind of mapping ${ops}`);
-  return new Vma(start, end, flags, high, pgoff, file, found, anonVma, chain, policy);
+  return new Vma(start, end, flags, high, pgoff, file, found, anonVma, chain, policy, resv);
 }
 
 const encodePages = (pages: MmPages): Json => ({

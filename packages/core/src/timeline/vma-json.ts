@@ -27,18 +27,19 @@ export const encodeVma = (v: Vma): Json => ({
   anonVma: v.anonVma,
   chain: v.chain,
   ...(v.policy === NO_POLICY ? {} : { policy: v.policy }),
+  ...(v.resv === 0 ? {} : { resv: v.resv }),
 });
 
 /** Reads a VMA back; undefined for what is none. */
 export function decodeVma(json: unknown): Vma | undefined {
   if (!isJson(json)) return undefined;
-  const { flags, high, pgoff, file, ops, anonVma, chain, policy = NO_POLICY } = json;
+  const { flags, high, pgoff, file, ops, anonVma, chain, policy = NO_POLICY, resv = 0 } = json;
   const [start, end] = [pageFrom(json.start), pageFrom(json.end)];
-  const numbers = [flags, high, pgoff, file, anonVma, chain];
+  const numbers = [flags, high, pgoff, file, anonVma, chain, resv];
   if (start === undefined || end === undefined || start >= end) return undefined;
   if (!numbers.every(Number.isSafeInteger) || typeof policy !== "string") return undefined;
   const kind = Object.values(VM_OPS).find(({ name }) => name === ops);
   if (!kind) return undefined;
-  const [f, h, p, id, a, c] = numbers as number[] as [number, number, number, number, number, number];
-  return new Vma(start, end, f, h, p, id as FileId, kind, a, c, policy);
+  const [f, h, p, id, a, c, r] = numbers as [number, number, number, number, number, number, number];
+  return new Vma(start, end, f, h, p, id as FileId, kind, a, c, policy, r);
 }
