@@ -36,7 +36,10 @@ class Pair {
   });
   readonly #below: (n: number) => number;
   #holders = 0;
+  /** Core dumps for which other threads waited. */
+  waited = 0;
   readonly #stopping = new Set<number>();
+  readonly #parking = new Set<number>();
 
   constructor(seed: number) {
     this.#below = random(seed);
@@ -76,7 +79,8 @@ class Pair {
   turn(): boolean {
     const { naive } = this;
     const cpu = this.#below(CPUS);
-    const current = naive.cpus[cpu]?.current;
+    if (!naive.cpus[cpu]?.online) return false;
+    const current = naive.cpus[cpu].current;
     const next = this.#below(4) === 0 ? undefined : this.#some((task) => naive.canRun(task));
     if (next === current) return false;
     const state =
@@ -88,7 +92,9 @@ class Pair {
 
   fork(): boolean {
     const { naive } = this;
-    const parent = this.#some((task) => !task.kernel && !task.exited && task.waitsFor === undefined);
+    const parent = this.#some(
+      (task) => !task.kernel && !task.exited && task.waitsFor === undefined && !task.dump,
+    );
     const pid = this.#freePid();
     const sharing = this.#one(SHARINGS);
     if (!parent || pid === undefined || !sharing || naive.tasks.length >= MOST_TASKS) return false;
@@ -113,6 +119,8 @@ class Pair {
     if (!thread) return false;
     this.#ask(0, { call: "kthread_stop", target: thread.pid as Pid });
     this.#stopping.add(thread.pid);
+    this.#parking.delete(thread.pid);
+    thread.parked = false;
     return true;
   }
 
@@ -125,20 +133,87 @@ class Pair {
     return true;
   }
 
+  /** A kernel thread is told to park, and does so when it next leaves its CPU. */
+  park(): boolean {
+    const thread = this.#some(
+      ({ kernel, exited, parked, pid }) => kernel && !exited && !parked && !this.#stopping.has(pid),
+    );
+    if (!thread) return false;
+    this.#ask(0, { call: "kthread_park", target: thread.pid as Pid });
+    this.#parking.add(thread.pid);
+    return true;
+  }
+
+  parked(): boolean {
+    const { naive } = this;
+    const cpu = naive.cpus.findIndex(
+      ({ current }) => current !== undefined && this.#parking.has(current.pid),
+    );
+    const thread = naive.cpus[cpu]?.current;
+    if (!thread) return false;
+    this.#ask(thread.pid, { call: "switch", cpu, next: 0, state: "P" });
+    naive.turn(cpu, undefined);
+    thread.parked = true;
+    return true;
+  }
+
+  unpark(): boolean {
+    const early = this.#below(8) === 0;
+    const thread = this.#some(({ pid, parked }) => this.#parking.has(pid) && (parked || early));
+    if (!thread) return false;
+    this.#ask(0, { call: "kthread_unpark", target: thread.pid as Pid });
+    this.#parking.delete(thread.pid);
+    thread.parked = false;
+    return true;
+  }
+
+  /** A CPU that idles goes, or one that has gone comes back. */
+  hotplug(): boolean {
+    const id = this.#below(CPUS);
+    const cpu = this.naive.cpus[id];
+    if (!cpu || cpu.current) return false;
+    this.#ask(0, { call: cpu.online ? "cpu_offline" : "cpu_online", cpu: id });
+    this.naive.plug(id, !cpu.online);
+    return true;
+  }
+
+  dump(): boolean {
+    const { naive } = this;
+    const dumps = (tgid: number): boolean => naive.tasks.some((task) => task.tgid === tgid && task.dump);
+    const task = this.#some(
+      ({ exited, kernel, tgid, waitsFor }) =>
+        !exited && !kernel && tgid !== INIT && !waitsFor && !dumps(tgid),
+    );
+    if (!task) return false;
+    this.#ask(task.pid, { call: "coredump", signal: "SIGSEGV" });
+    naive.dump(task);
+    if (naive.tasks.some(({ dump, tgid }) => dump === "waits" && tgid === task.tgid)) this.waited += 1;
+    return true;
+  }
+
+  /** The dump is written: the whole process ends. */
+  dumped(): boolean {
+    const task = this.#some(({ dump }) => dump === "writes");
+    if (!task) return false;
+    this.#ask(task.pid, { call: "exit", code: 0 });
+    this.naive.exitGroup(task);
+    return true;
+  }
+
   #freePid(): number | undefined {
     return this.#one(Array.from({ length: PIDS }, (_, i) => i + 5).filter((pid) => !this.naive.task(pid)));
   }
 
   exec(): boolean {
     const task = this.#some(({ kernel, exited, tgid }) => !kernel && !exited && tgid !== INIT);
-    if (!task || task.waitsFor) return false;
+    if (!task || task.waitsFor || task.dump) return false;
     this.#ask(task.pid, { call: "loaded", comm: "env" });
     this.naive.exec(task);
     return true;
   }
 
   exit(): boolean {
-    const task = this.#some(({ exited, pid, kernel }) => !exited && pid !== INIT && !kernel);
+    const task = this.#some(({ exited, pid, kernel, dump }) => !exited && pid !== INIT && !kernel && !dump);
     if (!task) return false;
     const group = this.#below(2) === 0 && task.tgid !== INIT;
     this.#ask(task.pid, group ? { call: "exit_group", code: 0 } : { call: "exit", code: 0 });
@@ -248,6 +323,7 @@ const KINDS = [
   ...Array.from({ length: 8 }, () => "turn" as const),
   ...(["fork", "fork", "exec", "exit", "reap", "reap", "use", "use", "hold", "release"] as const),
   ...(["oomKill", "oomReap", "kill", "kthread", "stop", "stopped"] as const),
+  ...(["dump", "dumped", "park", "park", "parked", "parked", "parked", "unpark", "hotplug"] as const),
 ];
 
 const sorted = (counts: ReadonlyMap<number, readonly [number, number]>): string =>
@@ -269,4 +345,5 @@ test(`after each of ${EVENTS} random lifecycle events on ${CPUS} CPUs the laws h
   }
   // No kind of event has withered away.
   for (const kind of new Set(KINDS)) expect(kinds.get(kind), kind).toBeGreaterThan(EVENTS / 100);
+  expect(pair.waited).toBeGreaterThan(EVENTS / 1000);
 });

@@ -9,12 +9,17 @@ export interface NaiveTask {
   reaped: boolean;
   /** The child that this one waits for in vfork. */
   waitsFor: NaiveTask | undefined;
+  /** Writes its process's core dump, or waits until another thread has. */
+  dump: "writes" | "waits" | undefined;
+  /** A kernel thread that has parked. */
+  parked: boolean;
 }
 
 /** What a CPU runs, and the address space that it goes on with if that has none. */
 interface NaiveCpu {
   current: NaiveTask | undefined;
   borrowed: number | undefined;
+  online: boolean;
 }
 
 const INIT_MM = 1;
@@ -32,7 +37,11 @@ export class Naive {
   #nextMm = INIT_MM + 1;
 
   constructor(cpus: number) {
-    this.cpus = Array.from({ length: cpus }, () => ({ current: undefined, borrowed: INIT_MM }));
+    this.cpus = Array.from({ length: cpus }, () => ({
+      current: undefined,
+      borrowed: INIT_MM,
+      online: true,
+    }));
   }
 
   task(pid: number): NaiveTask | undefined {
@@ -44,7 +53,8 @@ export class Naive {
   }
 
   canRun(task: NaiveTask): boolean {
-    return !task.exited && task.waitsFor === undefined && this.cpuOf(task) === undefined;
+    const sleeps = task.waitsFor !== undefined || task.dump === "waits" || task.parked;
+    return !task.exited && !sleeps && this.cpuOf(task) === undefined;
   }
 
   users(mm: number): number {
@@ -82,7 +92,8 @@ export class Naive {
   }
 
   #add(pid: number, tgid: number, mm: number | undefined, kernel: boolean): NaiveTask {
-    const task = { pid, tgid, mm, kernel, exited: false, reaped: false, waitsFor: undefined };
+    const life = { exited: false, reaped: false, waitsFor: undefined, dump: undefined, parked: false };
+    const task: NaiveTask = { pid, tgid, mm, kernel, ...life };
     this.tasks.push(task);
     return task;
   }
@@ -113,6 +124,8 @@ export class Naive {
     task.mm = undefined;
     task.exited = true;
     task.waitsFor = undefined;
+    task.dump = undefined;
+    task.parked = false;
     if (task.pid !== task.tgid || task.kernel) task.reaped = true;
     this.#release(task);
     this.#sweep();
@@ -120,6 +133,22 @@ export class Naive {
 
   exitGroup(task: NaiveTask): void {
     for (const other of this.tasks.filter(({ tgid }) => tgid === task.tgid)) this.exit(other);
+  }
+
+  /** The others of its process wait until it has written; it then ends them all. */
+  dump(task: NaiveTask): void {
+    for (const other of this.tasks.filter(({ tgid, exited }) => tgid === task.tgid && !exited)) {
+      other.waitsFor = undefined;
+      other.dump = other === task ? "writes" : "waits";
+    }
+  }
+
+  /** A CPU that idles goes away without what it borrowed, or comes back as it went. */
+  plug(cpu: number, online: boolean): void {
+    const on = this.cpus[cpu];
+    if (!on) throw new Error(`no CPU ${cpu}`);
+    on.online = online;
+    on.borrowed = INIT_MM;
   }
 
   /** A parent in vfork goes on. */

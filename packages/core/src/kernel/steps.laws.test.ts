@@ -6,11 +6,12 @@ import {
   history,
   MACHINE,
   MACHINES,
+  PAGE_MACHINE,
   schedulings,
 } from "@pagetrail/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PAGE_SIZE, type Step } from "../base/index.ts";
+import { PAGE_SIZE, type Pid, type Step } from "../base/index.ts";
 import { MAP, MREMAP } from "../mm/index.ts";
 import { advanceState } from "./advance.ts";
 import { applySteps, invertSteps } from "./apply-steps.ts";
@@ -35,10 +36,58 @@ function journalOf(told: ReturnType<typeof history>): readonly KernelStep[] {
 /** Two moments of a run. */
 const moments = fc.tuple(fc.nat(1000), fc.nat(1000));
 
+/** Its TLBs are so small that what is used soon takes another's place. */
+const SMALL_TLBS: Profile = {
+  ...PAGE_MACHINE,
+  sysctl: { ...PAGE_MACHINE.sysctl, swapPages: 64 },
+  scheduling: { cpus: 2, lazyTlb: "refcount" },
+  tlb: { entries: 4, ways: 2, replacement: "random", seed: 3, pcid: true },
+};
+
+const TOUCHED = { addr: 0x30000000, length: 16 * PAGE_SIZE };
+const touching: fc.Arbitrary<readonly Asking[]> = fc.array(
+  fc
+    .tuple(fc.nat(11), fc.constantFrom("read", "write", "write"))
+    .map(([page, kind]) => ({ call: "access", addr: TOUCHED.addr + page * PAGE_SIZE, kind }) as const)
+    .map((request) => ({ tid: FIRST, request })),
+  { maxLength: 6, size: "max" },
+);
+const onCpu0: Asking = { tid: 0 as Pid, request: { call: "switch", cpu: 0, next: FIRST, state: "R" } };
+const mapped: Asking = {
+  tid: FIRST,
+  request: {
+    ...{ call: "mmap", ...TOUCHED, prot: 3, offset: 0, file: 0 },
+    flags: MAP.PRIVATE | MAP.ANONYMOUS | MAP.FIXED,
+  },
+};
+
+/** The first process runs whenever CPU 0 idles, and touches its memory between all else that is asked. */
+const running: fc.Arbitrary<readonly Asking[]> = fc
+  .array(fc.tuple(touching, schedulings(1), askings(1)), { maxLength: 15, size: "max" })
+  .map((parts) => [
+    onCpu0,
+    mapped,
+    ...parts.flatMap(([touches, ...others]) => [onCpu0, ...touches, ...others.flat()]),
+  ]);
+
 const sortsOfRun: readonly (readonly [string, Profile, fc.Arbitrary<readonly Asking[]>])[] = [
   ...MACHINES.map(([name, machine]) => [name, machine, askings(40)] as const),
   ["CPUs", cpuProfile(2, "refcount"), schedulings(60)],
+  ["small TLBs", SMALL_TLBS, running],
 ];
+
+test("the runs of a machine with small TLBs fill them, and push translations out of them", () => {
+  const sum = { hits: 0, misses: 0, evictions: 0 };
+  for (const asked of fc.sample(running, { numRuns: 300, seed: 1 }))
+    for (const { counts } of history(asked, SMALL_TLBS).at(-1)?.after.tlb?.cpus.values() ?? []) {
+      sum.hits += counts.hits;
+      sum.misses += counts.misses;
+      sum.evictions += counts.evictions;
+    }
+  expect(sum.hits).toBeGreaterThan(300);
+  expect(sum.misses).toBeGreaterThan(300);
+  expect(sum.evictions).toBeGreaterThan(300);
+});
 
 // mremap with MREMAP_DONTUNMAP leaves pages in locked_vm that no mapping has: only a step of its own tells of them.
 test("locked_vm is as it was, also where it does not follow from the mappings", () => {

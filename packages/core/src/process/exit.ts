@@ -38,7 +38,7 @@ export function exitTask(world: World, pid: Pid): void {
   if (group.live > 0) return;
   reparentChildren(world, task.tgid);
   const head = world.peekTask(task.tgid);
-  if (!head || !isWaitedFor(world, head)) releaseGroup(world, task.tgid);
+  if (head?.state !== "zombie" || !isWaitedFor(world, head)) releaseGroup(world, task.tgid);
 }
 
 /** A parent that is killed while it waits in vfork is not to be woken by its child. */

@@ -195,3 +195,16 @@ describe("a kernel thread of which somebody wants something", () => {
     },
   );
 });
+
+test("the pid of a kernel thread is free again when it has ended, also with kthreadd there as its parent", () => {
+  const m = new CpuMachine();
+  const made = (child: number) =>
+    told(m.ask({ call: "kthread", child: pid(child), comm: "kworker" }, pid(0)));
+  made(2);
+  made(7);
+  m.turn(0, 7);
+  m.ask({ call: "exit", code: 0 }, pid(7));
+  m.turn(0, 0);
+  expect(m.state.groups.has(pid(7))).toBe(false);
+  expect(made(7)).toBe("7");
+});
