@@ -1,5 +1,6 @@
 import {
   type AccessKind,
+  explainEvent,
   MAP,
   type MmPages,
   type Outcome,
@@ -55,6 +56,13 @@ export class PageMachine extends Machine {
   touch(kind: AccessKind, page: number, tid: Pid = FIRST): string {
     const outcome = this.ask({ call: "access", addr: page * PAGE, kind }, tid);
     return "signal" in outcome ? `${outcome.signal} ${outcome.code}` : "ok";
+  }
+
+  /** The way that a touch takes, as `why` tells it, a line for each step; nothing is touched by that. */
+  why(kind: AccessKind, page: number, tid: Pid = FIRST): readonly string[] {
+    const request = { call: "access", addr: page * PAGE, kind } as const;
+    const event = { seq: this.state.seq + 1, tid, request, outcome: { ret: 0 } };
+    return explainEvent(this.state, event).path.map(({ kind: of, text }) => `${of}: ${text}`);
   }
 
   /** Forks a child of this pid. */

@@ -94,6 +94,8 @@ export interface KernelTraits {
   readonly removeNeedsMaywrite: boolean;
   /** vvar and vdso can be cut in two. */
   readonly specialSplits: boolean;
+  /** Pages of vvar that show something: the time, and the random generator or, before it had one, KVM's clock. */
+  readonly vvarData: ReadonlySet<number>;
   /** MREMAP_DONTUNMAP forgets to take the pages that it unlocks off the count. */
   readonly dontunmapKeepsLockedCount: boolean;
   /** A child's memory that fork wiped begins with an anon_vma. */
@@ -169,6 +171,7 @@ export const LINUX_6_18: KernelTraits = {
   sealedReads: true,
   removeNeedsMaywrite: true,
   specialSplits: false,
+  vvarData: new Set([0, 2]),
   dontunmapKeepsLockedCount: true,
   wipedIsTouched: false,
   startCode: "executable",
@@ -208,6 +211,7 @@ export const LINUX_6_1: KernelTraits = {
   fixedUnmaps: "first",
   mremapUnmaps: "first",
   mapStackNoHuge: false,
+  vvarData: new Set([0, 1]),
   dontunmapKeepsLockedCount: false,
   lacksAuxv: new Set<LaterAuxv>(["RSEQ_FEATURE_SIZE", "RSEQ_ALIGN"]),
   reusesLarge: "one reference",

@@ -1,5 +1,5 @@
 import { isDirty, isYoung, mkdirty, mkyoung, PTE, PTE_HI } from "../arch/index.ts";
-import { addressOf, addressText, pageOf, rangeText, type Word } from "../base/index.ts";
+import { addressOf, addressText, assert, pageOf, rangeText, type Word } from "../base/index.ts";
 import {
   type FaultEnd,
   findOrExpand,
@@ -165,23 +165,27 @@ const MAPERR: Refused = { signal: "SIGSEGV", code: "SEGV_MAPERR" };
 const ACCERR: Refused = { signal: "SIGSEGV", code: "SEGV_ACCERR" };
 const ADRERR: Refused = { signal: "SIGBUS", code: "BUS_ADRERR" };
 
+/** Accesses as a trace has them. */
+const VERBS: Readonly<Record<AccessKind, string>> = { read: "read", write: "write", exec: "execute" };
+
 /** @param present the page is mapped, and refused the access */
 function fault(edit: MmEdit, page: number, kind: AccessKind, present: boolean): Refused | undefined {
   const { trace } = edit.env;
   trace?.enter("do_user_addr_fault");
   trace?.choose(
     present
-      ? `the entry of ${addressText(page)} refuses to ${kind}`
+      ? `the entry of ${addressText(page)} refuses to ${VERBS[kind]}`
       : `nothing is mapped at ${addressText(page)}`,
   );
   const found = findOrExpand(edit, page);
-  const vma = edit.lookup(page);
-  if (!found.ok || !vma) {
-    trace?.choose(found.ok ? "no mapping contains the address" : found.error.why);
+  if (!found.ok) {
+    trace?.choose(found.error.why);
     return MAPERR;
   }
+  const vma = edit.lookup(page);
+  assert(vma, "the mapping that was found");
   if (isRefused(vma, kind, present)) {
-    trace?.choose(`the mapping ${rangeText(vma.start, vma.end)} does not allow to ${kind}`);
+    trace?.choose(`the mapping ${rangeText(vma.start, vma.end)} does not allow to ${VERBS[kind]}`);
     return ACCERR;
   }
   return signalOf(handleMmFault(edit, vma, page, kind === "write"));

@@ -88,42 +88,61 @@ function mapHuge({ edit, memory, pages, vma }: Fault, table: TablePage, i: numbe
 
 /**
  * A write to 2 MiB that are mapped without write access: made writable where this is their one user, else
- * split, and the one page copied. 5.4 copies them whole where it finds another huge page. 6.1 splits zeros too.
+ * split, and the one page copied. 5.4 copies them whole where it finds another huge page.
  *
  * @returns undefined when the fault goes on with the small page
- * @kernel do_huge_pmd_wp_page, mm/huge_memory.c (6.18 and 5.4); do_huge_zero_wp_pmd (6.18)
+ * @kernel do_huge_pmd_wp_page, mm/huge_memory.c (6.18 and 5.4)
  */
 export function doHugeWpPage(fault: Fault, table: TablePage, i: number): FaultEnd | undefined {
   const { memory, pages } = fault;
   const { phys } = memory;
+  const { trace } = fault.edit.env;
   const first = fault.page - (fault.page % HUGE_PAGES);
-  if (isSpecialEntry(table.words[2 * i] as number)) {
-    prepareAnon(fault);
-    const { zerosBecomeHuge } = fault.edit.env.traits;
-    const huge = zerosBecomeHuge === "always" || (zerosBecomeHuge === "where they may" && mayBeHuge(fault));
-    const head = huge ? allocHuge(fault) : undefined;
-    if (head === undefined) {
-      splitHugePmd(memory, pages, table, i, first);
-      return undefined;
-    }
-    mapHuge(fault, table, i, head);
-    flushTlbRange(fault.edit, first, first + HUGE_PAGES);
-    return "done";
-  }
-  fault.edit.env.trace?.enter("do_huge_pmd_wp_page");
+  if (isSpecialEntry(table.words[2 * i] as number)) return writeZeros(fault, table, i, first);
+  trace?.enter("do_huge_pmd_wp_page");
   const head = entryPfn(table, i);
   const { copiesHuge } = fault.edit.env.traits;
   const alone = copiesHuge
     ? mostMapped(phys, head) === 1
     : phys.has(head, PG.EXCLUSIVE) || phys.get(head, FRAME.REFCOUNT) === 1;
   if (alone) {
+    trace?.choose("nobody else has the huge page: it is made writable");
     phys.flag(head, PG.EXCLUSIVE);
     makeHugeWritable(table, i, fault.vma, pages.table.mode.savedDirty);
     return "done";
   }
-  if (copiesHuge && mayBeHuge(fault) && copyHuge(fault, table, i, head)) return "done";
+  if (copiesHuge && mayBeHuge(fault) && copyHuge(fault, table, i, head)) {
+    trace?.choose("the huge page is copied whole");
+    return "done";
+  }
+  trace?.choose("the huge page is split");
   splitHugePmd(memory, pages, table, i, first);
   return undefined;
+}
+
+/**
+ * A write to 2 MiB of zeros: a huge page takes their place, or they are split where none is free. 6.1 always splits
+ * them.
+ *
+ * @kernel do_huge_zero_wp_pmd, mm/huge_memory.c (6.18)
+ */
+function writeZeros(fault: Fault, table: TablePage, i: number, first: number): FaultEnd | undefined {
+  const { edit, memory, pages } = fault;
+  const { trace } = edit.env;
+  const { zerosBecomeHuge } = edit.env.traits;
+  trace?.enter("do_huge_zero_wp_pmd");
+  prepareAnon(fault);
+  const huge = zerosBecomeHuge === "always" || (zerosBecomeHuge === "where they may" && mayBeHuge(fault));
+  const head = huge ? allocHuge(fault) : undefined;
+  if (head === undefined) {
+    trace?.choose("the 2 MiB of zeros are split");
+    splitHugePmd(memory, pages, table, i, first);
+    return undefined;
+  }
+  trace?.choose("the 2 MiB of zeros give way to a huge page");
+  mapHuge(fault, table, i, head);
+  flushTlbRange(edit, first, first + HUGE_PAGES);
+  return "done";
 }
 
 /** Puts a copy in the place of a shared huge page: copy_user_huge_page; false where no block is free. */

@@ -11,16 +11,19 @@ import { doWpPage } from "./wp.ts";
  * @kernel do_swap_page, mm/memory.c (6.18)
  */
 export function doSwapPage(fault: Fault, table: TablePage): FaultEnd {
+  const { trace } = fault.edit.env;
+  trace?.enter("do_swap_page");
   const i = pteIndex(fault, fault.page);
   const [lo, hi] = [table.words[2 * i] as number, table.words[2 * i + 1] as number];
-  return isGuard(lo, hi) ? "sigsegv" : swapIn(fault, table, i, lo, hi);
+  if (!isGuard(lo, hi)) return swapIn(fault, table, i, lo, hi);
+  trace?.choose("the page is part of a guard region");
+  return "sigsegv";
 }
 
 function swapIn(fault: Fault, table: TablePage, i: number, lo: number, hi: number): FaultEnd {
   const { edit, memory, pages, vma, write } = fault;
   const { phys, swap } = memory;
   const slot = swapOffset(lo, hi);
-  edit.env.trace?.enter("do_swap_page");
   edit.env.trace?.choose(`the page is in swap, slot ${slot}`);
   const wasCached = swap.cached(slot) !== undefined;
   const alone = !wasCached && swap.count(slot) === 1;

@@ -49,7 +49,7 @@ function copyPage(fault: Fault, table: TablePage, i: number, old: number | undef
   fault.edit.env.trace?.choose(
     old === undefined
       ? "the page of zeros gives way to a page of its own"
-      : `the page is copied: ${phys.mapcount(old)} entries map frame ${old}`,
+      : `the page is copied: ${entriesText(phys.mapcount(old))} frame ${old}`,
   );
   prepareAnon(fault);
   const pfn = allocAnon(fault);
@@ -68,3 +68,5 @@ function copyPage(fault: Fault, table: TablePage, i: number, old: number | undef
   if (old !== undefined) releasePage(memory, old);
   return "done";
 }
+
+const entriesText = (count: number): string => (count === 1 ? "1 entry maps" : `${count} entries map`);
