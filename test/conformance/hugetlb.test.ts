@@ -169,6 +169,8 @@ const POOL_FILE = "/proc/sys/vm/nr_hugepages";
 function whyNoPool(): string | undefined {
   const reason = whyNoLiveKernel();
   if (reason !== undefined) return reason;
+  if (process.env.PAGETRAIL_POOL === undefined)
+    return "it sets vm.nr_hugepages, which other tests would see: run it alone, with PAGETRAIL_POOL=1";
   if (process.getuid?.() !== 0) return "only root sets vm.nr_hugepages";
   return readFileSync(POOL_FILE, "utf8").trim() === "0" ? undefined : "the pool of huge pages is in use";
 }

@@ -169,7 +169,7 @@ export const thisMachine = (): Profile => ({
     userReserveKbytes: procNumber("/proc/sys/vm/user_reserve_kbytes"),
     totalPages: procNumber("/proc/meminfo", "MemTotal") / 4,
     swapPages: procNumber("/proc/meminfo", "SwapTotal") / 4,
-    hugePages: procNumber("/proc/meminfo", "HugePages_Free"),
+    hugePages: procNumber("/proc/meminfo", "HugePages_Free") - procNumber("/proc/meminfo", "HugePages_Rsvd"),
   },
   capabilities: {
     ipcLock: hasCapability(14),
