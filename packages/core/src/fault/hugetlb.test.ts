@@ -97,6 +97,15 @@ describe("huge pages of the pool (hugetlb_reserve_pages, alloc_hugetlb_folio)", 
     expect(m.pool).toBe("8 free, 0 reserved");
   });
 
+  test("a mapping in the place of a shared one comes before that gives its pages back, of a private one behind it", () => {
+    const m = new PoolMachine();
+    expect(m.huge(0, 8, SHARED)).toBe("ok");
+    expect(m.huge(0, 8, SHARED)).toBe("ENOMEM");
+    expect(m.pool).toBe("8 free, 0 reserved");
+    expect(m.huge(0, 8, PRIVATE)).toBe("ok");
+    expect(m.huge(0, 8, PRIVATE)).toBe("ok");
+  });
+
   test("a child has reserved nothing: its copy takes a page that is nobody's, or there is none", () => {
     const m = new PoolMachine();
     m.huge(0, 7, PRIVATE);

@@ -343,6 +343,17 @@ const NOTHING: Result<readonly Vma[]> = ok([]);
 const isAccountable = (kind: Kind): boolean =>
   kind.file?.kind !== "hugetlb" && (kind.flags & (VM.NORESERVE | VM.SHARED | VM.WRITE)) === VM.WRITE;
 
+/**
+ * Files that live until a call has replaced mappings of them: the one that it maps itself, and those of huge pages,
+ * since the last reference goes when the call returns. What they had reserved comes too late for it.
+ */
+function heldFiles(old: readonly Vma[], kind: Kind): ReadonlySet<FileId> {
+  const held = new Set<FileId>();
+  for (const { file, ops } of old)
+    if (file !== NO_FILE && (file === kind.file?.id || ops === VM_OPS.hugetlb)) held.add(file);
+  return held;
+}
+
 /** __mmap_region: replaces what stood in [start, end), which only MAP_FIXED can find, by one new mapping. */
 function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed: boolean): Result<void> {
   if (edit.mm.mdwe !== 0 && (kind.flags & (VM.WRITE | VM.EXEC)) === (VM.WRITE | VM.EXEC))
@@ -353,14 +364,8 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
   if (!gathered.ok) return gathered;
   const old = gathered.value;
   const pages = end - start;
-  let replaced = 0;
-  // The call holds the file that it maps, and the last reference to another one goes only when the call returns:
-  // what that had reserved of huge pages comes too late.
-  const held = new Set<FileId>();
-  for (const v of old) {
-    replaced += v.pages;
-    if (v.file !== NO_FILE && (v.file === kind.file?.id || v.ops === VM_OPS.hugetlb)) held.add(v.file);
-  }
+  const held = heldFiles(old, kind);
+  const replaced = old.reduce((sum, v) => sum + v.pages, 0);
   if (old.length > 0)
     edit.env.trace?.choose(`MAP_FIXED takes away ${pagesText(replaced)} that are mapped there`);
   const expand = mayExpandVm(edit, kind.flags, pages - replaced);
@@ -386,17 +391,14 @@ function mmapRegion(edit: MmEdit, start: number, end: number, kind: Kind, fixed:
  */
 function mmapRegionUnmapsFirst(edit: MmEdit, start: number, end: number, kind: Kind): Result<void> {
   const pages = end - start;
-  let replaced = 0;
-  let held: FileId = NO_FILE;
-  for (const v of edit.mm.vmas.collect(start, end)) {
-    replaced += Math.min(v.end, end) - Math.max(v.start, start);
-    if (v.file === kind.file?.id) held = v.file;
-  }
+  const old = edit.mm.vmas.collect(start, end);
+  const held = heldFiles(old, kind);
+  const replaced = old.reduce((sum, v) => sum + Math.min(v.end, end) - Math.max(v.start, start), 0);
   const expand = mayExpandVm(edit, kind.flags, pages - replaced);
   if (!expand.ok) return expand;
-  if (held !== NO_FILE) edit.env.fileMapped(held, 1);
+  for (const id of held) edit.env.fileMapped(id, 1);
   const placed = placeCleared(edit, start, end, kind);
-  if (held !== NO_FILE) edit.env.fileMapped(held, -1);
+  for (const id of held) edit.env.fileMapped(id, -1);
   return placed;
 }
 

@@ -71,101 +71,45 @@ export class Vma implements PageRange {
 
   /** The same with other flags. */
   part(start: number, end: number, flags: number, high: number): Vma {
-    const pgoff = this.pgoff + (start - this.start);
-    return new Vma(
-      start as Vpn,
-      end as Vpn,
-      flags,
-      high,
-      pgoff,
-      this.file,
-      this.ops,
-      this.anonVma,
-      this.chain,
-      this.policy,
-      this.resv,
-    );
+    return this.#copy(start, end, this.pgoff + (start - this.start), flags, high);
   }
 
   reflagged(flags: number, high: number = this.high): Vma {
-    return new Vma(
-      this.start,
-      this.end,
-      flags,
-      high,
-      this.pgoff,
-      this.file,
-      this.ops,
-      this.anonVma,
-      this.chain,
-      this.policy,
-      this.resv,
-    );
+    return this.#copy(this.start, this.end, this.pgoff, flags, high);
   }
 
   withAnon(anonVma: number, chain: number): Vma {
-    return new Vma(
-      this.start,
-      this.end,
-      this.flags,
-      this.high,
-      this.pgoff,
-      this.file,
-      this.ops,
-      anonVma,
-      chain,
-      this.policy,
-      this.resv,
-    );
+    return this.#copy(this.start, this.end, this.pgoff, this.flags, this.high, anonVma, chain);
   }
 
   withPolicy(policy: string): Vma {
-    return new Vma(
-      this.start,
-      this.end,
-      this.flags,
-      this.high,
-      this.pgoff,
-      this.file,
-      this.ops,
-      this.anonVma,
-      this.chain,
-      policy,
-      this.resv,
-    );
+    const { start, end, pgoff, flags, high, anonVma, chain } = this;
+    return this.#copy(start, end, pgoff, flags, high, anonVma, chain, policy);
   }
 
   withResv(resv: number): Vma {
-    return new Vma(
-      this.start,
-      this.end,
-      this.flags,
-      this.high,
-      this.pgoff,
-      this.file,
-      this.ops,
-      this.anonVma,
-      this.chain,
-      this.policy,
-      resv,
-    );
+    const { start, end, pgoff, flags, high, anonVma, chain, policy } = this;
+    return this.#copy(start, end, pgoff, flags, high, anonVma, chain, policy, resv);
   }
 
   /** The same mapping at another place and offset, as copy_vma makes it. */
   movedTo(range: PageRange, pgoff: number): Vma {
-    return new Vma(
-      range.start,
-      range.end,
-      this.flags,
-      this.high,
-      pgoff,
-      this.file,
-      this.ops,
-      this.anonVma,
-      this.chain,
-      this.policy,
-      this.resv,
-    );
+    return this.#copy(range.start, range.end, pgoff, this.flags, this.high);
+  }
+
+  #copy(
+    start: number,
+    end: number,
+    pgoff: number,
+    flags: number,
+    high: number,
+    anonVma = this.anonVma,
+    chain = this.chain,
+    policy = this.policy,
+    resv = this.resv,
+  ): Vma {
+    const { file, ops } = this;
+    return new Vma(start as Vpn, end as Vpn, flags, high, pgoff, file, ops, anonVma, chain, policy, resv);
   }
 
   get pages(): number {
